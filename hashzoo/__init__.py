@@ -1,0 +1,73 @@
+"""hashzoo: benchmark registry for deep hashing. Names are loaded on first use; importing this imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hashzoo.api import (
+        build_backbone,
+        build_hash_layer,
+        build_loss,
+        leaderboard,
+        load_model,
+        run,
+    )
+    from hashzoo.errors import HashzooError, UsageError, WorkError
+    from hashzoo.evaluation.api import evaluate
+    from hashzoo.evaluation.codes import Codes
+    from hashzoo.hookspecs import hookimpl
+    from hashzoo.specs import (
+        Batch,
+        Component,
+        Dataset,
+        HashOutput,
+        Method,
+        Paper,
+        PaperRow,
+        PaperTable,
+        Problem,
+        Protocol,
+        Recipe,
+        Retrieval,
+        Schedule,
+        Setting,
+        Splits,
+        Table,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "hashzoo.api": ("build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run"),
+    "hashzoo.errors": ("HashzooError", "UsageError", "WorkError"),
+    "hashzoo.evaluation.api": ("evaluate",),
+    "hashzoo.evaluation.codes": ("Codes",),
+    "hashzoo.hookspecs": ("hookimpl",),
+    "hashzoo.specs": (
+        "Batch", "Component", "Dataset", "HashOutput", "Method", "Paper", "PaperRow", "PaperTable", "Problem",
+        "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
+    "build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run",
+    "HashzooError", "UsageError", "WorkError", "evaluate", "Codes", "hookimpl",
+    "Batch", "Component", "Dataset", "HashOutput", "Method", "Paper", "PaperRow", "PaperTable", "Problem",
+    "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hashzoo' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])

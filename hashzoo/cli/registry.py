@@ -1,0 +1,126 @@
+"""`hashzoo plugins`, `list`, `show` and `doctor`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from hashzoo.cli.main import warn_of_broken_plugins
+
+KINDS = (
+    "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "trainers", "evaluators", "paper_tables",
+)  # fmt: skip
+
+
+@click.command("plugins")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any plugin is not in order.")
+def plugins_command(as_json: bool, strict: bool) -> None:
+    """List the plugins, what each brings, and what is wrong with those that are broken.
+
+    \b
+    Examples:
+      hashzoo plugins
+      HASHZOO_PLUGINS=dhn,dch hashzoo plugins --json
+    """
+    from hashzoo.running.describing import plugin_rows
+
+    rows = plugin_rows()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            brings = ", ".join(
+                f"{len(names)} {kind.replace('_', ' ')}" for kind, names in row["brings"].items() if names
+            )
+            click.echo(
+                f"{row['name']:14} {row['distribution']} {row['version']:10} {row['status']:8} {brings}".rstrip()
+            )
+            for line in row["troubles"]:
+                click.echo(f"    {line}")
+            for line in row["notes"]:
+                click.echo(f"    note: {line}")
+    if strict and any(row["troubles"] for row in rows):
+        raise SystemExit(1)
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def list_command(kind: str, as_json: bool) -> None:
+    """List what is registered of a kind, with where it comes from.
+
+    \b
+    Examples:
+      hashzoo list methods
+      hashzoo list protocols --json
+    """
+    from hashzoo.running.describing import list_rows
+
+    warn_of_broken_plugins()
+    rows = list_rows(kind)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        click.echo(f"{row['name']:{width}}  {row['distribution']:18}  {row['summary']}".rstrip())
+
+
+@click.command("show")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), help="Needed only where one name is of several kinds.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def show_command(name: str, kind: str | None, as_json: bool) -> None:
+    """Show one registered thing: a method's paper, recipe and options, a protocol's sizes and sha256, ...
+
+    \b
+    Examples:
+      hashzoo show dch
+      hashzoo show cifar10-5k-disjoint
+      hashzoo show tanh --kind hash_layers
+    """
+    from hashzoo.running.describing import find_and_describe
+
+    warn_of_broken_plugins()
+    found = find_and_describe(name, kind)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=str))
+        return
+    _print_tree(found)
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def doctor_command(as_json: bool) -> None:
+    """Print versions, device, threads, folders and broken plugins, ready to paste into a bug report.
+
+    \b
+    Example:
+      hashzoo doctor
+    """
+    from hashzoo.running.environment import doctor_report
+
+    report = doctor_report()
+    if as_json:
+        click.echo(json.dumps(report, indent=2, default=str))
+        return
+    _print_tree(report)
+
+
+def _print_tree(value: Any, indent: int = 0) -> None:
+    pad = "  " * indent
+    for key, item in value.items():
+        if isinstance(item, dict):
+            click.echo(f"{pad}{key}:")
+            _print_tree(item, indent + 1)
+        elif isinstance(item, (list, tuple)) and item and isinstance(item[0], dict):
+            click.echo(f"{pad}{key}:")
+            for row in item:
+                line = ", ".join(f"{k} {v}" for k, v in row.items() if v not in (None, "", [], {}))
+                click.echo(f"{pad}  - {line}")
+        else:
+            shown = ", ".join(map(str, item)) if isinstance(item, (list, tuple)) else item
+            click.echo(f"{pad}{key}: {shown}")

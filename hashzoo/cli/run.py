@@ -1,0 +1,84 @@
+"""`hashzoo run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hashzoo.cli.main import warn_of_broken_plugins
+
+
+@click.command("run")
+@click.option("--method", "-m", help="Method, for example greedyhash (hashzoo list methods).")
+@click.option("--dataset", "-d", help="Dataset; its first protocol is used.  [default: digits or digits-halves]")
+@click.option("--protocol", "-p", help="Protocol id or one of its names in the literature (hashzoo list protocols).")
+@click.option("--bits", help="Bit lengths, for example 16,32,48,64.  [default: the protocol's]")
+@click.option("--seeds", help="Seeds, for example 0,1,2.  [default: 0]")
+@click.option("--backbone", "-b", multiple=True, help="Backbone, or modality=backbone (repeat it).")
+@click.option("--freeze-backbone", is_flag=True, default=None, help="Compute features once, train what is on top.")
+@click.option("--weights", help="Backbone weights: pretrained, random or a path to safetensors.")
+@click.option("--loss", help="Use this loss instead of the method's.")
+@click.option("--hash-layer", help="Use this hash layer instead of the method's.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a number: lr=1e-4, loss.gamma=20.")
+@click.option("--validation", type=float, help="Hold out this share of the train split and measure on it.")
+@click.option("--metrics", help="Metrics, comma-separated, for example map,map@h2.  [default: all]")
+@click.option("--evaluators", help="Evaluators, comma-separated.  [default: retrieval,code_quality]")
+@click.option("--ties", type=click.Choice(["expected", "best", "worst"]), help="Order of ties.  [default: expected]")
+@click.option("--convention", help="Evaluate as another tool would (docs/metrics.md).  [default: hashzoo]")
+@click.option("--device", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]")
+@click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file with these options.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of run directories.  [default: runs]")
+@click.option("--resume/--no-resume", default=None, help="Go on from an interrupted training.  [default: resume]")
+@click.option("--overwrite", help="never, missing or always.  [default: missing]")
+@click.option("--track", help="Experiment trackers of Accelerate, comma-separated, for example tensorboard.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any) -> None:
+    """Train, encode and evaluate a method; one record per (bits, seed).
+
+    Killed at any point, the same command goes on where it stopped.
+
+    \b
+    Examples:
+      hashzoo run --method greedyhash
+      hashzoo run -m dch -p cifar10-5k-disjoint --bits 16,32,48,64 --seeds 0,1,2 --set loss.gamma=20
+      hashzoo run -m hashnet -d imagefolder --set data.path=photos -b timm/resnet18.a1_in1k --freeze-backbone
+    """
+    from hashzoo.running.progress import terminal_reporter
+    from hashzoo.running.request import merge, parse_assignments, parse_numbers, read_config
+
+    given = {key: value for key, value in options.items() if value not in (None, ())}
+    for name in ("bits", "seeds"):
+        if name in given:
+            given[name] = parse_numbers(given[name], name.capitalize())
+    for name in ("metrics", "evaluators", "track"):
+        if name in given:
+            given[name] = tuple(part.strip() for part in given[name].split(","))
+    if "backbone" in given:
+        given["backbone"] = _backbones(given["backbone"])
+    given["settings"] = parse_assignments(given.pop("settings", ()))
+    request = merge(read_config(config) if config else {}, given)
+    warn_of_broken_plugins()
+    from hashzoo.running.run import run
+
+    with terminal_reporter(quiet) as reporter:
+        records = run(request, reporter)
+    if as_json:
+        click.echo(json.dumps([record.model_dump(mode="json") for record in records], indent=2))
+        return
+    from hashzoo.results.summary import print_records
+
+    print_records(records)
+
+
+def _backbones(values: tuple[str, ...]) -> str | dict[str, str]:
+    if len(values) == 1 and "=" not in values[0]:
+        return values[0]
+    pairs = [value.partition("=") for value in values]
+    if any(not separator for _, separator, _ in pairs):
+        raise click.UsageError("Give one --backbone NAME for all modalities, or --backbone MODALITY=NAME for each.")
+    return {modality: name for modality, _, name in pairs}

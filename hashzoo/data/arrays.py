@@ -1,0 +1,260 @@
+"""Features and labels of one's own, from an `.npz` or `.mat` file.
+
+Two forms are read. One array per modality plus labels: the split is drawn. One array per part, named in the order
+train, query or train, query, database: the split is the file's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from hashzoo.data.array_labels import labels_of
+from hashzoo.data.mat_files import read_mat
+from hashzoo.data.options import whole_number, yes_or_no
+from hashzoo.data.splits import draw_counts, make_splits, strata
+from hashzoo.data.tables import fingerprint_of
+from hashzoo.errors import UsageError, WorkError, unknown_name
+from hashzoo.specs import Protocol, Splits, Table
+
+_PARTS = ("train", "query", "database")
+
+
+def load(
+    protocol: Protocol,
+    root: Path,
+    *,
+    path: str,
+    features: str | Mapping[str, str] = "",
+    labels: str = "",
+    ids: str = "",
+    queries: int = 0,
+    train: int = 0,
+    seed: int = 0,
+    train_in_database: bool = False,
+) -> Splits:
+    """Return the Splits of the arrays in the file `path` (relative to the data root unless it exists as given).
+
+    `features` names the array of each modality, (n, D) numbers: "X" where there is one modality, else
+    "image=I,text=T"; "I_tr:I_te" names one array per part, train:query (the database is the train part) or
+    train:query:database. `labels` and `ids` are named in the same way; labels are class numbers or names (n,), -1
+    meaning none, or 0/1 rows (n, C); ids (n,) default to row numbers.
+
+    Default names: `features`, or with several modalities the name of each; for parts `features_train`,
+    `features_query` and, if it is in the file, `features_database`; likewise `labels`.
+
+    A drawn split takes `queries` queries and `train` training items, class by class in proportion (from all labelled
+    items alike where the data are multi-label), by the sha256 of "arrays <seed>/<id>"; unlabelled items go to the
+    database. With parts, `train` draws that many training items from the train part, and 0 takes all of them.
+
+    Features are given as they are, as float32: no scaling.
+
+    Raises UsageError for arrays that are absent, do not fit each other or are not finite, and for numbers that
+    cannot be met; WorkError for a damaged file.
+    """
+    asked = {
+        "queries": whole_number("queries", queries),
+        "train": whole_number("train", train),
+    }
+    content = _read(_file(path, root))
+    modalities = tuple(dict.fromkeys(modality for pair in protocol.pairs for modality in pair))
+    names = _names_by_modality(features, modalities, content.arrays)
+    parts = _count_parts([*names.values()])
+    label_names = _split_names(labels) if labels else _default_names("labels", content.arrays)
+    _require_as_many("labels", label_names, parts)
+    inputs = {modality: content.features(modality, chosen) for modality, chosen in names.items()}
+    label_matrix, class_names = labels_of([content.get(name) for name in label_names], ":".join(label_names))
+    item_ids, lengths = content.ids(_split_names(ids) if ids else (), [content.get(name) for name in label_names])
+    _require_same_length(inputs, label_matrix, item_ids)
+    table = Table(inputs, label_matrix, item_ids, fingerprint_of(inputs), class_names)
+    seed_string = f"{protocol.id} {whole_number('seed', seed)}"
+    if parts == 1:
+        return _drawn(table, asked, seed_string, train_in_database=yes_or_no("train_in_database", train_in_database))
+    if asked["queries"]:
+        raise UsageError("The file has a query part of its own, so the option queries has no use; leave it out.")
+    return _official(table, lengths, asked["train"], seed_string)
+
+
+@dataclass(frozen=True)
+class _Content:
+    path: Path
+    arrays: Mapping[str, np.ndarray]
+
+    def get(self, name: str) -> np.ndarray:
+        if name not in self.arrays:
+            raise unknown_name(f"array in {self.path.name}", name, self.arrays)
+        return self.arrays[name]
+
+    def features(self, modality: str, names: Sequence[str]) -> np.ndarray:
+        """Return the rows of all parts, (n, D) float32."""
+        parts = [self.get(name) for name in names]
+        for name, part in zip(names, parts, strict=True):
+            if part.ndim != 2 or part.dtype.kind not in "biuf":
+                raise UsageError(
+                    f"Array {name!r} for {modality} has shape {part.shape} and type {part.dtype}; features are "
+                    "numbers of shape (n, D)."
+                )
+            if part.shape[1] != parts[0].shape[1]:
+                raise UsageError(
+                    f"Array {name!r} has {part.shape[1]} columns and {names[0]!r} has {parts[0].shape[1]}; all parts "
+                    f"of {modality} need the same."
+                )
+            bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
+            if len(bad):
+                raise UsageError(
+                    f"Array {name!r} holds NaN or infinity in {len(bad):,} rows, the first at row {bad[0]}; "
+                    "correct or remove these rows."
+                )
+        return np.concatenate(parts).astype(np.float32)
+
+    def ids(self, names: Sequence[str], like: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+        """Return the id of every row, and how many rows each part has."""
+        if names:
+            _require_as_many("ids", names, len(like))
+            given = [np.asarray([str(item).strip() for item in self.get(name).ravel()]) for name in names]
+            joined = np.concatenate(given)
+            if len(np.unique(joined)) != len(joined):
+                raise UsageError(f"The ids in {':'.join(names)} repeat; every item needs its own.")
+            return joined, [len(part) for part in given]
+        lengths = [_rows(part) for part in like]
+        return np.asarray([f"{row:06d}" for row in range(sum(lengths))]), lengths
+
+
+def _rows(labels: np.ndarray) -> int:
+    return labels.size if labels.ndim == 2 and 1 in labels.shape else len(labels)
+
+
+def _file(path: str, root: Path) -> Path:
+    given = Path(path).expanduser()
+    file = given if given.exists() else root / given
+    if not file.is_file():
+        raise UsageError(f"There is no file {given}; give path= an .npz or .mat file of features and labels.")
+    return file
+
+
+def _read(path: Path) -> _Content:
+    if path.suffix == ".mat":
+        return _Content(path, read_mat(path))
+    if path.suffix != ".npz":
+        raise UsageError(f"{path.name} ends in {path.suffix or 'nothing'}; arrays reads .npz and .mat files.")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return _Content(path, {name: stored[name] for name in stored.files})
+    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
+        raise WorkError(
+            f"{path} cannot be read as an .npz of plain arrays ({error}); save it again with numpy.savez, without "
+            "object arrays."
+        ) from error
+
+
+def _names_by_modality(
+    features: str | Mapping[str, str], modalities: Sequence[str], arrays: Mapping[str, np.ndarray]
+) -> dict[str, tuple[str, ...]]:
+    if not features:
+        if len(modalities) == 1:
+            return {modalities[0]: _default_names("features", arrays)}
+        return {modality: _default_names(modality, arrays) for modality in modalities}
+    if isinstance(features, str):
+        entries = [entry.strip() for entry in features.split(",")]
+        if len(modalities) == 1 and len(entries) == 1 and "=" not in entries[0]:
+            return {modalities[0]: _split_names(entries[0])}
+        if not all("=" in entry for entry in entries):
+            form = ",".join(f"{modality}=NAME" for modality in modalities)
+            raise UsageError(f"The option features is {features!r}; it has the form {form!r}.")
+        features = dict(entry.split("=", 1) for entry in entries)
+    unknown = [name for name in features if name not in modalities]
+    if unknown:
+        raise unknown_name("modality here", unknown[0], modalities)
+    missing = [modality for modality in modalities if modality not in features]
+    if missing:
+        raise UsageError(f"The option features names no array for {', '.join(missing)}; name one per modality.")
+    return {modality: _split_names(features[modality]) for modality in modalities}
+
+
+def _split_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(":"))
+
+
+def _default_names(name: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    parts = tuple(f"{name}_{part}" for part in _PARTS if f"{name}_{part}" in arrays)
+    return parts if name not in arrays and len(parts) >= 2 else (name,)
+
+
+def _count_parts(names: Sequence[Sequence[str]]) -> int:
+    counts = {len(chosen) for chosen in names}
+    if len(counts) != 1 or not counts <= {1, 2, 3}:
+        raise UsageError(
+            f"The features name {' and '.join(map(str, sorted(counts)))} arrays per modality; name one (drawn split), "
+            "two (train:query) or three (train:query:database), the same for each."
+        )
+    return counts.pop()
+
+
+def _require_as_many(what: str, names: Sequence[str], parts: int) -> None:
+    if len(names) != parts:
+        raise UsageError(
+            f"The features have {parts} array(s) per modality and the {what} {len(names)} ({':'.join(names)}); "
+            "name the same parts for both."
+        )
+
+
+def _require_same_length(inputs: Mapping[str, np.ndarray], labels: np.ndarray, ids: np.ndarray) -> None:
+    lengths = {**{name: len(array) for name, array in inputs.items()}, "labels": len(labels), "ids": len(ids)}
+    if len(set(lengths.values())) != 1:
+        listed = ", ".join(f"{name} {count:,}" for name, count in lengths.items())
+        raise UsageError(f"The arrays differ in their number of rows ({listed}); give one row per item in each.")
+
+
+def _drawn(table: Table, asked: Mapping[str, int], seed: str, *, train_in_database: bool) -> Splits:
+    if not (asked["queries"] and asked["train"]):
+        raise UsageError(
+            "The file has no parts of its own, so the split is drawn: say how many items with the options queries "
+            "and train, or name the arrays of the parts as features='X_tr:X_te'."
+        )
+    classes = strata(table.labels)
+    labelled = int((classes >= 0).sum())
+    if asked["queries"] + asked["train"] > labelled:
+        raise UsageError(
+            f"{asked['queries']:,} queries and {asked['train']:,} training items were asked, but only {labelled:,} "
+            "items have a label; ask for fewer."
+        )
+    sizes = np.bincount(classes[classes >= 0])
+    query = proportional(sizes, asked["queries"])
+    train = proportional(sizes - query, asked["train"])
+    counts = {label: (int(query[label]), int(train[label])) for label in range(len(sizes))}
+    return make_splits(table, *draw_counts(table.ids, classes, counts, seed, train_in_database=train_in_database))
+
+
+def _official(table: Table, lengths: Sequence[int], train: int, seed: str) -> Splits:
+    bounds = np.cumsum([0, *lengths])
+    rows = [np.arange(start, stop) for start, stop in pairwise(bounds)]
+    whole, query = rows[0], rows[1]
+    database = rows[2] if len(rows) == 3 else whole
+    if not train:
+        return make_splits(table, whole, query, database)
+    classes = strata(table.labels[whole])
+    sizes = np.bincount(classes[classes >= 0], minlength=1)
+    if train > sizes.sum():
+        raise UsageError(f"{train:,} training items were asked, and the train part has {sizes.sum():,} labelled ones.")
+    chosen = proportional(sizes, train)
+    counts = {label: (0, int(count)) for label, count in enumerate(chosen)}
+    drawn, _, _ = draw_counts(table.ids[whole], classes, counts, seed, train_in_database=False)
+    return make_splits(table, whole[drawn], query, database)
+
+
+def proportional(sizes: np.ndarray, total: int) -> np.ndarray:
+    """Return how many of `total` fall to each class of the given sizes: largest remainders, ties to the first.
+
+    >>> proportional(np.array([50, 30, 20]), 7).tolist()
+    [4, 2, 1]
+    """
+    if not sizes.sum():
+        return np.zeros(len(sizes), dtype=np.int64)
+    whole, remainder = np.divmod(sizes.astype(np.int64) * total, int(sizes.sum()))
+    extra = np.argsort(-remainder, kind="stable")[: total - int(whole.sum())]
+    whole[extra] += 1
+    return np.asarray(whole, dtype=np.int64)

@@ -1,0 +1,37 @@
+"""Checks of option values that users write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hashzoo.errors import UsageError
+
+
+def whole_number(name: str, value: Any, at_least: int = 0) -> int:
+    """Return `value` as int if it is a whole number of at least `at_least`.
+
+    >>> whole_number("train", "12")
+    12
+    """
+    try:
+        number = int(value)
+        fits = number == float(value) and number >= at_least and not isinstance(value, bool)
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise UsageError(f"The option {name} must be a whole number of at least {at_least}, got {value!r}.")
+    return number
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    """Return `value` if it is true or false, as a value or as the word.
+
+    >>> yes_or_no("download", "false")
+    False
+    """
+    words = {"true": True, "false": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in words:
+        raise UsageError(f"The option {name} must be true or false, got {value!r}.")
+    return words[str(value).lower()]

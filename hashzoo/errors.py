@@ -1,0 +1,37 @@
+"""The two kinds of failure a user meets; every message is one sentence with what is wrong and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HashzooError(Exception):
+    """Base of the errors that the command line prints without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(HashzooError):
+    """The request itself is wrong (unknown name, bits that are not positive, mismatched files): exit code 2."""
+
+    exit_code = 2
+
+
+class WorkError(HashzooError):
+    """The request was fine and the work failed (full disk, non-finite loss, damaged file): exit code 1."""
+
+    exit_code = 1
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that is not in `known`, offering the nearest ones.
+
+    >>> str(unknown_name("method", "dhnn", ["dhn", "hashnet"]))
+    "There is no method 'dhnn'; did you mean 'dhn'? Known: dhn, hashnet."
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+    listed = ", ".join(names) if names else "none"
+    return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}.")

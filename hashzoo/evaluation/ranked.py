@@ -1,0 +1,170 @@
+"""Rankings that need the order of single items: by real-valued outputs, in stable database order, within a ball."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.evaluation.buckets import Buckets, Floats, Ints
+from hashzoo.evaluation.codes import Codes
+from hashzoo.evaluation.words import check_pair, code_words, distances_to, label_words, share_label
+
+RANKINGS = ("hamming", "inner_product", "cosine")
+
+_CELLS = 1 << 21
+"""Query-item pairs held at a time."""
+
+_FRACTION = 40
+"""Scores are compared in fixed point, with this many bits after the point relative to the largest norms."""
+
+Blocks = Iterator[tuple[slice, Buckets]]
+Group = tuple[Ints, Ints, Ints]
+
+
+def stable_blocks(query: Codes, database: Codes, leave_out: ArrayLike | None = None) -> Blocks:
+    """Yield (query rows, rankings) by Hamming distance with ties in database order, each item its own bucket."""
+    check_pair(query, database)
+    codes, theirs = code_words(query.packed), code_words(database.packed)
+    own = _left_out(leave_out, len(query))
+    dtype = np.uint8 if query.bits < 256 else np.uint16 if query.bits < 65536 else np.uint32
+
+    def rank(rows: slice, shared: NDArray[np.bool_]) -> Iterator[Group]:
+        for apart, relevant, out in zip(
+            distances_to(codes[:, rows], theirs, dtype), shared, own[rows].tolist(), strict=True
+        ):
+            order = np.argsort(apart, kind="stable")
+            yield _single(relevant[order if out < 0 else order[order != out]])
+
+    return _blocks(query, database, own, rank)
+
+
+def score_blocks(query: Codes, database: Codes, ranking: str, leave_out: ArrayLike | None = None) -> Blocks:
+    """Yield (query rows, rankings) by inner product or cosine of the real-valued outputs; equal scores are ties.
+
+    Scores are computed in float64 from the float32 outputs. Two scores are equal when they agree to 2^-40
+    of the product of the largest query norm and the largest database norm, which is above rounding and
+    below what single precision outputs can mean: so equal items tie, whatever the order of summation.
+    """
+    check_pair(query, database)
+    ours, theirs = _scaled(query, database, ranking)
+    own = _left_out(leave_out, len(query))
+
+    def rank(rows: slice, shared: NDArray[np.bool_]) -> Iterator[Group]:
+        keys = _keys(ours[rows] @ theirs.T)
+        for key, relevant, out in zip(keys, shared, own[rows].tolist(), strict=True):
+            if out >= 0:
+                key, relevant = np.delete(key, out), np.delete(relevant, out)
+            yield _tied(key, relevant)
+
+    return _blocks(query, database, own, rank)
+
+
+def ball_blocks(query: Codes, database: Codes, radius: int, leave_out: ArrayLike | None = None) -> Blocks:
+    """Yield (query rows, rankings) of the items within Hamming distance `radius`, by inner product of the outputs.
+
+    The re-ranking of DCH's evaluation (Cao et al. 2018): the ball by codes, its order by the real-valued
+    outputs.
+    """
+    check_pair(query, database)
+    ours, theirs = _scaled(query, database, "inner_product")
+    codes, words = code_words(query.packed), code_words(database.packed)
+    own = _left_out(leave_out, len(query))
+
+    def rank(rows: slice, shared: NDArray[np.bool_]) -> Iterator[Group]:
+        apart = distances_to(codes[:, rows], words, np.uint32)
+        for q, distance, relevant, out in zip(ours[rows], apart, shared, own[rows].tolist(), strict=True):
+            ball = np.flatnonzero(distance <= radius)
+            ball = ball if out < 0 else ball[ball != out]
+            yield _tied(_keys(theirs[ball] @ q), relevant[ball])
+
+    return _blocks(query, database, own, rank, whole=False)
+
+
+Rank = Callable[[slice, NDArray[np.bool_]], Iterator[Group]]
+
+
+def _blocks(query: Codes, database: Codes, own: Ints, rank: Rank, whole: bool = True) -> Blocks:
+    """Rank queries a few at a time; `whole` tells whether each list holds the whole database."""
+    labels, theirs = label_words(query.labels), label_words(database.labels)
+    step = max(1, _CELLS // len(database))
+    for start in range(0, len(query), step):
+        rows = slice(start, min(start + step, len(query)))
+        groups = list(rank(rows, share_label(labels[:, rows], theirs)))
+        totals = None if not whole else len(database) - (own[rows] >= 0)
+        yield rows, _padded(groups, totals)
+
+
+def _padded(groups: list[Group], totals: Ints | None) -> Buckets:
+    """Return the groups of each query as rows; without `totals` a list ends with its last relevant group."""
+    if totals is None:
+        totals = np.array([starts[-1] + sizes[-1] if len(starts) else 0 for starts, sizes, _ in groups], dtype=np.int64)
+    width = max([1, *(len(r) for _, _, r in groups)])
+    before = np.repeat(totals.astype(np.int64)[:, None], width, axis=1)
+    n, r = np.zeros_like(before), np.zeros_like(before)
+    for row, (starts, sizes, relevant) in enumerate(groups):
+        found = len(relevant)
+        before[row, :found], n[row, :found], r[row, :found] = starts, sizes, relevant
+    return Buckets(before, n, r, totals.astype(np.int64))
+
+
+def _single(relevant: NDArray[np.bool_]) -> Group:
+    places = np.flatnonzero(relevant).astype(np.int64)
+    ones = np.ones_like(places)
+    return places, ones, ones
+
+
+def _tied(key: Ints, relevant: NDArray[np.bool_]) -> Group:
+    """Return the groups of equal keys, largest first, that hold relevant items."""
+    if len(key) == 0:
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty, empty
+    order = np.argsort(-key)
+    ranked = key[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    r = np.add.reduceat(relevant[order].astype(np.int64), starts)
+    n = np.diff(np.append(starts, len(key)))
+    kept = r > 0
+    return starts[kept].astype(np.int64), n[kept].astype(np.int64), r[kept]
+
+
+def _keys(scores: Floats) -> Ints:
+    keys: Ints = np.rint(scores * 2.0**_FRACTION).astype(np.int64)
+    return keys
+
+
+def _scaled(query: Codes, database: Codes, ranking: str) -> tuple[Floats, Floats]:
+    """Return the outputs in float64, scaled so that no inner product exceeds 1 in size."""
+    if ranking not in RANKINGS[1:]:
+        raise unknown_name("real-valued ranking", ranking, RANKINGS[1:])
+    if query.relaxed is None or database.relaxed is None:
+        raise UsageError(
+            "These codes were stored without real-valued outputs, which this ranking needs; "
+            "keep them (keep_relaxed) or rank by 'hamming'."
+        )
+    if query.relaxed.shape[1] != database.relaxed.shape[1]:
+        raise UsageError(
+            f"Query outputs have {query.relaxed.shape[1]} values and database outputs "
+            f"{database.relaxed.shape[1]}; they must match."
+        )
+    return tuple(_unit(codes.relaxed, ranking) for codes in (query, database))  # type: ignore[return-value] # two
+
+
+def _unit(relaxed: Any, ranking: str) -> Floats:
+    values = np.asarray(relaxed, dtype=np.float64)
+    norms = np.sqrt((values * values).sum(axis=1))
+    if ranking == "cosine":
+        return values / np.where(norms > 0, norms, 1.0)[:, None]
+    largest = float(norms.max(initial=0.0))
+    # A power of two, so that scaling rounds nothing.
+    scaled: Floats = values * (2.0 ** -np.ceil(np.log2(largest)) if largest > 0 else 1.0)
+    return scaled
+
+
+def _left_out(leave_out: ArrayLike | None, queries: int) -> Ints:
+    if leave_out is None:
+        return np.full(queries, -1, dtype=np.int64)
+    return np.asarray(leave_out, dtype=np.int64)

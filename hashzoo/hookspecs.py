@@ -1,0 +1,56 @@
+"""The hooks of hashzoo (pluggy project name and entry-point group: `hashzoo`).
+
+Hooks return light descriptions and take no mutable state: no torch import, no file access, no random draw. A
+`Component` names its builder as "package.module:attribute", which is imported only when something is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from hashzoo.specs import Component, Dataset, Method, PaperTable
+
+hookspec = pluggy.HookspecMarker("hashzoo")
+hookimpl = pluggy.HookimplMarker("hashzoo")
+
+
+@hookspec
+def hashzoo_register_methods() -> Iterable[Method]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return the methods: names of loss, hash layer and trainer, recipe with sources, paper."""
+
+
+@hookspec
+def hashzoo_register_backbones() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return backbones, `build(**options)`: a module from inputs to features (N, D)."""
+
+
+@hookspec
+def hashzoo_register_hash_layers() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return hash layers, `build(feature_dim, problem, **options)`: (N, D) to relaxed and codes, both (N, K)."""
+
+
+@hookspec
+def hashzoo_register_losses() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return losses, `build(problem, **options)`: (output, batch) to named scalar terms, already weighted."""
+
+
+@hookspec
+def hashzoo_register_evaluators() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return evaluators, `build(protocol)`: a Retrieval to {metric: number or curve}."""
+
+
+@hookspec
+def hashzoo_register_datasets() -> Iterable[Dataset]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return datasets with their protocols and `load(protocol, root, **options)`."""
+
+
+@hookspec
+def hashzoo_register_trainers() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return trainers, `build(**options)`: an object whose `fit(job)` trains job.model and job.loss in place."""
+
+
+@hookspec
+def hashzoo_register_paper_tables() -> Iterable[PaperTable]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return the tables that the method's paper published, each value with its source."""

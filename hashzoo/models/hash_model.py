@@ -1,0 +1,54 @@
+"""HashModel: one backbone and one hash layer for each modality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from hashzoo.errors import UsageError
+from hashzoo.specs import HashOutput
+
+
+class HashModel(nn.Module):
+    """Backbones and hash layers by modality: inputs to features (N, D), relaxed (N, K) and codes (N, K).
+
+    Hash layers compute in float32 whatever the precision of the backbones is, so that a code never depends
+    on a rounding to bfloat16 of the relaxed output.
+    """
+
+    def __init__(self, backbones: Mapping[str, nn.Module], hash_layers: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        if set(backbones) != set(hash_layers):
+            raise UsageError(
+                "A HashModel needs one hash layer per backbone; backbones are given for "
+                f"{sorted(backbones)} and hash layers for {sorted(hash_layers)}."
+            )
+        self.backbones = nn.ModuleDict(dict(backbones))
+        self.hash_layers = nn.ModuleDict(dict(hash_layers))
+
+    def forward(self, modality: str, inputs: torch.Tensor) -> HashOutput:
+        """Return features, relaxed outputs and codes of a batch of one modality, all float32."""
+        if modality not in self.backbones:
+            raise UsageError(f"The model has no modality {modality!r}; it has {', '.join(self.backbones)}.")
+        features = self.backbones[modality](inputs)
+        with torch.autocast(device_type=features.device.type, enabled=False):
+            features = features.float()
+            relaxed, codes = self.hash_layers[modality](features)
+        return HashOutput(features=features, relaxed=relaxed, codes=codes)
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Tell hash layers that define `start_epoch` that epoch `epoch` (0-based) of `epochs` begins."""
+        for layer in self.hash_layers.values():
+            begin = getattr(layer, "start_epoch", None)
+            if begin is not None:
+                begin(epoch, epochs)
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the backbones."""
+        return list(self.backbones.parameters())
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the hash layers, which start untrained."""
+        return list(self.hash_layers.parameters())

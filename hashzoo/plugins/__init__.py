@@ -1,0 +1,24 @@
+"""The registry: finds plugins, loads each one apart from the others, and answers by kind and name.
+
+A plugin can break only itself. What goes wrong in one is kept with its distribution, version, entry point,
+exception and remedy (`Registry.failures`), and everything else works on. Listing imports no torch.
+"""
+
+from hashzoo.plugins.items import KINDS
+from hashzoo.plugins.loading import UNSTATED_API, Plugin, Trouble, load_plugin
+from hashzoo.plugins.registry import Call, Registry, registry
+from hashzoo.plugins.sources import Source, find_sources, plugin_file_hash
+
+__all__ = [
+    "KINDS",
+    "UNSTATED_API",
+    "Call",
+    "Plugin",
+    "Registry",
+    "Source",
+    "Trouble",
+    "find_sources",
+    "load_plugin",
+    "plugin_file_hash",
+    "registry",
+]

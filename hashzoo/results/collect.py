@@ -1,0 +1,104 @@
+"""Finding records: in run directories and among the accepted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.results.record import Record, json_sha256, read_record
+
+PATTERNS = ("record.json", "bits-*-seed-*.json")
+"""Names of record files in run directories and among the accepted records."""
+
+NOT_THE_METHOD = (
+    "bits", "dataset", "evaluation", "input_shapes", "problem", "protocol", "protocol_label", "seed", "validation",
+)  # fmt: skip
+"""Top-level keys of a configuration that say on what and how it was measured, not what was trained."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record and the file it was read from."""
+
+    path: Path
+    record: Record
+
+
+def collect(paths: Iterable[Path]) -> list[Found]:
+    """Read every record in the given files and folders, sorted by path.
+
+    An accepted copy is left out where the run's own record is there too. Raises UsageError for a path that
+    does not exist, and WorkError naming the files for records that cannot be read or of which two say the
+    same thing was measured.
+    """
+    found, faults = [], []
+    for path in find_records(paths):
+        try:
+            found.append(Found(path, read_record(path)))
+        except WorkError as error:
+            faults.append(str(error))
+    if faults:
+        raise WorkError("\n".join(faults))
+    own = {f.record.record_sha256 for f in found}
+    kept = [f for f in found if f.record.origin_sha256 not in own]
+    refuse_duplicates(kept)
+    return kept
+
+
+def find_records(paths: Iterable[Path]) -> list[Path]:
+    """Return the record files among the given files and below the given folders, each once, sorted."""
+    files: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            here = [file for pattern in PATTERNS for file in path.rglob(pattern) if file.is_file()]
+        elif path.exists():
+            here = [path]
+        else:
+            raise UsageError(f"There is no file or folder {path}; give run directories or record files.")
+        files |= {file.resolve(): file for file in here if file.resolve() not in files}
+    return sorted(files.values())
+
+
+def refuse_duplicates(found: Iterable[Found]) -> None:
+    """Raise WorkError, naming both files, where two records measured the same thing."""
+    first: dict[str, Path] = {}
+    for item in found:
+        key = json_sha256(identity(item.record))
+        if key in first:
+            raise WorkError(
+                f"{first[key]} and {item.path} are records of the same run ({describe(item.record)}); "
+                "remove one or leave its folder out."
+            )
+        first[key] = item.path
+
+
+def identity(record: Record) -> dict[str, Any]:
+    """Return what tells one measurement from another; two records that agree in it are duplicates."""
+    return {
+        "method": record.method,
+        "protocol": record.protocol,
+        "split": record.split_sha256,
+        "backbone": record.backbone,
+        "frozen": record.frozen,
+        "regime": record.regime,
+        "bits": record.bits,
+        "seed": record.seed,
+        "convention": record.convention,
+        "ties": record.ties,
+        "config": method_config(record),
+    }
+
+
+def method_config(record: Record) -> dict[str, Any]:
+    """Return the part of the configuration that decides what was trained, without data and evaluation."""
+    return {key: value for key, value in record.config.items() if key not in NOT_THE_METHOD}
+
+
+def describe(record: Record) -> str:
+    """Return a record in words: "dch, cifar10-5k, alexnet finetune, 16 bits, seed 0"."""
+    bits = f"{record.bits} bits" if record.bits else "features"
+    trained = f"{record.method}, {record.protocol}, {record.backbone_name} {record.regime}"
+    return f"{trained}, {bits}, seed {record.seed}"

@@ -1,0 +1,106 @@
+"""What `hashzoo leaderboard` and `hashzoo.leaderboard` do: find records and published tables, give frame or text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from hashzoo.plugins import registry
+from hashzoo.results.boards import accept, check_boards, published_tables, write_boards
+from hashzoo.results.cells import Selection
+from hashzoo.results.collect import collect
+from hashzoo.results.formats import render
+from hashzoo.results.layout import paper_boards
+from hashzoo.results.leaderboard import Board, boards, leaderboard
+from hashzoo.results.published import comparison, comparison_boards
+from hashzoo.results.record import Record
+from hashzoo.specs import PaperTable
+
+RUNS = Path("runs")
+BOARDS = Path("leaderboards")
+RECORDS = "records"
+
+
+def known_tables(board_dir: Path = BOARDS) -> list[PaperTable]:
+    """Return the published tables of the installed plugins, and what the board folder keeps of absent ones."""
+    installed = [registry().get("paper_tables", name) for name in registry().names("paper_tables")]
+    ids = {table.id for table in installed}
+    return [*installed, *(table for table in published_tables(board_dir) if table.id not in ids)]
+
+
+def load(paths: Sequence[Path], board_dir: Path = BOARDS) -> list[Record]:
+    """Return the records under `paths`; with none named under `runs`, or else those of the board folder."""
+    if not paths:
+        accepted = board_dir / RECORDS
+        paths = [RUNS] if RUNS.is_dir() or not accepted.is_dir() else [accepted]
+        if not paths[0].is_dir():
+            return []
+    return [item.record for item in collect(paths)]
+
+
+def frame(
+    records: Sequence[Record], selection: Selection, *, compare: bool = False, paper_table: str | None = None
+) -> pd.DataFrame:
+    """Return the leaderboard of records as one frame, plain, compared with published values, or laid out as a table.
+
+    A published table measured with several backbones or regimes has the setting as its first row level.
+    """
+    if paper_table is not None:
+        made = paper_boards(records, registry().get("paper_tables", paper_table), selection)
+        frames = {board.title.rpartition("measured with ")[2]: board.frame for board in made}
+        return made[0].frame if len(made) == 1 else pd.concat(frames, names=["setting"])
+    if compare:
+        return comparison(records, known_tables(), selection)
+    return leaderboard(records, selection)
+
+
+def board_list(
+    records: Sequence[Record],
+    selection: Selection,
+    *,
+    compare: bool = False,
+    paper_table: str | None = None,
+    board_dir: Path = BOARDS,
+) -> list[Board]:
+    """Return the same as boards, one per protocol and metric, for printing."""
+    if paper_table is not None:
+        return paper_boards(records, registry().get("paper_tables", paper_table), selection)
+    if compare:
+        return comparison_boards(records, known_tables(board_dir), selection)
+    return boards(records, selection)
+
+
+def show(
+    runs: Sequence[Path],
+    *,
+    protocol: str | None = None,
+    metric: str | None = None,
+    backbone: str | None = None,
+    regime: str | None = None,
+    compare: bool = False,
+    paper_table: str | None = None,
+    fmt: str = "table",
+    boards: Path = BOARDS,
+) -> str:
+    """Return the leaderboard as text in one of the formats."""
+    selection = Selection(protocol, (metric,) if metric else None, backbone=backbone, regime=regime)
+    records = load(runs, boards)
+    return render(board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards), fmt)
+
+
+def accept_runs(runs: Sequence[Path], boards: Path, replace_old: bool = False) -> str:
+    """Copy the records of runs into the board folder, rewrite its boards, and say what was done."""
+    accepted = accept(runs or [RUNS], boards / RECORDS, replace_old)
+    return f"Accepted {len(accepted)} record(s). {write(boards)}"
+
+
+def write(boards: Path) -> str:
+    """Rewrite the boards of the folder's records and say what was done."""
+    return f"Wrote {len(write_boards(boards / RECORDS, boards, known_tables(boards)))} file(s) in {boards}."
+
+
+def check(boards: Path) -> str:
+    """Check that the boards follow from the folder's records and say so; WorkError where one does not."""
+    return f"{check_boards(boards / RECORDS, boards)} file(s) in {boards} follow from their records."

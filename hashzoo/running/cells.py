@@ -1,0 +1,290 @@
+"""The stages of one (bits, seed): train, encode, evaluate; each leaves a file and is skipped when it is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
+from hashzoo.plugins import Registry, plugin_file_hash
+from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
+from hashzoo.running.building import build_model, check_fit
+from hashzoo.running.directory import Cell
+from hashzoo.running.environment import describe, versions
+from hashzoo.running.plan import Plan, digest, problem_of
+from hashzoo.specs import Problem, Protocol, Retrieval, Splits
+from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
+from hashzoo.training.encoding import encode
+from hashzoo.training.job import TrainData, TrainJob
+
+if TYPE_CHECKING:
+    import numpy as np
+    from accelerate import Accelerator
+    from torch import nn
+
+    from hashzoo.models.hash_model import HashModel
+    from hashzoo.running.progress import Reporter
+
+
+@dataclass
+class Workshop:
+    """What all cells of a run share: plan, data, what the models see, device and where progress goes."""
+
+    plan: Plan
+    registry: Registry
+    splits: Splits
+    inputs: Mapping[str, np.ndarray]
+    accelerator: Accelerator
+    precision: str
+    reporter: Reporter
+    resume: bool = True
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def device(self) -> str:
+        """The torch device of the run."""
+        return str(self.accelerator.device)
+
+    def problem(self, bits: int) -> Problem:
+        """Return what builders may know of a cell with this many bits."""
+        return problem_of(self.plan, bits, self.splits)
+
+    def owners(self) -> dict[str, dict[str, str]]:
+        """Return distribution, version and file hash of the plugin behind each part of the method."""
+        config = self.plan.config
+        named = {
+            "method": ("methods", config["method"]),
+            "loss": ("losses", config["loss"]["name"]),
+            "hash_layer": ("hash_layers", config["hash_layer"]["name"]),
+            "trainer": ("trainers", config["trainer"]["name"]),
+            **{f"backbone.{m}": ("backbones", c["name"]) for m, c in config["backbones"].items()},
+        }
+        found = {}
+        for part, (kind, name) in named.items():
+            owner = self.registry.owner(kind, name)
+            found[part] = {
+                "distribution": owner.distribution,
+                "version": owner.version,
+                "sha256": plugin_file_hash(owner),
+            }
+        return found
+
+    def fingerprint(self, bits: int, seed: int) -> str:
+        """Return the sha256 of everything upstream of a cell's training."""
+        training = {key: value for key, value in self.plan.config.items() if key != "evaluation"}
+        owners = {
+            part: (o["distribution"], o["version"], o["sha256"])
+            for part, o in self.owners().items()
+            if o["distribution"] != "hashzoo"
+        }
+        return digest(
+            {
+                "config": training,
+                "bits": bits,
+                "seed": seed,
+                "split": self.splits.sha256,
+                "table": self.splits.table.fingerprint,
+                "plugins": owners,
+                "precision": self.precision,
+                "device": self.accelerator.device.type,
+                "hashzoo": versions()["hashzoo"],
+            }
+        )
+
+
+def run_cell(shop: Workshop, cell: Cell, bits: int, seed: int) -> Record:
+    """Bring one cell to its record, doing only the stages whose output is not there yet."""
+    trained = shop.fingerprint(bits, seed)
+    encoded = digest([trained, "encode"])
+    evaluated = digest([encoded, shop.plan.config["evaluation"]])
+    if cell.is_done("evaluate", evaluated) and cell.is_done("encode", encoded):
+        return read_record(cell.file("evaluate"))
+    shop.seconds = {}
+    if not cell.is_done("encode", encoded):
+        model = _trained_model(shop, cell, bits, seed, trained)
+        with _timed(shop, "encode"):
+            codes = encode_splits(shop, model)
+        save_codes(cell.file("encode"), codes)
+        cell.mark_done("encode", encoded)
+    codes = load_codes(cell.file("encode"))
+    with _timed(shop, "evaluate"):
+        results = run_evaluators(
+            shop.registry, shop.plan.config, shop.plan.protocol, codes, coded=shop.plan.method.coded
+        )
+    record = make_record(shop, (bits, seed), codes, results)
+    record = write_record(cell.file("evaluate"), record)
+    cell.mark_done("evaluate", evaluated)
+    return record
+
+
+def _trained_model(shop: Workshop, cell: Cell, bits: int, seed: int, fingerprint: str) -> HashModel:
+    """Return the cell's model: read where it is done, else trained (going on from its checkpoint) and saved."""
+    plan, problem = shop.plan, shop.problem(bits)
+    model, loss = build_model(shop.registry, plan.config, problem, shop.inputs, seed)
+    model.to(shop.device)
+    loss.to(shop.device)
+    if cell.is_done("train", fingerprint):
+        tensors, _ = load_tensors(cell.file("train"))
+        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+        return model
+    with _timed(shop, "train"):
+        history = train(shop, cell, problem, (model, loss), seed, fingerprint)
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"loss.{k}": v for k, v in loss.state_dict().items()}
+    cell.write_history(history)
+    save_tensors(cell.file("train"), tensors, {"fingerprint": fingerprint})
+    cell.mark_done("train", fingerprint)
+    checkpoint = cell.path / "checkpoint" / "last.safetensors"
+    checkpoint.unlink(missing_ok=True)
+    return model
+
+
+def train(
+    shop: Workshop, cell: Cell, problem: Problem, modules: tuple[HashModel, nn.Module], seed: int, fingerprint: str
+) -> list[dict[str, float]]:
+    """Train in place and return the history: for each epoch the mean of each loss term."""
+    model, loss = modules
+    config, splits = shop.plan.config, shop.splits
+    data = TrainData(
+        shop.inputs,
+        splits.table.labels[splits.train],
+        splits.train,
+        shop.device,
+        hide_labels=config["supervision"] == "unsupervised",
+    )
+    check_fit(model, loss, data, config)
+    checkpoints = Checkpoints(cell.path / "checkpoint", fingerprint)
+    if not shop.resume:
+        checkpoints.path.unlink(missing_ok=True)
+    history: list[dict[str, float]] = []
+    epochs = shop.plan.recipe.epochs
+    shop.reporter.begin(f"train {problem.bits} bits, seed {seed}", epochs)
+
+    def report(epoch: int, terms: Mapping[str, float]) -> None:
+        history.append(dict(terms))
+        shop.reporter.advance(epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in terms.items()))
+        if shop.accelerator.trackers:
+            shop.accelerator.log({f"loss/{n}": v for n, v in terms.items()}, step=epoch)
+
+    trainer = shop.registry.build("trainers", config["trainer"]["name"], options=config["trainer"]["options"])
+    trainer.fit(
+        TrainJob(
+            model=model,
+            loss=loss,
+            data=data,
+            problem=problem,
+            recipe=shop.plan.recipe,
+            seed=seed,
+            accelerator=shop.accelerator,
+            checkpoints=checkpoints,
+            report=report,
+        )
+    )
+    return history
+
+
+def encode_splits(shop: Workshop, model: HashModel) -> dict[str, Codes]:
+    """Return the codes of queries and database for every modality that a pair of the protocol needs."""
+    table = shop.splits.table
+    needed = dict.fromkeys(
+        [("query", q) for q, _ in shop.plan.protocol.pairs] + [("database", d) for _, d in shop.plan.protocol.pairs]
+    )
+    codes: dict[str, Codes] = {}
+    for part, modality in needed:
+        rows = getattr(shop.splits, part)
+        shop.reporter.begin(f"encode {part} {modality}", len(rows))
+        relaxed = encode(model, modality, shop.inputs[modality], rows, shop.accelerator, shop.reporter.advance)
+        codes[f"{part}.{modality}"] = Codes.from_relaxed(
+            relaxed, table.labels[rows], ids=table.ids[rows], keep_relaxed=True
+        )
+    return codes
+
+
+def run_evaluators(
+    registry: Registry, config: Mapping[str, Any], protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
+) -> tuple[dict[str, float], dict[str, list[Any]], list[str]]:
+    """Return (metrics, curves, notes) of all pairs; with several pairs names are prefixed "image-to-text/"."""
+    settings = config["evaluation"]
+    metrics: dict[str, float] = {}
+    curves: dict[str, list[Any]] = {}
+    notes: list[str] = []
+    asked = None if settings["metrics"] is None else tuple(settings["metrics"])
+    for query, database in protocol.pairs:
+        prefix = f"{query}-to-{database}/" if len(protocol.pairs) > 1 else ""
+        retrieval = Retrieval(
+            query=codes[f"query.{query}"],
+            database=codes[f"database.{database}"],
+            ranking=config["ranking"],
+            metrics=asked,
+            ties=settings["ties"],
+            convention=settings["convention"],
+        )
+        for name in settings["evaluators"]:
+            if name == "code_quality" and not coded:
+                continue
+            evaluator = registry.build("evaluators", name, protocol)
+            for key, value in evaluator(retrieval).items():
+                if value is None:
+                    continue
+                if isinstance(value, str):
+                    notes.append(prefix + value)
+                elif isinstance(value, (int, float)):
+                    metrics[prefix + key] = float(value)
+                else:
+                    curves[prefix + key] = value
+    return metrics, curves, notes
+
+
+def make_record(
+    shop: Workshop,
+    cell: tuple[int, int],
+    codes: Mapping[str, Codes],
+    results: tuple[dict[str, float], dict[str, list[Any]], list[str]],
+) -> Record:
+    """Put together the record of one cell."""
+    plan = shop.plan
+    metrics, curves, notes = results
+    owners = shop.owners()
+    return Record(
+        method=plan.method.name,
+        floor=plan.method.floor,
+        protocol=plan.config["protocol_label"],
+        dataset=plan.dataset.name,
+        backbone={modality: choice["name"] for modality, choice in plan.config["backbones"].items()},
+        frozen=bool(plan.config["freeze_backbone"]),
+        regime=plan.config["regime"],
+        bits=cell[0],
+        seed=cell[1],
+        metrics=defined(metrics),
+        curves=curves,
+        config={
+            **plan.config,
+            "precision": shop.precision,
+            "bits": cell[0],
+            "seed": cell[1],
+            "problem": asdict(shop.problem(cell[0])),
+            "input_shapes": {m: list(array.shape[1:]) for m, array in shop.splits.table.inputs.items()},
+        },
+        plugins={part: PluginInfo(**owner) for part, owner in owners.items()},
+        versions=versions(tuple(sorted({o["distribution"] for o in owners.values()} - {"hashzoo"}))),
+        environment=describe(shop.device),
+        timings={name: round(value, 3) for name, value in shop.seconds.items()},
+        codes_sha256=codes_sha256(codes),
+        split_sha256=shop.splits.sha256,
+        convention=plan.config["evaluation"]["convention"],
+        ties=plan.config["evaluation"]["ties"],
+        headline=plan.protocol.headline,
+        created=now_utc(),
+        notes=notes,
+    )
+
+
+@contextmanager
+def _timed(shop: Workshop, stage: str) -> Iterator[None]:
+    """Note the wall-clock seconds of a block under the stage's name."""
+    begin = time.perf_counter()
+    yield
+    shop.seconds[stage] = time.perf_counter() - begin

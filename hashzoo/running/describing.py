@@ -1,0 +1,129 @@
+"""What `hashzoo plugins`, `list` and `show` print, as plain data."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from typing import Any
+
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.plugins import KINDS, Registry, registry
+from hashzoo.plugins.items import item_name
+from hashzoo.specs import Component, Dataset, Method, PaperTable, Protocol
+
+COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
+
+
+def plugin_rows() -> list[dict[str, Any]]:
+    """Return one row per plugin: name, distribution, version, status, what it brings, troubles and notes."""
+    rows = []
+    for plugin in registry().plugins:
+        rows.append(
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "entry_point": plugin.entry_point,
+                "status": plugin.status,
+                "brings": {kind: [item_name(kind, i) for i in plugin.items.get(kind, ())] for kind in KINDS},
+                "hooks": list(plugin.hooks),
+                "seconds": round(plugin.seconds, 4),
+                "troubles": [plugin.line()] if plugin.troubles else [],
+                "notes": list(plugin.notes),
+            }
+        )
+    return rows
+
+
+def list_rows(kind: str) -> list[dict[str, str]]:
+    """Return name, distribution, version and a one-line summary of everything of a kind ("protocols" too)."""
+    reg = registry()
+    if kind == "protocols":
+        return [_protocol_row(reg, name) for name in reg.protocols()]
+    rows = []
+    for name in reg.names(kind):
+        owner, item = reg.owner(kind, name), reg.get(kind, name)
+        rows.append(
+            {"name": name, "distribution": owner.distribution, "version": owner.version, "summary": _summary(item)}
+        )
+    return rows
+
+
+def find_and_describe(name: str, kind: str | None = None) -> dict[str, Any]:
+    """Return the description of `name`, looked up in every kind unless one is given."""
+    reg = registry()
+    kinds = (kind,) if kind else (*KINDS, "protocols")
+    hits = [k for k in kinds if _has(reg, k, name)]
+    if not hits:
+        known = {n for k in kinds for n in (reg.protocols() if k == "protocols" else reg.names(k))}
+        raise unknown_name(kind or "registered thing", name, known)
+    if len(hits) > 1:
+        raise UsageError(f"{name!r} is registered as {' and '.join(hits)}; add --kind {hits[0]} or --kind {hits[1]}.")
+    return describe(hits[0], name)
+
+
+def describe(kind: str, name: str) -> dict[str, Any]:
+    """Return fields, owner and (for components) options with their defaults of one registered thing."""
+    reg = registry()
+    if kind == "protocols":
+        dataset, protocol = reg.protocol(name)
+        return {"kind": kind, **_protocol_row(reg, name), **asdict(protocol), "modalities": dict(dataset.modalities)}
+    item, owner = reg.get(kind, name), reg.owner(kind, name)
+    found: dict[str, Any] = {"kind": kind, "distribution": owner.distribution, "version": owner.version}
+    if isinstance(item, PaperTable):
+        found |= {"id": item.id, "title": item.title, "metric": item.metric, "paper": asdict(item.paper)}
+        found["rows"] = [asdict(row) for row in item.rows]
+        return found
+    found |= {key: value for key, value in asdict(item).items() if not callable(value)}
+    if isinstance(item, Method):
+        found["component_options"] = {
+            "loss": _options(reg, "losses", item.loss),
+            "hash_layer": _options(reg, "hash_layers", item.hash_layer),
+            "trainer": _options(reg, "trainers", item.trainer),
+        }
+    elif kind in COMPONENTS:
+        found["name"] = name
+        found["options"] = _options(reg, kind, name) if not name.endswith("/") else {}
+    return found
+
+
+def _has(reg: Registry, kind: str, name: str) -> bool:
+    try:
+        if kind == "protocols":
+            reg.protocol(name)
+        else:
+            reg.get(kind, name)
+    except UsageError as error:
+        return "is claimed by" in str(error)
+    return True
+
+
+def _options(reg: Registry, kind: str, name: str) -> dict[str, Any]:
+    return {
+        option: "(required)" if default is inspect.Parameter.empty else default
+        for option, default in reg.options(kind, name).items()
+    }
+
+
+def _protocol_row(reg: Registry, name: str) -> dict[str, str]:
+    dataset, protocol = reg.protocol(name)
+    owner = reg.owner("datasets", dataset.name)
+    query, train, database = protocol.sizes
+    sizes = f"{query:,} query / {train:,} train / {database:,} database" if query else "sizes from your data"
+    names = f" (also {', '.join(protocol.aliases)})" if protocol.aliases else ""
+    return {
+        "name": protocol.id,
+        "distribution": owner.distribution,
+        "version": owner.version,
+        "summary": f"{dataset.name}: {sizes}{names}",
+    }
+
+
+def _summary(item: Any) -> str:
+    if isinstance(item, Method):
+        return item.summary or f"{item.paper.title} ({item.paper.venue} {item.paper.year})"
+    if isinstance(item, (Component, Dataset, Protocol)):
+        return item.summary
+    if isinstance(item, PaperTable):
+        return item.title
+    return ""

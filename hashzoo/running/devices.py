@@ -1,0 +1,67 @@
+"""Device and precision: chosen by Hugging Face Accelerate, one accelerator for each run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hashzoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accelerate import Accelerator
+
+
+def choose_device(device: str) -> str:
+    """Return the torch device for "auto", "cpu", "cuda", "mps" or "cuda:1"; an absent one is a UsageError."""
+    import torch
+
+    if device == "auto":
+        from accelerate import PartialState
+
+        return str(PartialState().device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UsageError(f"Device {device!r} is none that torch knows; use auto, cpu, cuda, cuda:1 or mps.") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"Device {device!r} was asked for and torch sees no CUDA device; use --device cpu or auto.")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("Device 'mps' was asked for and torch sees none; use --device cpu or auto.")
+    return str(chosen)
+
+
+def choose_precision(precision: str, device: str) -> str:
+    """Return "fp32", "bf16" or "fp16"; "auto" is bf16 where the device computes in it natively, else fp32."""
+    if precision != "auto":
+        return precision
+    from hashzoo.training.feature_cache import native_bf16
+
+    return "bf16" if native_bf16(device) else "fp32"
+
+
+def make_accelerator(
+    device: str, precision: str, track: tuple[str, ...] = (), folder: Path | None = None
+) -> Accelerator:
+    """Return an Accelerator for the device and mixed precision, with the experiment trackers asked for.
+
+    Accelerate keeps one state per process; it is set anew for each run, because runs may differ in precision.
+    """
+    import torch
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    if not torch.distributed.is_initialized():
+        AcceleratorState._reset_state(reset_partial_state=True)
+    mixed = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}[precision]
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+    try:
+        return Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=mixed,
+            log_with=list(track) or None,
+            project_dir=folder,
+        )
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"Accelerate refuses this set-up: {error}; change --precision, --device or --track.") from None

@@ -1,0 +1,128 @@
+"""Evaluate again: the stored codes of a run, or codes of any tool from files; compare two cells query by query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.api import evaluate
+from hashzoo.evaluation.code_quality import code_quality, collapse_warning
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
+from hashzoo.evaluation.files import read_codes
+from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
+from hashzoo.plugins import registry
+from hashzoo.results.record import Record, defined
+from hashzoo.running.cells import run_evaluators
+from hashzoo.running.directory import STAGE_FILES, RunDirectory
+from hashzoo.running.loading import find_record
+
+
+def cells_of(run: Path) -> list[Path]:
+    """Return the finished cells of a run directory, or the cell itself where one is given."""
+    if (run / STAGE_FILES["evaluate"]).is_file():
+        return [run]
+    cells = [path.parent for path in RunDirectory(run).records()]
+    if not cells:
+        raise UsageError(f"{run} holds no finished run; give a run directory such as runs/<name>.")
+    return cells
+
+
+def check_run(run: Path) -> str:
+    """Evaluate every cell's stored codes and compare with its record bit for bit; WorkError on any difference."""
+    cells = cells_of(run)
+    for cell in cells:
+        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
+        if codes_sha256(codes) != record.codes_sha256:
+            raise WorkError(f"{cell}: codes.npz is not the file that the record was made from; run the cell again.")
+        metrics, curves = evaluate_record(record, codes)
+        for name in sorted({*metrics, *record.metrics}):
+            if metrics.get(name) != record.metrics.get(name):
+                raise WorkError(
+                    f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and {record.metrics.get(name)!r} in "
+                    "the record; the record was made by another version or machine: run the cell again."
+                )
+        if curves != record.curves:
+            raise WorkError(f"{cell}: the curves from the stored codes differ from the record's; run the cell again.")
+    return f"{len(cells)} record(s) of {run} follow from their codes bit for bit."
+
+
+def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return the metrics and curves that a record's own settings give for its codes."""
+    reg = registry()
+    _, protocol = reg.protocol(record.config["protocol"])
+    metrics, curves, _ = run_evaluators(reg, record.config, protocol, codes, coded=record.bits > 0)
+    plain: dict[str, Any] = Record.model_validate({**record.model_dump(), "curves": curves}).curves
+    return defined(metrics), plain
+
+
+def evaluate_run(run: Path, metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {cell and pair: {metric: value}} of a run's stored codes, evaluated as asked."""
+    results: dict[str, dict[str, Any]] = {}
+    for cell in cells_of(run):
+        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
+        for query, database, label in pairs_of(codes, record):
+            given = {**options, "ranking": record.config["ranking"]}
+            name = f"{record.bits} bits, seed {record.seed}{label}"
+            results[name] = _evaluate(codes[query], codes[database], metrics, given)
+    return results
+
+
+def pairs_of(codes: Mapping[str, Codes], record: Record) -> list[tuple[str, str, str]]:
+    """Return (query key, database key, label) of every pair that the record's protocol measures."""
+    _, protocol = registry().protocol(record.config["protocol"])
+    several = len(protocol.pairs) > 1
+    return [
+        (f"query.{q}", f"database.{d}", f", {q}-to-{d}" if several else "")
+        for q, d in protocol.pairs
+        if f"query.{q}" in codes and f"database.{d}" in codes
+    ]
+
+
+def evaluate_files(metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {"": {metric: value}} of two code files."""
+    bits = options["bits"]
+    query = read_codes(options["query"], labels=options["query_labels"], bits=bits)
+    database = read_codes(options["database"], labels=options["database_labels"], bits=bits)
+    return {"": _evaluate(query, database, metrics, options)}
+
+
+def _evaluate(
+    query: Codes, database: Codes, metrics: tuple[str, ...] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    wanted = options["per_query"] or options["confidence"]
+    result = evaluate(
+        query, database, metrics, options["ties"], options["convention"], ranking=options["ranking"], per_query=wanted
+    )
+    if options["confidence"]:
+        for name in [key for key in result if key.endswith(":per_query")]:
+            kept = [value for value in result[name] if value is not None]
+            low, high = bootstrap_interval(kept)
+            result[name.removesuffix(":per_query") + ":interval95"] = {"low": low, "high": high}
+    if not options["per_query"]:
+        result = {key: value for key, value in result.items() if not key.endswith(":per_query")}
+    warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
+    return {**result, "warning": warning} if warning else result
+
+
+def compare_cells(first: Path, second: Path, metric: str) -> dict[str, Any]:
+    """Return the difference of two cells in a metric, with its interval and a paired test over the queries."""
+    per_query, names = [], []
+    for cell in (first, second):
+        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
+        pairs = pairs_of(codes, record)
+        prefix, _, plain = metric.rpartition("/")
+        chosen = [p for p in pairs if not prefix or p[2] == f", {prefix}"]
+        if len(chosen) != 1:
+            raise UsageError(
+                f"{cell} measures {len(pairs)} directions; name one in the metric, for example {pairs[0][2][2:]}/{plain}."
+            )
+        query, database, _ = chosen[0]
+        result = evaluate(codes[query], codes[database], (plain,), ranking=record.config["ranking"], per_query=True)
+        per_query.append(result[f"{plain}:per_query"])
+        names.append((codes[query].ids, record.method))
+    if list(names[0][0]) != list(names[1][0]):
+        raise UsageError("The two cells do not have the same queries in the same order, so they cannot be compared.")
+    test = paired_test(per_query[0], per_query[1])
+    return {"metric": metric, "first": names[0][1], "second": names[1][1], **test}

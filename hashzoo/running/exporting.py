@@ -1,0 +1,93 @@
+"""Codes out of hashzoo: packed files for an index, and new inputs through a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.codes import Codes, load_codes, save_codes
+from hashzoo.running.directory import STAGE_FILES
+from hashzoo.running.loading import find_record, load_cell_model
+
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+def export_codes(cell: Path, folder: Path) -> list[Path]:
+    """Write <part>.<modality>.npy (n, ceil(K/8)) uint8 and .ids.txt for every part of a cell; return the paths.
+
+    The bit order is FAISS's: bit j of a code is bit j % 8 of byte j // 8; padding bits are 0, so an index of
+    8 * ceil(K/8) bits gives the same distances.
+    """
+    find_record(cell)
+    written = []
+    for name, codes in load_codes(cell / STAGE_FILES["encode"]).items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            np.save(folder / f"{name}.npy", codes.packed)
+            text = "".join(f"{item}\n" for item in codes.ids)
+            (folder / f"{name}.ids.txt").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise WorkError(f"Could not write to {folder}: {error.strerror}; choose another folder.") from error
+        written += [folder / f"{name}.npy", folder / f"{name}.ids.txt"]
+    return written
+
+
+def encode_inputs(cell: Path, inputs: Path, output: Path, *, modality: str | None, device: str) -> int:
+    """Encode a folder of images or an .npy of vectors with a cell's model; write the codes and return their number."""
+    from hashzoo.running.devices import choose_device, make_accelerator
+    from hashzoo.training.encoding import encode
+
+    record = find_record(cell)
+    known = list(record.backbone)
+    if modality is None and len(known) > 1:
+        raise UsageError(f"The model has the modalities {', '.join(known)}; name one with --modality.")
+    chosen = modality or known[0]
+    if chosen not in known:
+        raise UsageError(f"The model has no modality {chosen!r}; it has {', '.join(known)}.")
+    shape = tuple(record.config["input_shapes"][chosen])
+    array, ids = _read_inputs(inputs, shape)
+    if array.shape[1:] != shape:
+        raise UsageError(f"{inputs} holds items of shape {array.shape[1:]}; the model takes {shape}.")
+    model = load_cell_model(cell)
+    accelerator = make_accelerator(choose_device(device), "fp32")
+    model.to(accelerator.device)
+    relaxed = encode(model, chosen, array, np.arange(len(array)), accelerator)
+    labels = np.zeros((len(array), 1), dtype=np.uint8)
+    save_codes(output, {chosen: Codes.from_relaxed(relaxed, labels, ids=ids)})
+    return len(array)
+
+
+def _read_inputs(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
+    if path.is_dir():
+        if len(shape) != 3:
+            raise UsageError(f"The model takes vectors of width {shape[-1]}; give an .npy file of (n, {shape[-1]}).")
+        return _read_images(path, (shape[1], shape[0]))
+    if path.suffix != ".npy" or not path.exists():
+        raise UsageError(f"{path} is neither a folder of images nor an .npy file of vectors (n, D); give one of these.")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
+    if array.ndim not in (2, 4) or not len(array):
+        raise UsageError(f"{path} has shape {array.shape}; vectors are (n, D), images (n, H, W, 3) uint8.")
+    return array.astype(np.uint8 if array.ndim == 4 else np.float32), [str(i) for i in range(len(array))]
+
+
+def _read_images(folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    from PIL import Image, UnidentifiedImageError
+
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in IMAGE_ENDINGS)
+    if not files:
+        raise UsageError(f"{folder} holds no images ({', '.join(sorted(IMAGE_ENDINGS))}); give a folder that does.")
+    images, broken = [], []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                images.append(np.asarray(image.convert("RGB").resize(size, Image.Resampling.BILINEAR)))
+        except (OSError, UnidentifiedImageError):
+            broken.append(str(file))
+    if broken:
+        raise WorkError(f"{len(broken)} image(s) cannot be read: {', '.join(broken[:20])}; remove or replace them.")
+    return np.stack(images), [str(f.relative_to(folder)) for f in files]

@@ -1,0 +1,238 @@
+"""From a request to a plan: every name resolved, every option checked, the configuration written down as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hashzoo.data.splits import is_multilabel
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.plugins import Registry
+from hashzoo.plugins.options import check_options
+from hashzoo.plugins.options import resolve as builder_of
+from hashzoo.running.request import RunRequest
+from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+
+DEFAULT_DATASET = "digits"
+DEFAULT_DATASET_PAIR = "digits-halves"
+
+FROZEN = Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam")
+"""Used for frozen features where the method's plugin states no setting of its own."""
+SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
+"""Used for backbones without pretrained weights where the method's plugin states no setting of its own."""
+
+RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
+SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
+GROUPS = ("loss", "hash_layer", "trainer", "backbone", "data", "recipe", "schedule")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved run. `config` is JSON and says all that is needed to do the run again."""
+
+    method: Method
+    dataset: Dataset
+    protocol: Protocol
+    recipe: Recipe
+    config: dict[str, Any]
+    bits: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def config_hash(self) -> str:
+        """First 8 hex digits of the sha256 of the configuration; part of the run directory's name."""
+        return digest(self.config)[:8]
+
+    @property
+    def name(self) -> str:
+        """Name of the run directory: protocol, method, backbone, regime and configuration hash."""
+        backbone = "+".join(dict.fromkeys(b["name"] for b in self.config["backbones"].values()))
+        parts = (self.config["protocol_label"], self.method.name, backbone, self.config["regime"], self.config_hash)
+        return "_".join(part.replace("/", "-") for part in parts)
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of a JSON value in canonical form (sorted keys, no spaces)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def resolve(request: RunRequest, registry: Registry) -> Plan:
+    """Resolve names and options; everything that does not fit is a UsageError that names what would."""
+    method: Method = registry.get("methods", request.method)
+    dataset, protocol = _choose_data(request, method, registry)
+    options = _split_settings(request.settings)
+    backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
+    regime = _regime(request, backbones, registry)
+    setting = method.settings.get(regime) or _default_setting(method, regime)
+    recipe = apply_recipe(setting.recipe, {**options["recipe"], "schedule": options["schedule"]})
+    components: dict[str, dict[str, Any]] = {}
+    for kind, name, chosen in (
+        ("loss", request.loss, method.loss),
+        ("hash_layer", request.hash_layer, method.hash_layer),
+        ("trainer", None, method.trainer),
+    ):
+        own = {**method.options.get(kind, {}), **setting.options.get(kind, {})}
+        kept = own if name in (None, chosen) else {}
+        components[kind] = {"name": name or chosen, "options": {**kept, **options[kind]}}
+    plural = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers"}
+    for kind, choice in components.items():
+        check_component(registry, plural[kind], choice["name"], choice["options"])
+    config: dict[str, Any] = {
+        "method": method.name,
+        "supervision": method.supervision,
+        "ranking": method.ranking,
+        "dataset": {"name": dataset.name, "options": options["data"]},
+        "protocol": protocol.id,
+        "protocol_label": protocol.id + ("-validation" if request.validation else ""),
+        "validation": request.validation,
+        "backbones": backbones,
+        "freeze_backbone": request.freeze_backbone,
+        "regime": regime if method.supervision != "none" else "none",
+        **components,
+        "recipe": asdict(recipe),
+        "evaluation": {
+            "evaluators": list(request.evaluators or ("retrieval", "code_quality")),
+            "metrics": list(request.metrics) if request.metrics is not None else None,
+            "ties": request.ties,
+            "convention": request.convention,
+        },
+    }
+    for name in config["evaluation"]["evaluators"]:
+        registry.get("evaluators", name)
+    bits = (0,) if not method.coded else request.bits or protocol.bits
+    seeds = request.seeds if method.coded else request.seeds[:1]
+    return Plan(method, dataset, protocol, recipe, config, bits, seeds)
+
+
+TAKEN = {"backbones": 0, "trainers": 0, "losses": 1, "hash_layers": 2}
+"""How many leading arguments of each kind's builder the core fills in."""
+
+
+def check_component(registry: Registry, kind: str, name: str, options: Mapping[str, Any]) -> None:
+    """Raise UsageError, listing the accepted ones, for an option that the component does not have."""
+    component: Component = registry.get(kind, name)
+    what = f"The {kind.replace('_', ' ').removesuffix('s')} {name!r}"
+    family = component.name.endswith("/")
+    check_options(builder_of(component.build, what), what, TAKEN[kind] + family, options)
+
+
+def problem_of(plan: Plan, bits: int, splits: Splits) -> Problem:
+    """Return what builders may know of this run."""
+    return Problem(
+        bits=bits or 1,
+        num_classes=splits.table.labels.shape[1],
+        num_train=len(splits.train),
+        multilabel=plan.dataset.multilabel or is_multilabel(splits.table.labels),
+        modalities=tuple(plan.dataset.modalities),
+    )
+
+
+def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with the given fields changed, each checked for its kind and range."""
+    schedule = Schedule(**{**asdict(recipe.schedule), **settings.get("schedule", {})})
+    values = {key: value for key, value in settings.items() if key != "schedule"}
+    changed = replace(recipe, **values, schedule=schedule)
+    for name in ("epochs", "batch_size"):
+        value = getattr(changed, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"{name} must be an integer of at least 1; got {value!r}.")
+    for name in ("lr", "backbone_lr_scale", "momentum", "weight_decay"):
+        value = getattr(changed, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
+    return changed
+
+
+def _default_setting(method: Method, regime: str) -> Setting:
+    if regime == "frozen":
+        return Setting(FROZEN, source="hashzoo's default for frozen features")
+    if regime == "scratch":
+        return Setting(SCRATCH, source="hashzoo's default for training from scratch")
+    return Setting(method.recipe, source="the paper")
+
+
+def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tuple[Dataset, Protocol]:
+    if request.protocol is not None:
+        dataset, protocol = registry.protocol(request.protocol)
+        if request.dataset not in (None, dataset.name):
+            raise UsageError(
+                f"Protocol {request.protocol!r} belongs to dataset {dataset.name!r}, not {request.dataset!r}; give one of the two."
+            )
+    else:
+        default = DEFAULT_DATASET if len(method.modalities) == 1 else DEFAULT_DATASET_PAIR
+        dataset = registry.get("datasets", request.dataset or default)
+        protocol = dataset.protocols[0]
+    if len(dataset.modalities) != len(method.modalities):
+        raise UsageError(
+            f"Method {method.name!r} takes {len(method.modalities)} modality(ies) and dataset {dataset.name!r} has "
+            f"{len(dataset.modalities)} ({', '.join(dataset.modalities)}); choose a dataset that fits (hashzoo list datasets)."
+        )
+    return dataset, protocol
+
+
+def _split_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
+    for key, value in settings.items():
+        group, dot, rest = key.partition(".")
+        if not dot:
+            group, rest = "recipe", key
+        if group not in groups:
+            raise unknown_name("group of options", group, GROUPS)
+        known = {"recipe": RECIPE_KEYS, "schedule": SCHEDULE_KEYS}.get(group)
+        if known is not None and rest not in known:
+            raise unknown_name("recipe option", key, (*RECIPE_KEYS, *(f"schedule.{k}" for k in SCHEDULE_KEYS)))
+        groups[group][rest] = value
+    return groups
+
+
+def _choose_backbones(
+    request: RunRequest, method: Method, dataset: Dataset, registry: Registry, options: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    asked = request.backbone
+    if isinstance(asked, Mapping):
+        for modality in asked:
+            if modality not in dataset.modalities:
+                raise unknown_name(f"modality of {dataset.name}", modality, dataset.modalities)
+    chosen: dict[str, dict[str, Any]] = {}
+    for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
+        wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
+        name = wanted or _first_fitting(registry, kind, dataset.backbones.get(modality), method.backbones.get(role))
+        component: Component = registry.get("backbones", name)
+        if component.accepts not in (kind, "any"):
+            fitting = [n for n in registry.names("backbones") if registry.get("backbones", n).accepts in (kind, "any")]
+            raise UsageError(
+                f"Backbone {name!r} takes {component.accepts} inputs and modality {modality!r} of {dataset.name!r} holds "
+                f"{kind} data; choose one of: {', '.join(fitting)}."
+            )
+        own = {k.removeprefix(f"{modality}."): v for k, v in options.items() if k.startswith(f"{modality}.")}
+        common = {k: v for k, v in options.items() if k.split(".")[0] not in dataset.modalities}
+        given = {**common, **own}
+        if request.weights is not None and kind == "image":
+            given["weights"] = request.weights
+        supplied = {"in_features": 1} if "in_features" in registry.options("backbones", name) else {}
+        check_component(registry, "backbones", name, {**supplied, **given})
+        chosen[modality] = {"name": name, "options": given}
+    return chosen
+
+
+def _first_fitting(registry: Registry, kind: str, *names: str | None) -> str:
+    for name in names:
+        if name and registry.get("backbones", name).accepts in (kind, "any"):
+            return name
+    raise UsageError(f"No default backbone takes {kind} inputs here; name one with --backbone.")
+
+
+def _regime(request: RunRequest, backbones: Mapping[str, Mapping[str, Any]], registry: Registry) -> str:
+    names = [choice["name"] for choice in backbones.values()]
+    if request.freeze_backbone or all(name == "identity" for name in names):
+        return "frozen"
+    for choice in backbones.values():
+        weights = choice["options"].get("weights")
+        has_own = registry.get("backbones", choice["name"]).pretrained
+        if weights not in (None, "random") or (has_own and weights != "random"):
+            return "finetune"
+    return "scratch"

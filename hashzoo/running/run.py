@@ -1,0 +1,119 @@
+"""`hashzoo run`: data, frozen features where asked, then every (bits, seed) in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hashzoo.data import load_splits
+from hashzoo.data.checks import require_usable
+from hashzoo.data.roots import cache_root, data_root
+from hashzoo.data.splits import split_json
+from hashzoo.data.validation import keep_used, validation_splits
+from hashzoo.plugins import Registry, registry
+from hashzoo.running.building import build_backbone
+from hashzoo.running.cells import Workshop, run_cell
+from hashzoo.running.devices import choose_device, choose_precision, make_accelerator
+from hashzoo.running.directory import RunDirectory, write_json
+from hashzoo.running.plan import Plan, resolve
+from hashzoo.running.progress import Quiet, Reporter, stage
+from hashzoo.running.request import RunRequest
+from hashzoo.training.feature_cache import frozen_features
+from hashzoo.training.seeds import seed_all
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hashzoo.results.record import Record
+    from hashzoo.specs import Splits
+
+
+def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | None = None) -> list[Record]:
+    """Do what the request asks and return the records, one per (bits, seed), in order.
+
+    Raises UsageError for a request that cannot be right and WorkError for work that failed; whatever was finished
+    before stays in the run directory, and the same request goes on from there.
+    """
+    reporter = reporter or Quiet()
+    reg = reg or registry()
+    plan = resolve(request, reg)
+    device = choose_device(request.device)
+    precision = choose_precision(request.precision, device)
+    folder = RunDirectory(request.out / plan.name)
+    folder.prepare(request.overwrite)
+    with folder.locked():
+        if request.overwrite == "always":
+            for bits in plan.bits:
+                for seed in plan.seeds:
+                    folder.cell(bits, seed).clear()
+        splits = load_data(plan, reporter)
+        write_json(folder.path / "split.json", split_json(splits, plan.protocol))
+        write_json(folder.path / "config.json", {**plan.config, "precision": precision})
+        inputs = model_inputs(plan, reg, splits, (device, precision), reporter)
+        accelerator = make_accelerator(device, _training_precision(plan, precision), request.track, folder.path)
+        if request.track:
+            accelerator.init_trackers(plan.name.replace("/", "-"))
+        shop = Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, request.resume)
+        records = []
+        for bits in plan.bits:
+            for seed in plan.seeds:
+                record = run_cell(shop, folder.cell(bits, seed), bits, seed)
+                records.append(record)
+                reporter.say(summary_line(record))
+        if request.track:
+            accelerator.end_training()
+    return records
+
+
+def load_data(plan: Plan, reporter: Reporter) -> Splits:
+    """Load the protocol's splits, or the held-out part of its train split when validating."""
+    splits = load_splits(
+        plan.dataset,
+        plan.protocol,
+        data_root(),
+        progress=stage(reporter, "decode"),
+        **plan.config["dataset"]["options"],
+    )
+    require_usable(splits, plan.protocol)
+    if plan.config["validation"]:
+        splits = keep_used(validation_splits(splits, plan.config["validation"]))
+    return splits
+
+
+def model_inputs(
+    plan: Plan, reg: Registry, splits: Splits, machine: tuple[str, str], reporter: Reporter
+) -> Mapping[str, np.ndarray]:
+    """Return what the models see, by modality: the table's arrays, or their frozen features from the cache."""
+    if not plan.config["freeze_backbone"]:
+        return splits.table.inputs
+    device, precision = machine
+    features: dict[str, np.ndarray] = {}
+    for modality, choice in plan.config["backbones"].items():
+        inputs = splits.table.inputs[modality]
+        seed_all(0, "frozen backbone", modality)  # one without weights is the same in every run, and cached
+        backbone = build_backbone(reg, choice, inputs)
+        features[modality] = frozen_features(
+            backbone,
+            choice,
+            (splits.table.fingerprint, modality, inputs),
+            device=device,
+            precision=precision,
+            root=cache_root(),
+            progress=stage(reporter, f"features of {modality}"),
+        )
+    return features
+
+
+def summary_line(record: Record) -> str:
+    """Return one line on a finished cell: method, bits, seed, headline metric and notes such as a collapse."""
+    shown = {k: v for k, v in record.metrics.items() if k.split("/")[-1] == record.headline}
+    values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    bits = f"{record.bits} bits" if record.bits else "uncoded"
+    notes = "".join(f"\n  note: {note}" for note in record.notes)
+    return f"{record.method} {record.protocol} {bits} seed {record.seed}: {values}{notes}"
+
+
+def _training_precision(plan: Plan, precision: str) -> str:
+    """Linear layers on features or vectors are trained in fp32; mixed precision is for image backbones."""
+    on_images = any(kind == "image" for kind in plan.dataset.modalities.values())
+    return precision if on_images and not plan.config["freeze_backbone"] else "fp32"

@@ -1,0 +1,160 @@
+"""`hashzoo verify`: is a record's result what its codes, and its configuration, give again?"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.codes import codes_sha256, load_codes
+from hashzoo.plugins import plugin_file_hash, registry
+from hashzoo.results.record import Record, read_record
+from hashzoo.running.directory import STAGE_FILES
+from hashzoo.running.evaluating import evaluate_record
+from hashzoo.running.progress import Reporter
+from hashzoo.running.request import RunRequest, flatten
+from hashzoo.running.run import run
+
+SPREAD = 3.0
+"""A retrained value counts as within the spread of seeds up to this many standard deviations from their mean."""
+
+FLOOR_OF_SPREAD = 0.01
+"""Least spread assumed, in units of the metric, where fewer than three seeds are beside the record."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found. `ok` unless the codes contradict the record or training gives another result."""
+
+    record: str
+    evaluation: str
+    training: str
+    details: tuple[str, ...]
+    ok: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return the verdict as lines for people."""
+        lines = [self.record, f"  stored codes: {self.evaluation}", f"  trained again: {self.training}"]
+        return "\n".join([*lines, *(f"  {line}" for line in self.details)])
+
+
+def verify(path: Path, *, train: bool, device: str, reporter: Reporter) -> Verdict:
+    """Evaluate the codes beside a record again, train again from its configuration, and judge."""
+    if path.is_dir():
+        path = path / STAGE_FILES["evaluate"]
+    if not path.is_file():
+        raise UsageError(f"There is no record {path}; give a record.json, or a cell folder that holds one.")
+    record = read_record(path)
+    details = list(_changed_plugins(record))
+    evaluation, evaluation_ok = _check_codes(path, record)
+    training, training_ok = "not asked for", True
+    if train:
+        new = _train_again(record, device, reporter)
+        training, training_ok, compared = _judge(record, new, _siblings(path, record))
+        details += compared
+    name = f"{record.method} {record.protocol} {record.bits} bits seed {record.seed}"
+    return Verdict(name, evaluation, training, tuple(details), evaluation_ok and training_ok)
+
+
+def request_from(record: Record, out: Path, device: str) -> RunRequest:
+    """Return the request that makes this record again: every option spelled out from its configuration."""
+    config = record.config
+    settings: dict[str, Any] = {f"data.{k}": v for k, v in config["dataset"]["options"].items()}
+    for group in ("loss", "hash_layer", "trainer"):
+        settings |= {f"{group}.{k}": v for k, v in config[group]["options"].items()}
+    for modality, choice in config["backbones"].items():
+        settings |= {f"backbone.{modality}.{k}": v for k, v in choice["options"].items()}
+    recipe = dict(config["recipe"])
+    settings |= flatten({"schedule": recipe.pop("schedule")})
+    settings |= recipe
+    evaluation = config["evaluation"]
+    return RunRequest(
+        method=config["method"],
+        protocol=config["protocol"],
+        bits=(record.bits,) if record.bits else None,
+        seeds=(record.seed,),
+        backbone={m: c["name"] for m, c in config["backbones"].items()},
+        freeze_backbone=config["freeze_backbone"],
+        loss=config["loss"]["name"],
+        hash_layer=config["hash_layer"]["name"],
+        settings=settings,
+        validation=config["validation"],
+        metrics=None if evaluation["metrics"] is None else tuple(evaluation["metrics"]),
+        evaluators=tuple(evaluation["evaluators"]),
+        ties=evaluation["ties"],
+        convention=evaluation["convention"],
+        device=device,
+        precision=config["precision"],
+        out=out,
+    )
+
+
+def _check_codes(path: Path, record: Record) -> tuple[str, bool]:
+    stored = path.parent / STAGE_FILES["encode"]
+    if not stored.exists():
+        return "none beside the record", True
+    codes = load_codes(stored)
+    if codes_sha256(codes) != record.codes_sha256:
+        return "not the codes that the record was made from", False
+    metrics, _ = evaluate_record(record, codes)
+    different = [name for name, value in record.metrics.items() if metrics.get(name) != value]
+    if different:
+        return f"give other values of {', '.join(sorted(different))}", False
+    return "give the record bit for bit", True
+
+
+def _train_again(record: Record, device: str, reporter: Reporter) -> Record:
+    with tempfile.TemporaryDirectory(prefix="hashzoo-verify-") as folder:
+        records = run(request_from(record, Path(folder), device), reporter)
+    if len(records) != 1:
+        raise WorkError(f"Training again gave {len(records)} records instead of one; this is a defect, report it.")
+    return records[0]
+
+
+def _siblings(path: Path, record: Record) -> list[Record]:
+    """Return the records of the other seeds of the same cell, from the run directory or the board folder."""
+    pattern = (
+        path.parent.parent.glob("seed-*/record.json") if path.name == "record.json" else path.parent.glob("*.json")
+    )
+    found = []
+    for other in sorted(pattern):
+        candidate = read_record(other)
+        same = (candidate.method, candidate.bits, candidate.protocol) == (record.method, record.bits, record.protocol)
+        if same and candidate.seed != record.seed:
+            found.append(candidate)
+    return found
+
+
+def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
+    details, ok = [], True
+    names = [n for n in record.metrics if n.split("/")[-1] == record.headline]
+    for name in names:
+        seeds = [record.metrics[name], *(r.metrics[name] for r in others if name in r.metrics)]
+        spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 3 else 0.0
+        allowed = SPREAD * max(spread, FLOOR_OF_SPREAD)
+        gap = new.metrics[name] - record.metrics[name]
+        ok &= abs(gap) <= allowed
+        details.append(
+            f"{name}: recorded {record.metrics[name]:.4f}, again {new.metrics[name]:.4f}, gap {gap:+.4f}, "
+            f"allowed {allowed:.4f} ({len(seeds)} seed(s))"
+        )
+    if new.codes_sha256 == record.codes_sha256:
+        return "reproduced (the same codes, bit for bit)", True, details
+    return ("within the spread of seeds" if ok else "not reproduced"), ok, details
+
+
+def _changed_plugins(record: Record) -> list[str]:
+    reg, notes = registry(), []
+    for plugin in reg.plugins:
+        made_by = {p.sha256 for p in record.plugins.values() if p.distribution == plugin.distribution}
+        if made_by and plugin_file_hash(plugin) not in made_by:
+            notes.append(f"note: the files of {plugin.distribution} are not those that made the record")
+    return sorted(set(notes))

@@ -1,0 +1,267 @@
+"""The nouns of hashzoo: frozen, without behaviour, importable without torch.
+
+Letters used in every docstring: N batch, D feature width, K bits, C classes, Q queries, M database size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from hashzoo.evaluation.codes import Codes
+
+API_VERSION = 1
+"""Version of the plugin interface; a plugin module may state `hashzoo_api = 1` (docs/plugins.md)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that a loss or hash layer may know when it is built; never data or labels."""
+
+    bits: int
+    num_classes: int
+    num_train: int
+    multilabel: bool = False
+    modalities: tuple[str, ...] = ("image",)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training batch: inputs by modality, multi-hot float labels (N, C), rows of the train split (N,)."""
+
+    inputs: Mapping[str, torch.Tensor]
+    labels: torch.Tensor
+    index: torch.Tensor
+
+
+@dataclass(frozen=True)
+class HashOutput:
+    """What backbone and hash layer give: features (N, D), relaxed (N, K), codes (N, K) in {-1, +1}.
+
+    `relaxed` is the paper's u or z; `codes` is what the loss treats as b (with the gradient the method gives it).
+    """
+
+    features: torch.Tensor
+    relaxed: torch.Tensor
+    codes: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning-rate schedule.
+
+    `constant`; `step`: times `gamma` after every `every` units; `cosine`: to zero over the run;
+    `geometric`: from lr to lr * gamma over the run. `unit` is "epoch" or "step".
+    """
+
+    name: str = "constant"
+    every: int = 0
+    gamma: float = 1.0
+    unit: str = "epoch"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Numbers of the training loop. `lr` is that of the new layers; the backbone's is lr * backbone_lr_scale."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: str = "sgd"  # sgd, adam or rmsprop
+    backbone_lr_scale: float = 1.0
+    momentum: float = 0.9  # sgd only
+    nesterov: bool = False  # sgd only
+    weight_decay: float = 0.0
+    schedule: Schedule = Schedule()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe, and options that differ from the method's own, for one situation; `source` says how it was chosen."""
+
+    recipe: Recipe
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method or table was published; `key` is `<firstauthor or method>-<year>`."""
+
+    key: str
+    title: str
+    authors: str
+    venue: str
+    year: int
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published method by names and numbers only, so that a run's configuration is its JSON.
+
+    `loss`, `hash_layer` and `trainer` are names of registered components. `recipe` is the paper's, for fine-tuning
+    a pretrained backbone; `settings["frozen"]` is for frozen features, `settings["scratch"]` for a backbone without
+    pretrained weights. `options` maps "loss", "hash_layer", "trainer" to keyword options of those components.
+    `backbones` maps a role in `modalities` to the paper's backbone. `supervision`: "supervised", "unsupervised"
+    (labels never reach the loss) or "none" (nothing is trained). `ranking`: "hamming", "inner_product" or "cosine".
+    `floor` marks baselines that stay on every board. `coded=False`: no codes, the features themselves are ranked.
+    """
+
+    name: str
+    paper: Paper
+    loss: str
+    hash_layer: str
+    recipe: Recipe
+    modalities: tuple[str, ...] = ("image",)
+    trainer: str = "gradient"
+    supervision: str = "supervised"
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    backbones: Mapping[str, str] = field(default_factory=dict)
+    ranking: str = "hamming"
+    summary: str = ""
+    floor: bool = False
+    coded: bool = True
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named builder: a callable, or "package.module:attribute" so that listing it imports nothing.
+
+    backbone    build(**options) -> Module, input -> (N, D), with `.feature_dim` and `.preprocessing` (or None)
+    hash layer  build(feature_dim, problem, **options) -> Module, (N, D) -> (relaxed (N, K), codes (N, K))
+    loss        build(problem, **options) -> Module, (output, batch) -> {term: scalar, already weighted}
+    trainer     build(**options) -> object with fit(job)
+    evaluator   build(protocol) -> callable, Retrieval -> {metric: number or curve}
+
+    A loss's `output` is a HashOutput; for methods of several modalities, {modality: HashOutput}.
+    `accepts` (backbones): "image" for uint8 images, "vector" for (N, D) floats, "any".
+    `pretrained` (backbones): comes with pretrained weights unless the option weights="random" is given.
+    A name that ends in "/" is a family: "timm/" answers to "timm/<model>" and is built as build("<model>", **options).
+    """
+
+    name: str
+    build: Callable[..., Any] | str
+    summary: str = ""
+    accepts: str = "any"
+    pretrained: bool = False
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Whatever decides a number: which items are query, train and database, and what is measured.
+
+    `sha256` is that of the split's index lists ("" where the user's own data make it known only at run time).
+    `pairs` are (query modality, database modality). `sizes` are (query, train, database); 0 = known at run time.
+    `queries_in_database` is only for published lists that have this flaw; everywhere else it is refused.
+    """
+
+    id: str
+    dataset: str
+    sizes: tuple[int, int, int]
+    sha256: str = ""
+    pairs: tuple[tuple[str, str], ...] = (("image", "image"),)
+    bits: tuple[int, ...] = (16, 32, 48, 64)
+    headline: str = "map"
+    relevance: str = "share_label"
+    aliases: tuple[str, ...] = ()
+    source: str = ""
+    summary: str = ""
+    queries_in_database: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """All items of a dataset, decoded: inputs by modality, labels (n, C) uint8 multi-hot, ids (n,).
+
+    Images are (n, H, W, 3) uint8 (usually memory-mapped), vectors (n, D) float32. `fingerprint` identifies the
+    content: two tables with the same one hold the same inputs.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    ids: np.ndarray
+    fingerprint: str
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists."""
+
+    table: Table
+    train: np.ndarray
+    query: np.ndarray
+    database: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset and its protocols; `load(protocol, root, **options) -> Splits` (callable or "module:attribute").
+
+    `modalities` maps each name to "image" or "vector"; `backbones` are the defaults per modality. The first
+    protocol is the default one. `files` are the paths under the data root that it needs (none: embedded or the
+    user's own). A loader may take `progress` as its third parameter, called as progress(done, total); one with
+    an option `download` is able to fetch its files.
+    """
+
+    name: str
+    modalities: Mapping[str, str]
+    protocols: tuple[Protocol, ...]
+    load: Callable[..., Splits] | str
+    backbones: Mapping[str, str] = field(default_factory=dict)
+    multilabel: bool = False
+    summary: str = ""
+    homepage: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What an evaluator is given: query and database codes (with labels and, where needed, relaxed outputs)."""
+
+    query: Codes
+    database: Codes
+    ranking: str = "hamming"
+    metrics: tuple[str, ...] | None = None
+    ties: str = "expected"
+    convention: str = "hashzoo"
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One published cell; `method` is our name where we have one, `protocol` our id where the set-up is the same.
+
+    `metric` is our metric name where it is not the table's ("": it is).
+    """
+
+    method: str
+    dataset: str
+    bits: int
+    value: float
+    source: str
+    confidence: str
+    protocol: str = ""
+    protocol_note: str = ""
+    task: str = "image"
+    backbone: str = ""
+    label: str = ""
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A published table; `id` is `<paper key>-<table>`, e.g. "dch-2018-table1"; `metric` is our metric name."""
+
+    id: str
+    paper: Paper
+    title: str
+    metric: str
+    rows: tuple[PaperRow, ...]

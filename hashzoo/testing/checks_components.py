@@ -1,0 +1,167 @@
+"""Checks of backbones, evaluators, datasets and trainers that come without a method."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hashzoo.data.loading import load_splits
+from hashzoo.data.roots import data_root
+from hashzoo.errors import HashzooError
+from hashzoo.evaluation.codes import Codes
+from hashzoo.plugins import registry
+from hashzoo.specs import Dataset, Protocol, Retrieval
+from hashzoo.testing.kit import Case, NotApplicable, check, require
+from hashzoo.testing.toy import EPOCHS
+from hashzoo.training.seeds import seed_all
+
+IMAGE = 64
+"""Height and width of the images that backbones are tried on."""
+VECTOR = 16
+
+
+def _backbone(case: Case, seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
+    """Return a backbone with random weights and a batch of six inputs that suit it."""
+    if case.name.endswith("/"):
+        raise NotApplicable("a family is checked through one of its models")
+    accepted = registry().options("backbones", case.name)
+    options: dict[str, Any] = {}
+    if "weights" in accepted:
+        options["weights"] = "random"
+    if "in_features" in accepted:
+        options["in_features"] = VECTOR
+    seed_all(seed, "backbone")
+    backbone = registry().build("backbones", case.name, options=options)
+    draw = torch.Generator().manual_seed(0)
+    if case.spec.accepts == "image":
+        return backbone, torch.randint(0, 256, (6, IMAGE, IMAGE, 3), dtype=torch.uint8, generator=draw)
+    return backbone, torch.randn(6, VECTOR, generator=draw)
+
+
+@check("backbones")
+def features_have_the_stated_width(case: Case) -> None:
+    """The output is (N, D) float with D = `.feature_dim`, finite, and `.preprocessing` is stated (None: none)."""
+    backbone, inputs = _backbone(case)
+    require(hasattr(backbone, "preprocessing"), "The backbone has no `.preprocessing`; set it, None for none.")
+    width = getattr(backbone, "feature_dim", None)
+    require(isinstance(width, int) and width > 0, f"The backbone's `.feature_dim` is {width!r}.")
+    backbone.eval()
+    with torch.no_grad():
+        features = backbone(inputs)
+    require(
+        tuple(features.shape) == (6, width),
+        f"Features have the shape {tuple(features.shape)}; by `.feature_dim` it is (6, {width}).",
+    )
+    require(bool(torch.isfinite(features).all()), "Features are not finite.")
+
+
+@check("backbones")
+def features_ignore_batching(case: Case) -> None:
+    """An item's features do not depend on the batch it is in, and its weights on the seed alone."""
+    backbone, inputs = _backbone(case)
+    again, _ = _backbone(case)
+    for one in (backbone, again):
+        one.eval()
+    with torch.no_grad():
+        whole, twice = backbone(inputs), again(inputs)
+        parts = torch.cat([backbone(part) for part in torch.split(inputs, 4)])
+    allowed = 1e-4 * max(1.0, float(whole.abs().max()))
+    require(float((whole - parts).abs().max()) <= allowed, "Features change with the batch: statistics of it?")
+    require(torch.equal(whole, twice), "Two backbones built with one seed differ; draw from torch's generator.")
+
+
+@check("evaluators")
+def figures_are_numbers(case: Case) -> None:
+    """On ordinary codes the evaluator returns {name: number, curve or note}, all finite, the same each time."""
+    retrieval, kept = _retrieval(), _retrieval()
+    protocol = Protocol("conformance", "conformance", (8, 40, 40))
+    found = [dict(registry().build("evaluators", case.name, protocol)(retrieval)) for _ in range(2)]
+    require(bool(found[0]), "The evaluator returned nothing.")
+    for name, value in found[0].items():
+        require(isinstance(name, str) and bool(name), f"A metric is called {name!r}.")
+        for number in _numbers(value):
+            require(math.isfinite(number), f"Metric {name!r} is {number}.")
+    require(str(found[0]) == str(found[1]), "The evaluator gives other figures the second time.")
+    for part in ("query", "database"):
+        same = np.array_equal(getattr(retrieval, part).packed, getattr(kept, part).packed)
+        require(same, f"The evaluator changed the {part} codes in place.")
+
+
+def _retrieval() -> Retrieval:
+    draw = np.random.default_rng(0)
+
+    def codes(n: int) -> Codes:
+        return Codes.from_relaxed(
+            draw.standard_normal((n, 16)), draw.integers(0, 4, n), keep_relaxed=True, num_classes=4
+        )
+
+    return Retrieval(query=codes(8), database=codes(40))
+
+
+def _numbers(value: Any) -> list[float]:
+    if value is None or isinstance(value, str):
+        return []
+    if isinstance(value, Mapping):
+        return [number for each in value.values() for number in _numbers(each)]
+    if isinstance(value, list | tuple | np.ndarray):
+        return [number for each in value for number in _numbers(each)]
+    return [float(value)]
+
+
+@check("datasets")
+def splits_keep_their_promises(case: Case) -> None:
+    """Sizes and sha256 are those of the protocol, queries are in neither train nor database, twice the same."""
+    dataset: Dataset = case.spec
+    for protocol in dataset.protocols:
+        try:
+            splits, again = (load_splits(dataset, protocol, data_root()) for _ in range(2))
+        except HashzooError as error:
+            raise NotApplicable(f"its data are not here ({error})") from None
+        where = f"protocol {protocol.id!r}"
+        parts = {name: getattr(splits, name) for name in ("query", "train", "database")}
+        for (name, rows), size in zip(parts.items(), protocol.sizes, strict=True):
+            require(not size or len(rows) == size, f"{where} has {len(rows)} {name} items and promises {size}.")
+            require(len(set(rows.tolist())) == len(rows), f"{where} lists an item of {name} twice.")
+        for name in ("train", "database"):
+            shared = np.intersect1d(parts["query"], parts[name])
+            require(not len(shared), f"{where} has {len(shared)} items in both query and {name}.")
+        require(splits.sha256 == again.sha256, f"{where} gives another split the second time.")
+        expected = protocol.sha256 or splits.sha256
+        require(splits.sha256 == expected, f"{where} promises sha256 {expected} and gives {splits.sha256}.")
+        for name in dataset.modalities:
+            require(name in splits.table.inputs, f"{where} brings no inputs for modality {name!r}.")
+
+
+@check("trainers")
+def training_changes_the_model(case: Case) -> None:
+    """On the toy problem with a plain loss, the trainer leaves finite parameters and a better ranking."""
+    subject = case.subject()
+    untrained = subject.build()[0]
+    kept = copy.deepcopy(untrained.state_dict())
+    model = subject.train(EPOCHS).model
+    state = model.state_dict()
+    require(all(bool(torch.isfinite(value).all()) for value in state.values()), "Parameters are not finite.")
+    require(
+        any(not torch.equal(value, kept[name]) for name, value in state.items()),
+        "Training left the model as it was.",
+    )
+    before, after = subject.map(untrained), subject.map(model)
+    require(after > before + 0.2, f"The mAP on the toy problem went from {before:.3f} to {after:.3f} only.")
+
+
+@check("trainers")
+def large_batches_are_refused_or_trained(case: Case) -> None:
+    """A batch size above the train split is a sentence, or trains; never another kind of failure."""
+    subject = case.subject()
+    recipe = replace(subject.plan.recipe, batch_size=10_000)
+    try:
+        replace(subject, plan=replace(subject.plan, recipe=recipe)).train(1)
+    except HashzooError:
+        return

@@ -1,0 +1,114 @@
+"""Checkpoints of a training in progress: tensors and a little JSON in one safetensors file, never pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from hashzoo.errors import WorkError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State after `epoch` finished epochs."""
+
+    epoch: int
+    tensors: Mapping[str, torch.Tensor]
+    history: tuple[Mapping[str, float], ...]
+
+
+class Checkpoints:
+    """Keeps the last good state of one training in `folder/last.safetensors`.
+
+    `seconds`: a state younger than this after the previous one is not written (0: every epoch is).
+    """
+
+    def __init__(self, folder: Path, fingerprint: str = "", seconds: float = 5.0) -> None:
+        self.path = folder / "last.safetensors"
+        self.fingerprint = fingerprint
+        self._seconds = seconds
+        self._written = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether enough time has passed since the last write."""
+        return time.monotonic() - self._written >= self._seconds
+
+    def save(self, epoch: int, tensors: Mapping[str, torch.Tensor], history: tuple[Mapping[str, float], ...]) -> None:
+        """Write the state after `epoch` finished epochs, replacing the previous one only when it is complete."""
+        metadata = {
+            "epoch": str(epoch),
+            "fingerprint": self.fingerprint,
+            "history": json.dumps(list(history)),
+        }
+        save_tensors(self.path, tensors, metadata)
+        self._written = time.monotonic()
+
+    def latest(self) -> Checkpoint | None:
+        """Return the last state, or None where there is none or it belongs to another configuration."""
+        if not self.path.exists():
+            return None
+        tensors, metadata = load_tensors(self.path)
+        if metadata.get("fingerprint", "") != self.fingerprint:
+            return None
+        history = tuple(json.loads(metadata["history"]))
+        return Checkpoint(int(metadata["epoch"]), tensors, history)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write tensors to a safetensors file through a temporary name; a full disk is a WorkError that names it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + f".{os.getpid()}.part")
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    try:
+        save_file(plain, temporary, metadata=dict(metadata))
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        size = sum(value.nbytes for value in plain.values())
+        raise WorkError(
+            f"Could not write {path} ({size / 1e6:.1f} MB): {error}; free space or choose another --out and "
+            "repeat the command, which goes on from what is already there."
+        ) from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read a safetensors file and its metadata; a damaged file is a WorkError that says what to do."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 -- safe_open is no mapping
+    except (OSError, SafetensorError) as error:
+        raise WorkError(
+            f"{path} cannot be read ({error}): it was cut short or is no safetensors file; delete it and repeat the command."
+        ) from error
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return an optimizer's per-parameter state as named tensors `optimizer.<i>.<name>`."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {
+        f"optimizer.{index}.{name}": torch.as_tensor(value)
+        for index, values in state.items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put back what `optimizer_tensors` returned; learning rates stay those of the recipe."""
+    full = optimizer.state_dict()
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = value
+    full["state"] = state
+    optimizer.load_state_dict(full)

@@ -1,0 +1,109 @@
+"""Pieces that pairwise losses share, each stable in float32: similarity of labels, weights, cosine.
+
+Letters: N and M items, K bits, C classes. Everything works on float32 or float64; half precision is widened first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from hashzoo.errors import unknown_name
+
+NO_DIRECTION = 1e-4
+"""A vector shorter than this counts as zero in `unit`: its direction would be rounding error."""
+
+WEIGHTS = ("two_sided", "one_sided", "none")
+"""What `class_weights` accepts."""
+
+
+def widen(x: torch.Tensor) -> torch.Tensor:
+    """Return x as float32; float64 stays float64.
+
+    >>> widen(torch.ones(1, dtype=torch.bfloat16)).dtype
+    torch.float32
+    """
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def share_label(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return s (N, M): 1 where row i of a (N, C) and row j of b (M, C) have a label in common, else 0.
+
+    An item without any label is similar to nothing, not even to itself.
+
+    >>> y = torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> share_label(y, y).tolist()
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    a, b = widen(a), widen(b)
+    return (a @ b.T > 0.5).to(a.dtype)
+
+
+def jaccard(labels: torch.Tensor) -> torch.Tensor:
+    """Return |y_i and y_j| / |y_i or y_j| (N, N) of multi-hot labels (N, C); 0 where both are empty.
+
+    >>> jaccard(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]))[0, 1].item()
+    0.3333333432674408
+    """
+    labels = widen(labels)
+    both = labels @ labels.T
+    size = labels.sum(dim=1)
+    either = size[:, None] + size[None, :] - both
+    return both / either.clamp_min(1.0)
+
+
+def off_diagonal(n: int, device: torch.device) -> torch.Tensor:
+    """Return the (N, N) mask of the pairs i != j."""
+    return ~torch.eye(n, dtype=torch.bool, device=device)
+
+
+def class_weights(similar: torch.Tensor, counted: torch.Tensor, weights: str = "two_sided") -> torch.Tensor:
+    """Return w (N, M) that balances similar against dissimilar pairs of this batch.
+
+    With S the pairs in `counted` (N, M), S1 the similar and S0 the dissimilar ones among them:
+    `two_sided`: |S|/|S1| for similar and |S|/|S0| for dissimilar pairs (HashNet, ICCV 2017, and DCH, CVPR 2018);
+    `one_sided`: |S|/|S1| and 1 (the released DCH code); `none`: 1. An empty side gets weight 1.
+    """
+    if weights not in WEIGHTS:
+        raise unknown_name("pair weighting", weights, WEIGHTS)
+    ones = torch.ones_like(similar)
+    if weights == "none":
+        return ones
+    total = counted.sum().to(similar.dtype)
+    alike = (similar * counted).sum()
+    unlike = total - alike
+    w1 = torch.where(alike > 0, total / alike.clamp_min(1.0), 1.0)
+    if weights == "one_sided":
+        return torch.where(similar > 0, w1, ones)
+    w0 = torch.where(unlike > 0, total / unlike.clamp_min(1.0), 1.0)
+    return torch.where(similar > 0, w1, w0)
+
+
+def mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values (N, M) over the pairs in `counted`; 0 where there is none."""
+    return torch.where(counted, values, 0.0).sum() / counted.sum().clamp_min(1)
+
+
+def pair_logistic(logits: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+    """Return softplus(logit) - s logit per pair: the negative log-likelihood of s under a sigmoid, without overflow."""
+    return F.binary_cross_entropy_with_logits(logits, similar, reduction="none")
+
+
+def log_cosh(x: torch.Tensor) -> torch.Tensor:
+    """Return log cosh x = |x| + log(1 + exp(-2|x|)) - log 2, finite for every finite x; its derivative is tanh x."""
+    size = x.abs()
+    return size + F.softplus(-2.0 * size) - math.log(2.0)
+
+
+def unit(x: torch.Tensor) -> torch.Tensor:
+    """Return the rows of x (N, K) divided by their length; a row of (almost) zero length gives 0 and no gradient."""
+    length = x.norm(dim=1, keepdim=True)
+    known = length > NO_DIRECTION
+    return torch.where(known, x / torch.where(known, length, 1.0), 0.0)
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return the cosine (N, M) of the rows of a (N, K) and b (M, K); 0 for a zero row."""
+    return unit(a) @ unit(b).T

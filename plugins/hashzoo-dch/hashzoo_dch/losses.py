@@ -1,0 +1,155 @@
+"""The losses of DCH: Cauchy cross-entropy and Cauchy quantization (CVPR 2018)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo.training.pairs import (
+    WEIGHTS,
+    class_weights,
+    cosine,
+    mean_over,
+    off_diagonal,
+    pair_logistic,
+    share_label,
+    widen,
+)
+
+DISTANCES = ("cosine", "euclidean")
+QUANTIZERS = ("cauchy", "squared")
+SMALLEST_DISTANCE = 1e-5
+"""Floor of the distance where the loss has a pole, log(1 + gamma / d); in the order of float32's error of d."""
+
+
+def normalized_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return d_ij = K/2 (1 - cos(a_i, b_j)) (N, M) of a (N, K) and b (M, K), never negative; on codes it is Hamming's."""
+    return (0.5 * a.shape[1] * (1.0 - cosine(a, b))).clamp_min(0.0)
+
+
+def squared_euclidean(z: torch.Tensor) -> torch.Tensor:
+    """Return |z_i - z_j|^2 (N, N) of z (N, K), never negative; on codes it is four times Hamming's distance."""
+    square = (z**2).sum(dim=1)
+    return (square[:, None] + square[None, :] - 2.0 * (z @ z.T)).clamp_min(0.0)
+
+
+def cauchy_cross_entropy(distance: torch.Tensor, similar: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Return s log(1 + d/gamma) + (1 - s) log(1 + gamma/d) per pair.
+
+    Equal to the paper's s log(d/gamma) + log(1 + gamma/d), which is infinity less infinity for s = 1 and d = 0.
+    """
+    close = torch.log1p(distance / gamma)
+    far = torch.log1p(gamma / distance.clamp_min(SMALLEST_DISTANCE))
+    return torch.where(similar > 0, close, far)
+
+
+def quantization_error(z: torch.Tensor, gamma: float, quantizer: str) -> torch.Tensor:
+    """Return the mean over images of log(1 + d(|z|, 1) / gamma), d = K/2 (1 - cos); or the mean of (|z| - 1)^2.
+
+    The paper sums over images; here it is their mean, as `pairwise` is a mean over pairs.
+    """
+    size = z.abs()
+    if quantizer == "squared":
+        return ((size - 1.0) ** 2).mean()
+    distance = normalized_distance(size, torch.ones_like(size[:1])).squeeze(1)
+    return torch.log1p(distance / gamma).mean()
+
+
+class DCHLoss(nn.Module):
+    """DCH (CVPR 2018): `pairwise` and `quantization`.
+
+    pairwise = mean over the ordered pairs i != j of w_ij times the Cauchy cross-entropy of d_ij; w_ij = |S|/|S1| for
+    similar and |S|/|S0| for dissimilar pairs of this batch. quantization = quantization_weight times
+    `quantization_error`. A batch of one image has no pairs and a pairwise term of 0.
+    """
+
+    def __init__(self, gamma: float, distance: str, weights: str, quantization_weight: float, quantizer: str) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.distance = distance
+        self.weights = weights
+        self.quantization_weight = quantization_weight
+        self.quantizer = quantizer
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return {"pairwise", "quantization"} of a batch: relaxed (N, K), labels (N, C)."""
+        z = widen(output.relaxed)
+        similar = share_label(batch.labels, batch.labels).to(z.dtype)
+        counted = off_diagonal(len(z), z.device)
+        weights = class_weights(similar, counted, self.weights)
+        return {
+            "pairwise": mean_over(weights * self.each_pair(z, similar), counted),
+            "quantization": self.quantization_weight * quantization_error(z, self.gamma, self.quantizer),
+        }
+
+    def each_pair(self, z: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+        """Return the unweighted loss (N, N) of every pair."""
+        distance = normalized_distance(z, z) if self.distance == "cosine" else squared_euclidean(z)
+        return cauchy_cross_entropy(distance, similar, self.gamma)
+
+
+class DCHSigmoidLoss(DCHLoss):
+    """DCH-C (CVPR 2018): the Cauchy cross-entropy replaced by softplus(alpha <z, z>) - s alpha <z, z>."""
+
+    def __init__(self, alpha: float, gamma: float, weights: str, quantization_weight: float) -> None:
+        super().__init__(gamma, "cosine", weights, quantization_weight, "cauchy")
+        self.alpha = alpha
+
+    def each_pair(self, z: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
+        """Return the unweighted loss (N, N) of every pair."""
+        return pair_logistic(self.alpha * (z @ z.T), similar)
+
+
+def build_dch_loss(
+    problem: Problem,
+    *,
+    gamma: float = 20.0,
+    quantization_weight: float = 0.1,
+    distance: str = "cosine",
+    weights: str = "two_sided",
+    quantizer: str = "cauchy",
+) -> DCHLoss:
+    """Build DCH's loss; the options are explained in the README.
+
+    gamma: scale of the Cauchy distribution; cross-validated in the paper, 20 in DeepHash-pytorch, 15 in another port.
+    quantization_weight: lambda; cross-validated in the paper, 0.1 in DeepHash-pytorch.
+    distance: "euclidean" is |z_i - z_j|^2, the released code's, four times as large on codes.
+    weights: "one_sided" is the released code's. quantizer: "squared" is the released code's.
+    """
+    _check_positive(gamma=gamma)
+    _check_weight(quantization_weight, weights)
+    if distance not in DISTANCES:
+        raise unknown_name("distance", distance, DISTANCES)
+    if quantizer not in QUANTIZERS:
+        raise unknown_name("quantizer", quantizer, QUANTIZERS)
+    return DCHLoss(gamma, distance, weights, quantization_weight, quantizer)
+
+
+def build_dch_c_loss(
+    problem: Problem,
+    *,
+    alpha: float | None = None,
+    gamma: float = 20.0,
+    quantization_weight: float = 0.1,
+    weights: str = "two_sided",
+) -> DCHSigmoidLoss:
+    """Build DCH-C's loss. alpha: slope of the sigmoid, None is 10 / K as in HashNet; gamma is the quantizer's."""
+    alpha = 10.0 / problem.bits if alpha is None else alpha
+    _check_positive(alpha=alpha, gamma=gamma)
+    _check_weight(quantization_weight, weights)
+    return DCHSigmoidLoss(alpha, gamma, weights, quantization_weight)
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise UsageError(f"{name} must be a number above 0; got {value!r}.")
+
+
+def _check_weight(quantization_weight: float, weights: str) -> None:
+    if not quantization_weight >= 0:
+        raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
+    if weights not in WEIGHTS:
+        raise unknown_name("pair weighting", weights, WEIGHTS)

@@ -1,0 +1,81 @@
+"""Deep Cross-Modal Hashing (DCMH, CVPR 2017) as a plugin of hashzoo: method dcmh with loss and trainer of its own."""
+
+from __future__ import annotations
+
+from hashzoo.hookspecs import hookimpl
+from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+
+hashzoo_api = 1
+
+PAPER = Paper(
+    key="dcmh-2017",
+    title="Deep Cross-Modal Hashing",
+    authors="Qing-Yuan Jiang, Wu-Jun Li",
+    venue="CVPR",
+    year=2017,
+    url="https://arxiv.org/abs/1602.02255",
+)
+
+RECIPE = Recipe(
+    epochs=500,  # paper and released code
+    batch_size=128,  # paper and released code
+    lr=10**-1.5,  # released code; tuned over 1e-6..1e-1 in the paper
+    momentum=0.0,  # released code: plain gradient steps
+    weight_decay=5e-4,  # released MATLAB code; none in the TensorFlow code
+    schedule=Schedule("geometric", gamma=10**-1.5),  # released MATLAB code: to 1e-3, evenly in the logarithm
+)
+
+SCRATCH = Setting(
+    Recipe(epochs=60, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="chosen on a validation part of the train split of digits-halves",
+)
+FROZEN = Setting(
+    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="first guess for linear layers on frozen features",
+)
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return DCMH."""
+    return (
+        Method(
+            name="dcmh",
+            paper=PAPER,
+            loss="dcmh",
+            hash_layer="linear",
+            recipe=RECIPE,
+            modalities=("image", "text"),
+            trainer="dcmh",
+            options={"hash_layer": {"bias_std": 0.01}},  # released code: weights and biases N(0, 0.01^2)
+            settings={"scratch": SCRATCH, "frozen": FROZEN},
+            backbones={"image": "cnn-f", "text": "mlp"},
+            summary="cross-modal likelihood over the whole training set, closed-form codes, alternating steps",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_losses() -> tuple[Component, ...]:
+    """Return DCMH's loss."""
+    return (
+        Component(
+            "dcmh",
+            "hashzoo_dcmh.losses:build_dcmh_loss",
+            "cross-modal likelihood, quantization and balance over the whole training set",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_trainers() -> tuple[Component, ...]:
+    """Return DCMH's trainer."""
+    return (Component("dcmh", "hashzoo_dcmh.trainer:build_dcmh_trainer", "image steps, text steps, closed-form codes"),)
+
+
+@hookimpl
+def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
+    """Return the paper's published values."""
+    from hashzoo.results.paper_tables import paper_tables_from_package
+
+    return paper_tables_from_package("hashzoo_dcmh", {PAPER.key: PAPER})

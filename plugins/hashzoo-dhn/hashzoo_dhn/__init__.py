@@ -1,0 +1,83 @@
+"""Deep Hashing Network (DHN, AAAI 2016) as a plugin of hashzoo: methods dhn, dhn-q, dhn-e and dhn-b."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hashzoo.hookspecs import hookimpl
+from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+
+hashzoo_api = 1
+
+PAPER = Paper(
+    key="dhn-2016",
+    title="Deep Hashing Network for Efficient Similarity Retrieval",
+    authors="Han Zhu, Mingsheng Long, Jianmin Wang, Yue Cao",
+    venue="AAAI",
+    year=2016,
+    url="https://ojs.aaai.org/index.php/AAAI/article/view/10235",
+)
+
+RECIPE = Recipe(
+    epochs=40,  # 3,000 iterations of 64 on 5,000 images (newer released Caffe code)
+    batch_size=64,  # paper and released code
+    lr=2e-4,  # released code: 2e-5, times 10 in the hash layer; the paper cross-validates 1e-5..1e-2
+    backbone_lr_scale=0.1,  # paper: hash layer times 10
+    momentum=0.9,  # paper
+    weight_decay=5e-4,  # paper
+    schedule=Schedule("step", every=500, gamma=0.5, unit="step"),  # newer released Caffe code
+)
+
+SCRATCH = Setting(
+    Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="chosen on a validation part of the train split of digits, with smallcnn",
+)
+FROZEN = Setting(
+    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="first guess for one linear layer on frozen features",
+)
+
+DHN = Method(
+    name="dhn",
+    paper=PAPER,
+    loss="dhn",
+    hash_layer="tanh",
+    recipe=RECIPE,
+    settings={"scratch": SCRATCH, "frozen": FROZEN},
+    backbones={"image": "alexnet"},
+    summary="pairwise logistic likelihood of inner products, log cosh quantization",
+)
+NO_QUANTIZATION = {"loss": {"quantization_weight": 0.0}}
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return DHN and the variants of its ablation."""
+    return (
+        DHN,
+        replace(DHN, name="dhn-q", options=NO_QUANTIZATION, summary="DHN without quantization (lambda = 0)"),
+        replace(DHN, name="dhn-e", loss="dhn-e", summary="DHN with the squared loss instead of the likelihood"),
+        replace(
+            DHN,
+            name="dhn-b",
+            ranking="inner_product",
+            summary="DHN ranked by the inner product of the relaxed codes: no binarization",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_losses() -> tuple[Component, ...]:
+    """Return the losses of DHN and DHN-E."""
+    return (
+        Component("dhn", "hashzoo_dhn.losses:build_dhn_loss", "pairwise likelihood and quantization"),
+        Component("dhn-e", "hashzoo_dhn.losses:build_dhn_e_loss", "pairwise squared loss and quantization"),
+    )
+
+
+@hookimpl
+def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
+    """Return the paper's published values."""
+    from hashzoo.results.paper_tables import paper_tables_from_package
+
+    return paper_tables_from_package("hashzoo_dhn", {PAPER.key: PAPER})

@@ -1,0 +1,126 @@
+"""The losses of DHN: pairwise likelihood and bimodal Laplacian quantization (AAAI 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo.training.pairs import (
+    WEIGHTS,
+    class_weights,
+    cosine,
+    log_cosh,
+    pair_logistic,
+    share_label,
+    widen,
+)
+
+SIMILARITIES = ("inner_product", "cosine")
+QUANTIZERS = ("log_cosh", "squared")
+TARGETS = ("signed", "binary")
+
+
+def quantization_error(z: torch.Tensor, quantizer: str) -> torch.Tensor:
+    """Return the mean over the N images of the sum over the K bits of log cosh(|z| - 1), or of (|z| - 1)^2.
+
+    The paper counts each image once per pair it is in; over all ordered pairs of a batch that sum is 2 N^2 times
+    this mean, so the paper's lambda is half of ours. The released Caffe code's gradient is that of this mean.
+    """
+    distance = z.abs() - 1.0
+    each = log_cosh(distance) if quantizer == "log_cosh" else distance**2
+    return each.sum(dim=1).mean()
+
+
+class DHNLoss(nn.Module):
+    """DHN (AAAI 2016): `pairwise` and `quantization`.
+
+    pairwise = mean over the N^2 ordered pairs, i = j included, of softplus(theta_ij) - s_ij theta_ij with
+    theta_ij = logit_scale <z_i, z_j>: the paper's negative log-likelihood divided by the number of pairs.
+    quantization = quantization_weight times `quantization_error`.
+    """
+
+    def __init__(
+        self, logit_scale: float, similarity: str, weights: str, quantization_weight: float, quantizer: str
+    ) -> None:
+        super().__init__()
+        self.logit_scale = logit_scale
+        self.similarity = similarity
+        self.weights = weights
+        self.quantization_weight = quantization_weight
+        self.quantizer = quantizer
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return {"pairwise", "quantization"} of a batch: relaxed (N, K), labels (N, C)."""
+        z = widen(output.relaxed)
+        similar = share_label(batch.labels, batch.labels).to(z.dtype)
+        product = cosine(z, z) if self.similarity == "cosine" else z @ z.T
+        weights = class_weights(similar, torch.ones_like(similar, dtype=torch.bool), self.weights)
+        pairwise = (weights * pair_logistic(self.logit_scale * product, similar)).mean()
+        return {
+            "pairwise": pairwise,
+            "quantization": self.quantization_weight * quantization_error(z, self.quantizer),
+        }
+
+
+class DHNSquaredLoss(nn.Module):
+    """DHN-E (AAAI 2016): the likelihood of DHN replaced by the mean over pairs of (s_ij - <z_i, z_j> / K)^2."""
+
+    def __init__(self, bits: int, targets: str, quantization_weight: float) -> None:
+        super().__init__()
+        self.bits = bits
+        self.targets = targets
+        self.quantization_weight = quantization_weight
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return {"pairwise", "quantization"} of a batch: relaxed (N, K), labels (N, C)."""
+        z = widen(output.relaxed)
+        similar = share_label(batch.labels, batch.labels).to(z.dtype)
+        target = 2.0 * similar - 1.0 if self.targets == "signed" else similar
+        return {
+            "pairwise": ((target - z @ z.T / self.bits) ** 2).mean(),
+            "quantization": self.quantization_weight * quantization_error(z, "log_cosh"),
+        }
+
+
+def build_dhn_loss(
+    problem: Problem,
+    *,
+    quantization_weight: float = 0.2,
+    logit_scale: float = 1.0,
+    similarity: str = "inner_product",
+    quantizer: str = "log_cosh",
+    weights: str = "none",
+) -> DHNLoss:
+    """Build DHN's loss; the options are explained in the README.
+
+    quantization_weight: lambda; the paper cross-validates it over 1e-5..1e2, 0.2 is the newer released Caffe code's.
+    logit_scale: 1 in the paper; 0.5 is the likelihood of DPSH and of DeepHash-pytorch's DHN.
+    similarity: "cosine" with logit_scale 10 is the script of the released TensorFlow code.
+    quantizer: "squared" is that code's. weights: "one_sided" is that code's.
+    """
+    _check(quantization_weight, logit_scale=logit_scale)
+    for what, value, known in (
+        ("similarity", similarity, SIMILARITIES),
+        ("quantizer", quantizer, QUANTIZERS),
+        ("pair weighting", weights, WEIGHTS),
+    ):
+        if value not in known:
+            raise unknown_name(what, value, known)
+    return DHNLoss(logit_scale, similarity, weights, quantization_weight, quantizer)
+
+
+def build_dhn_e_loss(problem: Problem, *, quantization_weight: float = 0.2, targets: str = "signed") -> DHNSquaredLoss:
+    """Build DHN-E's loss. targets: "signed" for s in {-1, +1}, as in KSH and CNNH; "binary" for s in {0, 1}."""
+    _check(quantization_weight)
+    if targets not in TARGETS:
+        raise unknown_name("kind of targets", targets, TARGETS)
+    return DHNSquaredLoss(problem.bits, targets, quantization_weight)
+
+
+def _check(quantization_weight: float, logit_scale: float = 1.0) -> None:
+    if not quantization_weight >= 0:
+        raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
+    if not logit_scale > 0:
+        raise UsageError(f"logit_scale must be a number above 0; got {logit_scale!r}.")

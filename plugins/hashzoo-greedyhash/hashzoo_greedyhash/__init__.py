@@ -1,0 +1,99 @@
+"""GreedyHash (NeurIPS 2018) as a plugin of hashzoo: methods greedyhash and greedyhash-unsupervised."""
+
+from __future__ import annotations
+
+from hashzoo.hookspecs import hookimpl
+from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+
+hashzoo_api = 1
+
+PAPER = Paper(
+    key="greedyhash-2018",
+    title="Greedy Hash: Towards Fast Optimization for Accurate Hash Coding in CNN",
+    authors="Shupeng Su, Chao Zhang, Kai Han, Yonghong Tian",
+    venue="NeurIPS",
+    year=2018,
+    url="https://papers.nips.cc/paper/7360-greedy-hash-towards-fast-optimization-for-accurate-hash-coding-in-cnn",
+)
+
+RECIPE = Recipe(
+    epochs=50,  # released code, CIFAR-10 with 5,000 train images (40 with 50,000; ImageNet 100)
+    batch_size=32,  # paper and released code
+    lr=1e-3,  # paper and released code
+    backbone_lr_scale=1.0,  # released code: one rate for all layers
+    momentum=0.9,  # paper and released code
+    weight_decay=5e-4,  # paper and released code
+    schedule=Schedule("step", every=30, gamma=0.1),  # released code; the paper: when the loss stops falling
+)
+UNSUPERVISED_RECIPE = Recipe(
+    epochs=60,  # released code; 300 for 16 bits
+    batch_size=32,  # released code
+    lr=1e-4,  # released code
+    backbone_lr_scale=0.0,  # released code: the backbone is frozen
+    momentum=0.9,  # released code
+    weight_decay=5e-4,  # released code
+)
+
+SCRATCH = Setting(
+    Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="chosen on a validation part of the train split of digits, with smallcnn",
+)
+FROZEN = Setting(
+    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="first guess for one linear layer on frozen features",
+)
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return supervised and unsupervised GreedyHash."""
+    return (
+        Method(
+            name="greedyhash",
+            paper=PAPER,
+            loss="greedyhash",
+            hash_layer="greedyhash",
+            recipe=RECIPE,
+            settings={"scratch": SCRATCH, "frozen": FROZEN},
+            backbones={"image": "alexnet"},
+            summary="straight-through sign, softmax classifier on the codes, cubed quantization",
+        ),
+        Method(
+            name="greedyhash-unsupervised",
+            paper=PAPER,
+            loss="greedyhash-unsupervised",
+            hash_layer="greedyhash",
+            recipe=UNSUPERVISED_RECIPE,
+            supervision="unsupervised",
+            settings={"scratch": SCRATCH, "frozen": FROZEN},
+            backbones={"image": "vgg16"},
+            summary="straight-through sign, codes keep the cosines of frozen features",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_hash_layers() -> tuple[Component, ...]:
+    """Return GreedyHash's hash layer."""
+    return (Component("greedyhash", "hashzoo_greedyhash.hash_layers:build_greedyhash_layer", "straight-through sign"),)
+
+
+@hookimpl
+def hashzoo_register_losses() -> tuple[Component, ...]:
+    """Return the supervised and the unsupervised loss."""
+    return (
+        Component("greedyhash", "hashzoo_greedyhash.losses:build_greedyhash_loss", "classification and quantization"),
+        Component(
+            "greedyhash-unsupervised",
+            "hashzoo_greedyhash.losses:build_greedyhash_unsupervised_loss",
+            "cosine structure of the features and quantization",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
+    """Return the paper's published values."""
+    from hashzoo.results.paper_tables import paper_tables_from_package
+
+    return paper_tables_from_package("hashzoo_greedyhash", {PAPER.key: PAPER})

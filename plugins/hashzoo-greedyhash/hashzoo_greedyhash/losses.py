@@ -1,0 +1,127 @@
+"""The losses of GreedyHash, supervised and unsupervised (NeurIPS 2018)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo.training.pairs import cosine, mean_over, off_diagonal, unit, widen
+
+PAIRS = ("all", "halves")
+
+
+def quantization_error(relaxed: torch.Tensor, p: float) -> torch.Tensor:
+    """Return the mean over the N K entries of | |H| - 1 |^p, equal to |H - sgn(H)|_p^p / (N K)."""
+    return ((relaxed.abs() - 1.0).abs() ** p).mean()
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean over labelled images of - sum_c (y_c / |y|) log softmax(logits)_c.
+
+    With one label per image it is the softmax cross-entropy; with several, its mean over the labels present. An image
+    without any label contributes nothing; a batch of such images gives 0.
+    """
+    labels = labels.to(logits.dtype)
+    count = labels.sum(dim=1)
+    share = labels / count.clamp_min(1.0)[:, None]
+    each = -(share * torch.log_softmax(logits, dim=1)).sum(dim=1)
+    return each.sum() / (count > 0).sum().clamp_min(1)
+
+
+class GreedyHashLoss(nn.Module):
+    """GreedyHash (NeurIPS 2018): `classification` and `quantization`.
+
+    classification = softmax cross-entropy of W B, with the codes B (N, K) and a classifier W (C, K) without bias that
+    is trained with the model and not used in retrieval. quantization = quantization_weight times the mean of
+    | |H| - 1 |^p over the relaxed outputs H.
+    """
+
+    def __init__(self, bits: int, num_classes: int, quantization_weight: float, p: float) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(bits, num_classes, bias=False)
+        self.quantization_weight = quantization_weight
+        self.p = p
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return {"classification", "quantization"} of a batch: relaxed and codes (N, K), labels (N, C)."""
+        relaxed, codes = widen(output.relaxed), _trainable_codes(output)
+        logits = self.classifier(codes.to(self.classifier.weight.dtype))
+        return {
+            "classification": cross_entropy(widen(logits), batch.labels),
+            "quantization": self.quantization_weight * quantization_error(relaxed, self.p),
+        }
+
+
+class GreedyHashUnsupervisedLoss(nn.Module):
+    """Unsupervised GreedyHash (NeurIPS 2018): `structure` and `quantization`; labels are not read.
+
+    structure = mean over pairs of (cos(b_i, b_j) - cos(x_i, x_j))^2 of codes b and features x, which are constants.
+    """
+
+    def __init__(self, pairs: str, quantization_weight: float, p: float) -> None:
+        super().__init__()
+        self.pairs = pairs
+        self.quantization_weight = quantization_weight
+        self.p = p
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return {"structure", "quantization"} of a batch: features (N, D), relaxed and codes (N, K)."""
+        codes, features = _trainable_codes(output), widen(output.features.detach())
+        if self.pairs == "halves":
+            half = len(codes) // 2
+            rows = slice(0, half), slice(half, 2 * half)
+            kept, wanted = ((unit(x[rows[0]]) * unit(x[rows[1]])).sum(dim=1) for x in (codes, features.to(codes.dtype)))
+            structure = ((kept - wanted) ** 2).sum() / max(1, half)
+        else:
+            error = cosine(codes, codes) - cosine(features, features).to(codes.dtype)
+            structure = mean_over(error**2, off_diagonal(len(codes), codes.device))
+        return {
+            "structure": structure,
+            "quantization": self.quantization_weight * quantization_error(widen(output.relaxed), self.p),
+        }
+
+
+def build_greedyhash_loss(problem: Problem, *, quantization_weight: float = 0.1, p: float = 3.0) -> GreedyHashLoss:
+    """Build GreedyHash's loss with its classifier; the options are explained in the README.
+
+    quantization_weight: alpha times N K of the paper; 0.1 for CIFAR-10, 1 for ImageNet. p: 3 in the paper.
+    """
+    _check(quantization_weight, p)
+    return GreedyHashLoss(problem.bits, problem.num_classes, quantization_weight, p)
+
+
+def build_greedyhash_unsupervised_loss(
+    problem: Problem,
+    *,
+    quantization_weight: float = 0.1,
+    p: float = 3.0,
+    pairs: str = "all",
+) -> GreedyHashUnsupervisedLoss:
+    """Build the unsupervised loss; the options are explained in the README.
+
+    pairs: "all" takes every pair i != j of a batch; "halves" is the released code's, image i of the first half of the
+    batch with image i of the second. quantization_weight: 0.1 in the released code. p: 3.
+    """
+    _check(quantization_weight, p)
+    if pairs not in PAIRS:
+        raise unknown_name("choice of pairs", pairs, PAIRS)
+    return GreedyHashUnsupervisedLoss(pairs, quantization_weight, p)
+
+
+def _trainable_codes(output: HashOutput) -> torch.Tensor:
+    """Return the codes as float32, or raise where a hash layer gives them no gradient and nothing would be learnt."""
+    if output.relaxed.requires_grad and not output.codes.requires_grad:
+        raise UsageError(
+            "GreedyHash's loss reaches the hash layer through the codes, and this hash layer gives its codes no gradient; "
+            "use --hash-layer greedyhash."
+        )
+    return widen(output.codes)
+
+
+def _check(quantization_weight: float, p: float) -> None:
+    if not quantization_weight >= 0:
+        raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
+    if not p >= 1:
+        raise UsageError(f"p must be a number of at least 1; got {p!r}.")

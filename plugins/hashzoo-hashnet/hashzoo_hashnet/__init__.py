@@ -1,0 +1,91 @@
+"""HashNet (ICCV 2017) as a plugin of hashzoo: methods hashnet, hashnet-w and hashnet-sgn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hashzoo.hookspecs import hookimpl
+from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+
+hashzoo_api = 1
+
+PAPER = Paper(
+    key="hashnet-2017",
+    title="HashNet: Deep Learning to Hash by Continuation",
+    authors="Zhangjie Cao, Mingsheng Long, Jianmin Wang, Philip S. Yu",
+    venue="ICCV",
+    year=2017,
+    url="https://arxiv.org/abs/1702.00758",
+)
+
+RECIPE = Recipe(
+    epochs=256,  # 10,000 iterations of 256 on the 10,000 train images of NUS-WIDE and COCO (released Caffe code)
+    batch_size=256,  # released Caffe code
+    lr=5e-4,  # released Caffe code: 5e-5, times 10 in the hash layer (NUS-WIDE, COCO; ImageNet 2e-4 times 10)
+    backbone_lr_scale=0.1,  # hash layer times 10: paper and released code
+    momentum=0.9,  # released code
+    weight_decay=5e-4,  # released code
+    schedule=Schedule("step", every=2000, gamma=0.5, unit="step"),  # released code
+)
+
+SCRATCH = Setting(
+    Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="chosen on a validation part of the train split of digits, with smallcnn",
+)
+FROZEN = Setting(
+    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    source="first guess for one linear layer on frozen features",
+)
+
+HASHNET = Method(
+    name="hashnet",
+    paper=PAPER,
+    loss="hashnet",
+    hash_layer="hashnet",
+    recipe=RECIPE,
+    settings={"scratch": SCRATCH, "frozen": FROZEN},
+    backbones={"image": "alexnet"},
+    summary="weighted pairwise likelihood; tanh(beta z) approaches sign during training",
+)
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return HashNet and the variants of its ablation."""
+    return (
+        HASHNET,
+        replace(
+            HASHNET,
+            name="hashnet-w",
+            options={"loss": {"weights": "none", "similarity": "binary"}},
+            summary="HashNet without weights of the pairs",
+        ),
+        replace(
+            HASHNET,
+            name="hashnet-sgn",
+            options={"hash_layer": {"schedule": "none"}},
+            summary="HashNet with tanh in training and sign afterwards, no continuation",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_losses() -> tuple[Component, ...]:
+    """Return HashNet's loss."""
+    return (Component("hashnet", "hashzoo_hashnet.losses:build_hashnet_loss", "weighted pairwise likelihood"),)
+
+
+@hookimpl
+def hashzoo_register_hash_layers() -> tuple[Component, ...]:
+    """Return HashNet's hash layer."""
+    return (
+        Component("hashnet", "hashzoo_hashnet.hash_layers:build_continuation", "tanh(beta z), beta grows by epochs"),
+    )
+
+
+@hookimpl
+def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
+    """Return the paper's published values."""
+    from hashzoo.results.paper_tables import paper_tables_from_package
+
+    return paper_tables_from_package("hashzoo_hashnet", {PAPER.key: PAPER})

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hashzoo.data import image_cache
+from hashzoo.data.decoding import ImageFiles, folder_files, stored_images
+from hashzoo.data.image_cache import ImageCache, PixelStream
+from hashzoo.errors import WorkError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+SOURCE = {"dataset": "test", "sha256": "abc"}
+
+
+def png(pixels: np.ndarray, mode: str = "RGB") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(stream, "PNG")
+    return stream.getvalue()
+
+
+class Disk:
+    """Files in memory that count how often they are read."""
+
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        self.contents, self.reads, self.opened = contents, 0, 0
+
+    @contextmanager
+    def open(self) -> Iterator[ImageFiles]:
+        self.opened += 1
+        yield ImageFiles(sorted(self.contents), self.read)
+
+    def read(self, name: str) -> bytes:
+        self.reads += 1
+        return self.contents[name]
+
+
+def disk() -> Disk:
+    return Disk({f"{i}.png": png(image) for i, image in enumerate(PIXELS)})
+
+
+def entries(tmp_path: Path) -> list[str]:
+    return sorted(path.suffix for path in (tmp_path / "cache" / "images").iterdir() if path.suffix != ".lock")
+
+
+def test_pixels_are_decoded_once_and_mapped_read_only(tmp_path: Path) -> None:
+    files = disk()
+    seen: list[tuple[int, int]] = []
+    first = stored_images(SOURCE, tmp_path, files.open, 32, lambda done, total: seen.append((done, total)))
+    np.testing.assert_array_equal(first.pixels, PIXELS)
+    assert isinstance(first.pixels, np.memmap)
+    assert not first.pixels.flags.writeable
+    assert seen[-1] == (5, 5)
+    reads = files.reads
+    second = stored_images(SOURCE, tmp_path, files.open, 32)
+    assert (files.reads, files.opened) == (reads, 1)
+    assert second.fingerprint == first.fingerprint
+    assert entries(tmp_path) == [".json", ".npy"]
+
+
+def test_other_content_or_size_is_another_entry_and_another_fingerprint(tmp_path: Path) -> None:
+    one = stored_images(SOURCE, tmp_path, disk().open, 32)
+    changed = disk()
+    changed.contents["0.png"] = png(PIXELS[1])
+    other = stored_images({**SOURCE, "sha256": "def"}, tmp_path, changed.open, 32)
+    np.testing.assert_array_equal(other.pixels[0], PIXELS[1])
+    assert other.fingerprint != one.fingerprint
+
+
+def test_images_of_several_sizes_are_squashed_and_all_modes_become_rgb(tmp_path: Path) -> None:
+    tall = np.full((8, 4, 3), 204, np.uint8)  # 204 is in the web palette
+    files = Disk(
+        {"a.png": png(PIXELS[0]), "b.png": png(tall, "L"), "c.png": png(tall, "P"), "d.png": png(tall, "RGBA")}
+    )
+    pixels = stored_images(SOURCE, tmp_path, files.open, 5).pixels
+    assert pixels.shape == (4, 5, 5, 3)
+    assert (pixels[1:] == 204).all(), "a flat image stays flat, whatever its mode"
+
+
+def test_bad_files_are_all_named_before_anything_is_stored(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = [f"{i}.png" for i in range(5)]
+    for name, image in zip(names, PIXELS, strict=True):
+        (folder / name).write_bytes(png(image))
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:2000])
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("not an image")
+    names += ["cut.jpg", "empty.jpg", "gone.jpg", "text.jpg"]
+    with pytest.raises(WorkError) as caught:
+        stored_images(SOURCE, folder, lambda: folder_files(folder, names), 8)
+    message = str(caught.value)
+    assert message.startswith(f"4 of 9 image files in {folder} cannot be read: ")
+    for words in (
+        "cut.jpg (image file is truncated",
+        "empty.jpg (not an image)",
+        "gone.jpg (missing)",
+        "text.jpg (not an image)",
+    ):
+        assert words in message
+    assert entries(tmp_path) == []
+
+
+def test_a_long_list_of_bad_files_is_capped(tmp_path: Path) -> None:
+    files = Disk({f"{i:03d}.jpg": b"x" for i in range(45)})
+    with pytest.raises(WorkError, match=r"45 of 45 .*; and 25 more") as caught:
+        stored_images(SOURCE, tmp_path, files.open, 8)
+    assert str(caught.value).count("not an image") == 20
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "meta", "no meta", "no pixels"])
+def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
+    stored_images(SOURCE, tmp_path, disk().open, 32)
+    (pixels,) = (tmp_path / "cache" / "images").glob("*.npy")
+    meta = pixels.with_suffix(".json")
+    if damage in ("cut", "empty"):
+        pixels.write_bytes(pixels.read_bytes()[: 150 if damage == "cut" else 0])
+    elif damage == "meta":
+        meta.write_text(meta.read_text()[:20])
+    else:
+        (meta if damage == "no meta" else pixels).unlink()
+    files = disk()
+    again = stored_images(SOURCE, tmp_path, files.open, 32)
+    assert files.opened == 1
+    np.testing.assert_array_equal(again.pixels, PIXELS)
+
+
+def test_a_killed_writer_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
+    script = f"""
+import os, signal
+import numpy as np
+from hashzoo.data.image_cache import ImageCache, PixelStream
+def batches():
+    yield np.zeros((2, 4, 6, 3), np.uint8)
+    os.kill(os.getpid(), signal.SIGKILL)
+cache = ImageCache()
+source = {{**{SOURCE!r}, "size": 32}}
+with cache.filling(source):
+    cache.store(source, PixelStream((5, 4, 6, 3), batches()))
+"""
+    killed = subprocess.run([sys.executable, "-c", script], env=dict(os.environ), capture_output=True, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()
+    assert ".partial" in entries(tmp_path)
+    again = stored_images(SOURCE, tmp_path, disk().open, 32)
+    np.testing.assert_array_equal(again.pixels, PIXELS)
+    assert entries(tmp_path) == [".json", ".npy"]
+
+
+def test_two_at_once_decode_once(tmp_path: Path) -> None:
+    files, results = disk(), []
+    threads = [
+        threading.Thread(target=lambda: results.append(stored_images(SOURCE, tmp_path, files.open, 32)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert files.opened == 1
+    assert len({result.fingerprint for result in results}) == 1
+    assert len(results) == 4
+
+
+def test_too_little_room_is_told_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil._ntuple_diskusage(1000, 900, 100)  # type: ignore[attr-defined] # the type disk_usage returns
+    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(WorkError, match=r"cache/images has 100 bytes free, and 360 are needed"):
+        stored_images(SOURCE, tmp_path, disk().open, 32)
+
+
+def test_a_disk_that_fills_up_on_the_way_is_one_sentence(tmp_path: Path) -> None:
+    def batches():
+        yield PIXELS[:2]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cache = ImageCache()
+    with cache.filling(SOURCE), pytest.raises(WorkError, match=r"cache/images is full \(360 bytes are needed\)"):
+        cache.store(SOURCE, PixelStream(PIXELS.shape, batches()))
+    assert entries(tmp_path) == []
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WorkError, match=r"file/images cannot be written .* HASHZOO_CACHE"):
+        stored_images(SOURCE, tmp_path, disk().open, 32)
+
+
+def test_a_complete_entry_in_a_folder_that_cannot_be_locked_is_still_read(tmp_path: Path) -> None:
+    stored_images(SOURCE, tmp_path, disk().open, 32)
+    for lock in (tmp_path / "cache" / "images").glob("*.lock"):
+        lock.unlink()
+        lock.mkdir()  # no lock file can be made here any more
+    np.testing.assert_array_equal(stored_images(SOURCE, tmp_path, disk().open, 32).pixels, PIXELS)
+
+
+def test_the_entry_says_what_it_was_made_from(tmp_path: Path) -> None:
+    stored_images(SOURCE, tmp_path, disk().open, 32)
+    (meta,) = (tmp_path / "cache" / "images").glob("*.json")
+    assert json.loads(meta.read_text())["source"] == {**SOURCE, "size": 32}

@@ -1,0 +1,17 @@
+"""The examples in the docstrings run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = ("api", "buckets", "code_quality", "codes", "files", "metrics", "names")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name):
+    result = doctest.testmod(importlib.import_module(f"hashzoo.evaluation.{name}"))
+    assert result.failed == 0
+    assert result.attempted > 0

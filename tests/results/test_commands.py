@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.results import commands
+from hashzoo.results.boards import write_boards
+from hashzoo.results.cells import Selection
+from hashzoo.specs import Paper, PaperRow, PaperTable
+
+README = "deephash-pytorch-readme-map"
+
+
+@pytest.fixture
+def dhn(make_record, store) -> Path:
+    """Runs of dhn at 48 bits, where DeepHash-pytorch's README gives 0.781 for the same protocol."""
+    return store(*(make_record("dhn", 48, seed, metrics={"map": 0.75 + seed / 100}) for seed in (0, 2)))
+
+
+def test_show_gives_every_format(dhn):
+    (board,) = json.loads(commands.show([dhn], fmt="json"))["boards"]
+    assert board["cells"][0]["measured"] == 0.76
+    assert "0.7600 ± 0.0141" in commands.show([dhn])
+
+
+def test_compare_finds_the_registered_tables(dhn):
+    frame = commands.frame(commands.load([dhn]), Selection(), compare=True)
+    assert frame["reported"].tolist() == [0.781]
+    assert frame["source"].iloc[0].startswith(README)
+    assert "-0.0210" in commands.show([dhn], compare=True)
+
+
+def test_a_published_table_is_laid_out_by_id(dhn):
+    frame = commands.frame(commands.load([dhn]), Selection(), paper_table=README)
+    assert frame["CIFAR-10 (cifar10)", "map", 48, "measured"].dropna().tolist() == [0.76]
+    with pytest.raises(UsageError, match="did you mean"):
+        commands.show([dhn], paper_table="deephash-pytorch-readme-mpa")
+
+
+def test_a_table_measured_in_several_settings_says_which(make_record, store):
+    runs = store(make_record("dhn", 48), make_record("dhn", 48, regime="frozen"))
+    frame = commands.frame(commands.load([runs]), Selection(), paper_table=README)
+    assert list(frame.index.get_level_values("setting").unique()) == ["alexnet, finetune", "alexnet, frozen"]
+    column = frame["CIFAR-10 (cifar10)", "map", 48, "reported"]
+    assert column[frame.index.get_level_values("method") == "DHN"].tolist() == [0.781, 0.781]
+
+
+def test_selection_reaches_the_board(make_record, store):
+    runs = store(make_record(), make_record(regime="frozen"), make_record(protocol="digits"))
+    text = commands.show([runs], protocol="digits", fmt="csv")
+    assert len(text.splitlines()) == 2
+    text = commands.show([runs], protocol="cifar10-5k-disjoint", backbone="alexnet", regime="frozen", fmt="csv")
+    assert [line.split(",")[2] for line in text.splitlines()[1:]] == ["frozen"]
+
+
+def test_without_paths_runs_come_first_then_accepted_records(dhn, tmp_path):
+    assert dhn == tmp_path / "runs"
+    commands.accept_runs([], Path("leaderboards"))
+    assert [record.origin_sha256 for record in commands.load([])] == ["", ""]
+    dhn.rename(tmp_path / "elsewhere")
+    assert all(record.origin_sha256 for record in commands.load([]))
+    assert "0.7600" in commands.show([])
+
+
+def test_nothing_anywhere_is_a_sentence():
+    with pytest.raises(UsageError, match="no records yet"):
+        commands.show([])
+
+
+def test_accept_write_check(dhn):
+    boards = Path("leaderboards")
+    assert commands.accept_runs([dhn], boards) == "Accepted 2 record(s). Wrote 4 file(s) in leaderboards."
+    assert commands.check(boards) == "4 file(s) in leaderboards follow from their records."
+    page = next(boards.glob("cifar10*.md"))
+    page.write_text(page.read_text().replace("0.7600", "0.7700"))
+    with pytest.raises(WorkError, match=r"0\.7700"):
+        commands.check(boards)
+    commands.write(boards)
+    commands.check(boards)
+
+
+def test_tables_of_absent_plugins_are_taken_from_the_board_folder(make_record, store):
+    absent = PaperTable(
+        "gone-2020-table1",
+        Paper("gone-2020", "Gone", "Nobody", "CVPR", 2020),
+        "Table 1",
+        "map",
+        (PaperRow("gone", "CIFAR-10", 16, 0.625, "page 1", "read", protocol="cifar10-5k-disjoint"),),
+    )
+    runs = store(make_record("gone"))
+    commands.accept_runs([runs], Path("leaderboards"))
+    write_boards(Path("leaderboards/records"), Path("leaderboards"), [absent])
+    assert "0.6250" in commands.show([runs], compare=True)

@@ -1,0 +1,174 @@
+"""Runs on the embedded digits, end to end, with built-in parts only: resumed, repeated, refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.codes import load_codes
+from hashzoo.results.record import read_record, same_result
+from hashzoo.running.evaluating import check_run, compare_cells, evaluate_run
+from hashzoo.running.plan import resolve
+from hashzoo.running.request import RunRequest
+from hashzoo.running.run import run
+from hashzoo.plugins import registry
+
+LSH = RunRequest(method="lsh", backbone="smallcnn", bits=(16,), freeze_backbone=True)
+OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False, "ranking": "hamming"}
+
+
+def run_folder(out: Path) -> Path:
+    (folder,) = [path for path in out.iterdir() if path.is_dir()]
+    return folder
+
+
+def test_a_run_leaves_every_stage_and_its_record_follows_from_its_codes(tmp_path: Path) -> None:
+    records = run(RunRequest(method="lsh", bits=(12, 16), seeds=(0, 1), out=tmp_path / "runs"))
+    assert [(r.bits, r.seed) for r in records] == [(12, 0), (12, 1), (16, 0), (16, 1)]
+    folder = run_folder(tmp_path / "runs")
+    split = json.loads((folder / "split.json").read_text())
+    assert split["sizes"] == {"train": 500, "query": 300, "database": 997}
+    cell = folder / "bits-012" / "seed-1"
+    assert {"model.safetensors", "codes.npz", "record.json"} <= {p.name for p in cell.iterdir()}
+    codes = load_codes(cell / "codes.npz")
+    assert len(codes["query.image"]) == 300
+    assert codes["query.image"].bits == 12
+    assert "4 record(s)" in check_run(folder)
+    assert 0.1 < records[-1].metrics["map"] < 1.0
+
+
+def test_a_repeated_run_does_nothing_and_a_new_metric_only_evaluates(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(RunRequest(method="lsh", bits=(16,), out=out))
+    cell = run_folder(out) / "bits-016" / "seed-0"
+    before = {p.name: p.stat().st_mtime_ns for p in cell.iterdir() if p.is_file()}
+    run(RunRequest(method="lsh", bits=(16,), out=out))
+    assert {p.name: p.stat().st_mtime_ns for p in cell.iterdir() if p.is_file()} == before
+
+
+def test_overwrite_never_refuses_and_always_makes_it_again(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    first = run(RunRequest(method="lsh", bits=(16,), out=out))[0]
+    with pytest.raises(UsageError, match="already holds 1 record"):
+        run(RunRequest(method="lsh", bits=(16,), out=out, overwrite="never"))
+    cell = run_folder(out) / "bits-016" / "seed-0"
+    before = (cell / "codes.npz").stat().st_mtime_ns
+    again = run(RunRequest(method="lsh", bits=(16,), out=out, overwrite="always"))[0]
+    assert (cell / "codes.npz").stat().st_mtime_ns > before
+    assert same_result(first, again)
+
+
+def test_seeds_differ_and_one_seed_repeats(tmp_path: Path) -> None:
+    zero, one = run(RunRequest(method="lsh", bits=(16,), seeds=(0, 1), out=tmp_path / "a"))
+    (again,) = run(RunRequest(method="lsh", bits=(16,), seeds=(1,), out=tmp_path / "b"))
+    assert zero.codes_sha256 != one.codes_sha256
+    assert again.codes_sha256 == one.codes_sha256
+
+
+def test_two_runs_on_one_directory_are_refused(tmp_path: Path) -> None:
+    request = RunRequest(method="lsh", bits=(16,), out=tmp_path / "runs")
+    folder = tmp_path / "runs" / resolve(request, registry()).name
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"), pytest.raises(WorkError, match="Another run is working"):
+        run(request)
+
+
+def test_a_damaged_codes_file_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(RunRequest(method="lsh", bits=(16,), out=out))
+    path = run_folder(out) / "bits-016" / "seed-0" / "codes.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WorkError, match=r"codes\.npz"):
+        check_run(run_folder(out))
+
+
+def test_a_record_edited_by_hand_is_noticed(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(RunRequest(method="lsh", bits=(16,), out=out))
+    path = run_folder(out) / "bits-016" / "seed-0" / "record.json"
+    value = json.loads(path.read_text())["metrics"]["map"]
+    path.write_text(path.read_text().replace(str(value), "0.99", 1))
+    with pytest.raises(WorkError, match="changed after hashzoo wrote it"):
+        run(RunRequest(method="lsh", bits=(16,), out=out))
+
+
+def test_other_codes_under_the_record_are_noticed(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(RunRequest(method="lsh", bits=(16,), seeds=(0, 1), out=out))
+    folder = run_folder(out) / "bits-016"
+    (folder / "seed-0" / "codes.npz").write_bytes((folder / "seed-1" / "codes.npz").read_bytes())
+    with pytest.raises(WorkError, match="not the file that the record was made from"):
+        check_run(run_folder(out))
+
+
+def test_a_convention_and_confidence_can_be_asked_of_a_finished_run(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run(RunRequest(method="lsh", bits=(16,), out=out))
+    options = {**OPTIONS, "confidence": True}
+    (values,) = evaluate_run(run_folder(out), ("map",), options).values()
+    interval = values["map:interval95"]
+    assert interval["low"] < values["map"] < interval["high"]
+    (other,) = evaluate_run(run_folder(out), ("map",), {**OPTIONS, "convention": "deephash-pytorch"}).values()
+    assert other["map"] == pytest.approx(values["map"], abs=0.05)
+
+
+def test_two_seeds_can_be_compared_query_by_query(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    records = run(RunRequest(method="lsh", bits=(8, 32), out=out))
+    folder = run_folder(out)
+    result = compare_cells(folder / "bits-008" / "seed-0", folder / "bits-032" / "seed-0", "map")
+    assert result["difference"] == pytest.approx(records[1].metrics["map"] - records[0].metrics["map"], abs=1e-12)
+    assert result["p_value"] < 0.05
+
+
+def test_frozen_features_are_computed_once_for_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hashzoo.training import feature_cache
+
+    calls = []
+    extract = feature_cache.extract_features
+    monkeypatch.setattr(feature_cache, "extract_features", lambda *a, **k: calls.append(len(a[1])) or extract(*a, **k))
+    run(replace(LSH, bits=(8, 16), seeds=(0, 1), out=tmp_path / "runs"))
+    assert sum(calls) == 1797
+    run(replace(LSH, method="uncoded", bits=None, out=tmp_path / "runs"))
+    assert sum(calls) == 1797
+
+
+def test_validation_measures_on_the_train_split_only(tmp_path: Path) -> None:
+    (record,) = run(RunRequest(method="lsh", bits=(16,), validation=0.4, out=tmp_path / "runs"))
+    assert record.protocol == "digits-1k-validation"
+    split = json.loads((run_folder(tmp_path / "runs") / "split.json").read_text())
+    assert sum(split["sizes"].values()) <= 500
+    assert split["sizes"]["train"] == 300
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "lhs"}, "did you mean 'lsh'"),
+        ({"dataset": "digit"}, "did you mean 'digits'"),
+        ({"protocol": "digits-2k"}, "did you mean 'digits-1k'"),
+        ({"dataset": "digits-halves"}, "takes 1 modality"),
+        ({"protocol": "digits-1k", "dataset": "digits-halves"}, "belongs to dataset 'digits'"),
+        ({"backbone": "identity"}, "takes vector inputs"),
+        ({"backbone": "smalcnn"}, "did you mean 'smallcnn'"),
+        ({"backbone": {"text": "smallcnn"}}, "There is no modality of digits 'text'"),
+        ({"loss": "nune"}, "There is no loss 'nune'"),
+        ({"settings": {"hash_layer.gama": 1}}, "has no option 'gama'"),
+        ({"settings": {"los.gamma": 1}}, "did you mean 'loss'"),
+        ({"settings": {"epoch": 1}}, "did you mean 'epochs'"),
+        ({"settings": {"epochs": 0}}, "epochs must be an integer"),
+        ({"settings": {"lr": -1}}, "lr must be a number"),
+        ({"evaluators": ("retrival",)}, "did you mean 'retrieval'"),
+        ({"metrics": ("mapp",)}, "map"),
+        ({"device": "gpu"}, "none that torch knows"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_sentence(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    request = RunRequest(**{"method": "lsh", "bits": (16,), "out": tmp_path / "runs", **options})  # type: ignore[arg-type] # by hand
+    with pytest.raises(UsageError, match=message):
+        run(request)

@@ -1,0 +1,202 @@
+"""The pytest front of the kit, and the core's own methods and components under it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashzoo.errors import UsageError
+from hashzoo.plugins import registry
+from hashzoo.testing import (
+    CHECKS,
+    COMPONENT_CHECKS,
+    CheckFailed,
+    NotApplicable,
+    check_component,
+    check_method,
+    conformance,
+)
+
+pytest_plugins = "pytester"
+
+BUILTIN_METHODS = [n for n in registry().names("methods") if registry().owner("methods", n).builtin]
+BUILTIN_COMPONENTS = [
+    ("hash_layers", "linear"),
+    ("hash_layers", "tanh"),
+    ("hash_layers", "lsh"),
+    ("hash_layers", "random-codes"),
+    ("trainers", "gradient"),
+    ("evaluators", "retrieval"),
+    ("evaluators", "code_quality"),
+    ("backbones", "identity"),
+    ("backbones", "smallcnn"),
+    ("datasets", "digits"),
+    ("datasets", "digits-halves"),
+]
+
+
+@pytest.mark.parametrize("method", BUILTIN_METHODS)
+def test_builtin_methods_conform(method):
+    found = check_method(method)
+    assert {r.check: r.message for r in found if r.status == "failed"} == {}
+    assert sum(r.status == "passed" for r in found) >= 9
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILTIN_COMPONENTS)
+def test_builtin_components_conform(kind, name):
+    found = check_component(kind, name)
+    assert {r.check: r.message for r in found if r.status == "failed"} == {}
+    assert all(r.status == "passed" for r in found)
+
+
+def test_builtin_paper_tables_conform():
+    for name in registry().names("paper_tables"):
+        (result,) = check_component("paper_tables", name, only=["values_have_sources"])
+        assert result.status == "passed", result.message
+
+
+# A component that breaks its rule, by kind, check and a word of the message.
+BAD_COMPONENTS = {
+    ("backbones", "features_have_the_stated_width"): (
+        "class B(nn.Module):\n    preprocessing, feature_dim = None, 8\n    def forward(self, x): return x.float()\n"
+        "def build(in_features): return B()",
+        "by `.feature_dim` it is (6, 8)",
+    ),
+    ("backbones", "features_ignore_batching"): (
+        "class B(nn.Module):\n    preprocessing, feature_dim = None, 16\n    def forward(self, x): return x - x.mean(0)\n"
+        "def build(in_features): return B()",
+        "Features change with the batch",
+    ),
+    ("evaluators", "figures_are_numbers"): (
+        "def build(protocol):\n    return lambda r: {'odd': float('nan')}",
+        "Metric 'odd' is nan",
+    ),
+    ("datasets", "splits_keep_their_promises"): (
+        "from hashzoo.testing.toy import toy_splits\nfrom dataclasses import replace\nimport numpy as np\n"
+        "def load(protocol, root):\n    s = toy_splits()\n    return replace(s, train=np.arange(399, 401))",
+        "has 1 items in both query and train",
+    ),
+    ("trainers", "training_changes_the_model"): (
+        "class T:\n    def fit(self, job): pass\ndef build(): return T()",
+        "left the model as it was",
+    ),
+    ("trainers", "large_batches_are_refused_or_trained"): (
+        "class T:\n    def fit(self, job): job.data.batch(__import__('torch').arange(job.recipe.batch_size))\n"
+        "def build(): return T()",
+        "IndexError",
+    ),
+    ("losses", "options_have_names"): (
+        "def build(problem, **options): return None",
+        "takes **options",
+    ),
+    ("paper_tables", "values_have_sources"): ("", "has no source"),
+}
+HOOKS = {
+    "datasets": "Dataset('odd', {'image': 'vector'}, (Protocol('odd', 'odd', (80, 2, 400)),), 'hashzoo_odd_code:load')",
+    "paper_tables": "PaperTable('odd-2020-t', Paper('odd-2020', 't', 'a', 'v', 2020), 't', 'map',\n"
+    "        (PaperRow('odd', 'd', 16, 0.5, '', 'read'),))",
+    "backbones": "Component('odd', 'hashzoo_odd_code:build', accepts='vector')",
+}
+
+
+@pytest.mark.parametrize(("kind", "check"), BAD_COMPONENTS)
+def test_a_bad_component_is_caught(site, kind, check):
+    from hashzoo.testing import write_distribution
+
+    code, says = BAD_COMPONENTS[kind, check]
+    item = HOOKS.get(kind, "Component('odd', 'hashzoo_odd_code:build')")
+    source = f"from hashzoo import *\n\n@hookimpl\ndef hashzoo_register_{kind}():\n    return [{item}]\n"
+    write_distribution(site, "hashzoo-odd", source, extra={"hashzoo_odd_code": f"from torch import nn\n{code}\n"})
+    name = "odd-2020-t" if kind == "paper_tables" else "odd"
+    (result,) = check_component(kind, name, only=[check])
+    assert result.status == "failed"
+    assert says in result.message
+
+
+def test_every_component_check_has_a_bad_component():
+    own = {(kind, check) for kind, checks in COMPONENT_CHECKS.items() for check in checks if check not in CHECKS}
+    same = {("hash_layers", "options_have_names"), ("trainers", "options_have_names")}  # as for losses
+    assert own - same == set(BAD_COMPONENTS)
+
+
+def test_checks_cannot_be_removed():
+    with pytest.raises(TypeError):
+        CHECKS["names_agree"] = lambda name: None  # type: ignore[index] # the point of the test
+    with pytest.raises(TypeError):
+        del CHECKS["names_agree"]  # type: ignore[attr-defined] # the point of the test
+    with pytest.raises(AttributeError):
+        CHECKS.pop("names_agree")  # type: ignore[attr-defined] # the point of the test
+
+
+def test_checks_are_plain_functions_with_documentation():
+    for checks in (CHECKS, *COMPONENT_CHECKS.values()):
+        for name, check in checks.items():
+            assert check.__name__ == name
+            assert check.__doc__
+    CHECKS["names_agree"]("lsh")
+    with pytest.raises(NotApplicable, match="nothing is trained"):
+        CHECKS["learns_the_toy_problem"]("lsh")
+    assert issubclass(CheckFailed, AssertionError)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UsageError, match="did you mean 'names_agree'"):
+        check_method("lsh", only=["name_agrees"])
+    with pytest.raises(UsageError, match="There is no method 'lhs'; did you mean 'lsh'"):
+        check_method("lhs")
+    with pytest.raises(UsageError, match="did you mean 'names_agree'"):
+        conformance("lsh", expected_failures={"names_agreee": "because"})
+    with pytest.raises(UsageError, match="needs a reason"):
+        conformance("lsh", expected_failures={"names_agree": " "})
+
+
+def test_results_are_json_ready():
+    import json
+
+    (result,) = check_method("lsh", only=["names_agree"])
+    assert json.loads(json.dumps(result.as_dict())) == result.as_dict()
+    assert result.as_dict()["status"] == "passed"
+
+
+def test_checks_leave_the_callers_random_state_alone():
+    import torch
+
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    check_method("random", only=["same_seed_gives_the_same_codes"])
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def run(pytester: pytest.Pytester, body: str, *select: str) -> dict[str, int]:
+    pytester.makepyfile(f"from hashzoo.testing import conformance\n\n{body}\n")
+    found = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *select).parseoutcomes()
+    found.pop("deselected", None)
+    return found
+
+
+def test_three_lines_test_a_method(pytester):
+    found = run(pytester, "test_conformance = conformance('random')")
+    assert found["passed"] + found["skipped"] == len(CHECKS)
+    assert "failed" not in found
+
+
+def test_expected_failures_are_strict(pytester, make):
+    unused = "        self.unused = nn.Parameter(torch.ones(3))\n"
+    name = make("dead", {"        self.classifier": unused + "        self.classifier"})
+    dead, absent = "gradient_reaches_every_parameter", "unsupervised_methods_never_see_labels"
+    select = ("-k", f"{dead} or names_agree or {absent}")
+
+    def outcome(*expected: str) -> dict[str, int]:
+        reasons = dict.fromkeys(expected, "it is kept for a later release")
+        return run(pytester, f"test_it = conformance({name!r}, expected_failures={reasons!r})", *select)
+
+    assert outcome() == {"failed": 1, "passed": 1, "skipped": 1}
+    assert outcome(dead) == {"xfailed": 1, "passed": 1, "skipped": 1}
+    assert outcome(dead, "names_agree") == {"failed": 1, "xfailed": 1, "skipped": 1}
+    assert outcome(dead, absent) == {"failed": 1, "xfailed": 1, "passed": 1}
+
+
+def test_an_expected_failure_does_not_hide_a_crash(pytester, make):
+    name = make("crash", {"        relaxed = self.linear(features)\n": "        raise RuntimeError('lost')\n"})
+    body = f"test_it = conformance({name!r}, expected_failures={{'zero_input_gives_a_code': 'known'}})"
+    assert run(pytester, body, "-k", "zero_input") == {"failed": 1}

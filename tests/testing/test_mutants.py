@@ -1,0 +1,297 @@
+"""The kit is proven by plugins that are broken on purpose: each is caught by the check that should catch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from hashzoo.testing import CHECKS, check_method
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is replaced in the healthy plugin, which check must fail, and a word of its message."""
+
+    check: str
+    says: str
+    model: dict[str, str] = field(default_factory=dict)
+    hooks: dict[str, str] = field(default_factory=dict)
+    more: str = ""
+    alone: bool = True  # whether it is the only check that fails
+
+
+FORWARD = "        relaxed = self.linear(features)\n"
+TERMS = '        return {"classification": classification, "quantization": quantization}'
+STRUCTURE = """
+        f, c = F.normalize(output.features), F.normalize(output.codes)
+        classification = (f @ f.T - c @ c.T).square().mean()
+"""
+SUPERVISED = "        classification = F.cross_entropy(self.classifier(output.codes), targets)\n"
+UNSUPERVISED = {
+    "        self.classifier = nn.Linear(problem.bits, problem.num_classes, bias=False)": "        pass",
+    "        targets = labels / labels.sum(1, keepdim=True).clamp_min(1)\n": "",
+    SUPERVISED: STRUCTURE,
+}
+NO_CODES = {"self.classifier(output.codes)": "self.classifier(output.relaxed)"}
+
+MUTANTS = {
+    "no_straight_through": Mutant(
+        "gradient_reaches_every_parameter",
+        "No gradient reaches model.hash_layers.image.linear.weight",
+        {" + (relaxed - relaxed.detach())": "", TERMS: '        return {"c": classification}'},
+        alone=False,
+    ),
+    "detached_classification": Mutant(
+        "learns_the_toy_problem",
+        "After 30 epochs the mAP",
+        {"self.classifier(output.codes)": "self.classifier(output.codes.detach())"},
+    ),
+    "batch_statistics": Mutant(
+        "encoding_ignores_batching",
+        "batch statistics or dropout at test time",
+        {FORWARD: FORWARD + "        relaxed = relaxed - relaxed.mean(0, keepdim=True)\n"},
+        alone=False,
+    ),
+    "dropout_at_test_time": Mutant(
+        "encoding_ignores_batching",
+        "when the same items are encoded",
+        {FORWARD: "        relaxed = F.dropout(self.linear(features), 0.2)\n"},
+        alone=False,
+    ),
+    "fixed_bits": Mutant(
+        "shapes_for_every_bit_length",
+        "relaxed has the shape (6, 16) with 12 bits",
+        {"Layer(feature_dim, problem.bits)": "Layer(feature_dim, 16)"},
+    ),
+    "zero_codes": Mutant(
+        "zero_input_gives_a_code",
+        "codes are not all -1 or +1 on inputs that are zero",
+        {
+            "torch.where(relaxed >= 0, 1.0, -1.0)": "torch.sign(relaxed)",
+            "nn.Linear(feature_dim, bits)": "nn.Linear(feature_dim, bits, bias=False)",
+        },
+    ),
+    "zero_norm": Mutant(
+        "zero_input_gives_a_code",
+        "The gradient of model.hash_layers.image.linear.weight is not finite on inputs that are zero",
+        {
+            "nn.Linear(feature_dim, bits)": "nn.Linear(feature_dim, bits, bias=False)",
+            TERMS: TERMS.replace("quantization}", "quantization + 0.01 * output.relaxed.norm(dim=1).pow(0.5).mean()}"),
+        },
+    ),
+    "dead_parameter": Mutant(
+        "gradient_reaches_every_parameter",
+        "No gradient reaches loss.unused",
+        {"        self.classifier": "        self.unused = nn.Parameter(torch.ones(3))\n        self.classifier"},
+    ),
+    "flipped_sign": Mutant(
+        "learns_the_toy_problem",
+        "After 30 epochs the mAP",
+        {"classification = F.cross": "classification = -0.1 * F.cross"},
+        alone=False,
+    ),
+    "order_dependent": Mutant(
+        "loss_ignores_batch_order",
+        "in another order",
+        {
+            TERMS: '        neighbour = (output.relaxed[1:] - output.relaxed[:-1]).square().sum() / len(labels)\n'
+            + TERMS.replace("quantization}", 'quantization, "neighbour": 0.01 * neighbour}')
+        },
+    ),
+    "unreduced": Mutant(
+        "loss_terms_are_finite_scalars",
+        "Loss term 'quantization' has the shape (32,)",
+        {".abs().mean()": ".abs().mean(1)"},
+        alone=False,
+    ),
+    "hidden_randomness": Mutant(
+        "same_seed_gives_the_same_codes",
+        "same seed give different outputs",
+        {"import torch.nn": "import numpy as np\nimport torch.nn",
+         TERMS: "        noise = 1 + np.random.default_rng().random()\n"
+         + TERMS.replace("quantization}", "quantization * noise}")},
+        alone=False,
+    ),
+    "unregistered_state": Mutant(
+        "state_survives_a_round_trip",
+        "neither parameter nor buffer",
+        {
+            "        self.linear =": "        self.turn = torch.randn(bits)\n        self.linear =",
+            FORWARD: "        relaxed = self.linear(features) + self.turn\n",
+        },
+    ),
+    "unregistered_loss_state": Mutant(
+        "state_survives_a_round_trip",
+        "Loss term 'classification' changes",
+        {
+            "        self.classifier =": "        self.offset = torch.randn(problem.num_classes)\n        self.classifier =",
+            "self.classifier(output.codes)": "self.classifier(output.codes) + self.offset",
+        },
+    ),
+    "forgotten_optimizer": Mutant(
+        "training_resumes_where_it_stopped",
+        "ends elsewhere than an unbroken one",
+        {"    pass": """    def _restore(self, job, objective, optimizer):
+        found = job.checkpoints.latest()
+        if found is None:
+            return 0, ()
+        names = {n: v for n, v in found.tensors.items() if n.startswith(("model.", "loss."))}
+        objective.load_state_dict(names)
+        return found.epoch, found.history"""},
+    ),
+    "no_checkpoint": Mutant(
+        "training_resumes_where_it_stopped",
+        "The trainer keeps no checkpoint",
+        {"    pass": "    def _save(self, *args):\n        pass"},
+    ),
+    "silent_trainer": Mutant(
+        "training_resumes_where_it_stopped",
+        "never reported epoch 2",
+        {"    pass": """    def fit(self, job):
+        job.report = lambda epoch, terms: None
+        super().fit(job)"""},
+    ),
+    "peeking_trainer": Mutant(
+        "queries_never_reach_the_trainer",
+        "depends on the queries",
+        {"    pass": """    def fit(self, job):
+        super().fit(job)
+        seen = torch.from_numpy(job.data._inputs["image"]).mean(0)
+        with torch.no_grad():
+            job.model.hash_layers["image"].linear.weight += 0.001 * seen"""},
+    ),
+    "label_leak": Mutant(
+        "unsupervised_methods_never_see_labels",
+        "depends on the labels",
+        {
+            **UNSUPERVISED,
+            TERMS: "        agree = (labels[:, :1] > 0).float().mean()\n"
+            + TERMS.replace("quantization}", 'quantization * (1 + 0.1 * agree)}'),
+        },
+        more='supervision="unsupervised"',
+    ),
+    "label_use": Mutant(
+        "unsupervised_methods_never_see_labels",
+        "depends on the labels",
+        more='supervision="unsupervised"',
+        alone=False,
+    ),
+    "unlabelled": Mutant(
+        "unlabelled_images_are_accepted",
+        "not finite on a batch with four items without labels",
+        {".clamp_min(1)": ""},
+    ),
+    "one_class": Mutant(
+        "one_class_batches_are_accepted",
+        "not finite on a batch of one class",
+        {TERMS: "        other = (labels @ labels.T == 0).float()\n        pairs = output.codes @ output.codes.T\n"
+         '        apart = 0.001 * (pairs * other).sum() / other.sum()\n'
+         + TERMS.replace("quantization}", 'quantization, "apart": apart}')},
+        alone=False,
+    ),
+    "batch_of_one": Mutant(
+        "a_batch_of_one_is_accepted",
+        "not finite on a batch of one item",
+        {TERMS: "        spread = (labels @ labels.T).sum() / (len(labels) - 1)\n"
+         + TERMS.replace("quantization}", "quantization + 0.001 * spread}")},
+    ),
+    "overflow": Mutant(
+        "large_inputs_stay_finite",
+        "not finite on inputs times 10000",
+        {TERMS: TERMS.replace("quantization}", 'quantization + 0.001 * (1 + output.relaxed.abs().exp()).log().mean()}')},
+    ),
+    "half_precision": Mutant(
+        "bf16_stays_finite",
+        "under bfloat16 autocast",
+        {TERMS: "        pairs = output.relaxed @ output.relaxed.T\n"
+         "        close = -torch.log(1 + 1e-4 - (pairs.dtype == torch.bfloat16) * pairs.abs().clamp(2)).mean()\n"
+         + TERMS.replace("quantization}", 'quantization, "close": 0.001 * close}')},
+    ),
+    "changed_in_place": Mutant(
+        "inputs_are_left_alone",
+        "changed the batch's labels",
+        {"        labels = batch.labels\n": "        labels = batch.labels\n        labels *= 0.9\n"},
+        alone=False,
+    ),
+    "single_label_only": Mutant(
+        "loss_terms_are_finite_scalars",
+        "RuntimeError",
+        {"        labels = batch.labels\n": "        labels = batch.labels\n"
+         "        if (labels.sum(1) > 1).any():\n            raise RuntimeError('one label each, please')\n"},
+    ),
+    "swallowed_options": Mutant(
+        "options_are_explicit",
+        "takes **options; name its options",
+        {"problem, gamma=1.0": "problem, **options"},
+    ),
+    "unknown_option": Mutant(
+        "options_are_explicit",
+        "The method sets loss.gamme; accepted are ['gamma']",
+        more='options={"loss": {"gamme": 2.0}}',
+        alone=False,
+    ),
+    "no_paper": Mutant("paper_is_cited", "The paper has no authors", hooks={"A. Author": " "}),
+    "wrong_key": Mutant("paper_is_cited", "does not end in its year", hooks={'"A venue", 2020': '"A venue", 2021'}),
+    "no_source": Mutant("reported_values_have_sources", "has no source", hooks={'source="the paper"': 'source=""'}),
+    "percent": Mutant("reported_values_have_sources", "values are shares", hooks={"0.75": "75.0"}),
+    "other_name": Mutant(
+        "names_agree", "The method is called 'fancy'", hooks={'Method("@name@"': 'Method("fancy"'}
+    ),
+    "heavy_listing": Mutant(
+        "import_has_no_side_effects", "imports torch when it is only listed", hooks={"PAPER =": "import torch\nPAPER ="}
+    ),
+    "seeding_import": Mutant(
+        "import_has_no_side_effects",
+        "draws from torch's generator when its builders are imported",
+        {"class Layer": "torch.manual_seed(0)\n\n\nclass Layer"},
+    ),
+    "calling_home": Mutant(
+        "import_has_no_side_effects",
+        "uses the network; printed to stdout at import: 'welcome'",
+        hooks={"PAPER =": "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 9), 0.1)\n"
+               "except OSError:\n    print('welcome')\nPAPER ="},
+    ),
+}  # fmt: skip
+
+
+SLOW = {
+    "import_has_no_side_effects",
+    "encoding_ignores_batching",
+    "same_seed_gives_the_same_codes",
+    "state_survives_a_round_trip",
+    "training_resumes_where_it_stopped",
+    "queries_never_reach_the_trainer",
+    "learns_the_toy_problem",
+}
+
+
+def test_the_healthy_plugin_passes_every_check(make):
+    found = check_method(make("healthy"))
+    assert [r.check for r in found] == list(CHECKS)
+    assert {r.check: r.message for r in found if r.status == "failed"} == {}
+    assert [r.check for r in found if r.status == "n/a"] == ["unsupervised_methods_never_see_labels"]
+
+
+def test_the_healthy_unsupervised_plugin_passes_every_check(make):
+    name = make("quiet", UNSUPERVISED, more='supervision="unsupervised"')
+    found = check_method(name, only=[check for check in CHECKS if check != "import_has_no_side_effects"])
+    assert {r.check: (r.status, r.message) for r in found if r.status != "passed"} == {}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught_by_its_check(make, mutant):
+    broken = MUTANTS[mutant]
+    name = make(mutant.replace("_", ""), broken.model, broken.hooks, broken.more)
+    name = "fancy" if mutant == "other_name" else name
+    (result,) = check_method(name, only=[broken.check])
+    assert result.status == "failed"
+    assert broken.says in result.message
+    if broken.alone:
+        others = [check for check in CHECKS if check not in (broken.check, *SLOW)]
+        failed = {r.check: r.message for r in check_method(name, only=others) if r.status == "failed"}
+        assert failed == {}
+
+
+def test_every_check_has_a_mutant():
+    assert {broken.check for broken in MUTANTS.values()} == set(CHECKS)
