@@ -9,21 +9,20 @@ Codes are synthetic: classes with normal centres and noise, for `growth` random 
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
+import ctypes
 import json
 import os
-import platform
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from bench_evaluation_others import argsort_map, best_of, faiss_search, memory_rate, popcount_rate
+from bench_evaluation_page import cores, machine, markdown
 
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
@@ -40,7 +39,10 @@ BITS = (12, 16, 24, 32, 48, 64, 128)
 SIZES = (10**4, 10**5, 10**6, 10**7, 10**8)
 GROWTH_QUERIES = 1_000
 ARGSORT_QUERIES = 12
+"""The argsort way is timed on so many queries and scaled to all."""
+
 FAISS_QUERIES = 200
+"""FAISS's search of 5,000 neighbours likewise."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -60,29 +62,6 @@ def main() -> None:
     args.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     args.output.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
     print(markdown(results))
-
-
-def machine() -> dict[str, Any]:
-    """Describe where the figures were taken."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0] if names else cpu
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "cpu": cpu,
-        "cores": cores(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in ("numpy", "numba", "faiss-cpu")},
-        "load_before": round(os.getloadavg()[0], 2),
-    }
-
-
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def clustered(queries: int, items: int, bits: int, classes: int, more: float) -> tuple[Codes, Codes]:
@@ -107,10 +86,10 @@ def protocols(args: argparse.Namespace) -> list[dict[str, Any]]:
             counting = best_of(3, lambda q=query, d=database: count(q, d, kernel="numba"))
             everything = best_of(2, lambda q=query, d=database: evaluate(q, d, kernel="numba"))
             few = query.take(slice(0, ARGSORT_QUERIES))
-            argsort = best_of(2, lambda q=few, d=database: argsort_map(q, d)) * queries / ARGSORT_QUERIES
+            argsort = best_of(2, lambda q=few, d=database: argsort_map(q, d)).scaled(queries / ARGSORT_QUERIES)
             k10 = faiss_search(query, database, 10, cores())
             some = query.take(slice(0, FAISS_QUERIES))
-            k5000 = faiss_search(some, database, 5000, cores()) * queries / FAISS_QUERIES
+            k5000 = faiss_search(some, database, 5000, cores()).scaled(queries / FAISS_QUERIES)
             pairs = queries * items
             rows.append(
                 {
@@ -119,14 +98,17 @@ def protocols(args: argparse.Namespace) -> list[dict[str, Any]]:
                     "queries": queries,
                     "database": items,
                     "classes": classes,
-                    "count_seconds": counting,
-                    "evaluate_seconds": everything,
-                    "giga_pairs_per_second": pairs / counting / 1e9,
-                    "argsort_over_evaluate": argsort / everything,
-                    "faiss_10_over_count": k10 / counting,
-                    "faiss_10_over_evaluate": k10 / everything,
-                    "faiss_5000_over_count": k5000 / counting,
-                    "faiss_5000_over_evaluate": k5000 / everything,
+                    "argsort_queries": len(few),
+                    "faiss_5000_queries": len(some),
+                    "count_seconds": counting.wall,
+                    "evaluate_seconds": everything.wall,
+                    "giga_pairs_per_second": pairs / counting.wall / 1e9,
+                    "giga_pairs_per_cpu_second": pairs / counting.cpu / 1e9,
+                    "argsort_over_evaluate": argsort.over(everything),
+                    "faiss_10_over_count": k10.over(counting),
+                    "faiss_10_over_evaluate": k10.over(everything),
+                    "faiss_5000_over_count": k5000.over(counting),
+                    "faiss_5000_over_evaluate": k5000.over(everything),
                 }
             )
             print(f"{name} {bits} bits: {rows[-1]['giga_pairs_per_second']:.2f} billion pairs/s", flush=True)
@@ -141,7 +123,7 @@ def limits(args: argparse.Namespace) -> dict[str, float]:
     pairs = len(query) * len(database)
     result: dict[str, float] = {}
     for threads in sorted({1, cores()}):
-        rate = pairs / best_of(3, lambda t=threads: count(query, database, kernel="numba", threads=t))
+        rate = pairs / best_of(3, lambda t=threads: count(query, database, kernel="numba", threads=t)).wall
         popcounts = popcount_rate(threads)
         result[f"count_pairs_per_second_{threads}"] = rate
         result[f"popcounts_per_second_{threads}"] = popcounts
@@ -161,9 +143,9 @@ def growth(args: argparse.Namespace) -> list[dict[str, Any]]:
             steps: list[int] = []
             count(query, database.take(slice(0, 10_000)), kernel="numba")
             with peak_memory() as peak:
-                start = time.perf_counter()
+                start, used = time.perf_counter(), time.process_time()
                 counts = count(query, database, kernel="numba", progress=lambda done, _, s=steps: s.append(done))
-                seconds = time.perf_counter() - start
+                seconds, cpu = time.perf_counter() - start, time.process_time() - used
             assert int(counts.n.sum()) == GROWTH_QUERIES * size
             rows.append(
                 {
@@ -171,6 +153,7 @@ def growth(args: argparse.Namespace) -> list[dict[str, Any]]:
                     "database": size,
                     "seconds": seconds,
                     "picoseconds_per_pair": seconds / size / GROWTH_QUERIES * 1e12,
+                    "cpu_picoseconds_per_pair": cpu / size / GROWTH_QUERIES * 1e12,
                     "peak_megabytes_beside_codes": peak["megabytes"],
                     "progress_reports": len(steps),
                 }
@@ -208,6 +191,10 @@ def peak_memory() -> Iterator[dict[str, float | None]]:
         line = next(line for line in status.read_text().splitlines() if line.startswith("RssAnon"))
         return int(line.split()[1]) / 1024
 
+    with suppress(
+        AttributeError
+    ):  # memory freed earlier goes back to the system first, so that it is not reused unseen
+        ctypes.CDLL(None).malloc_trim(0)
     before, seen, done = own(), [0.0], threading.Event()
 
     def watch() -> None:
@@ -225,66 +212,6 @@ def peak_memory() -> Iterator[dict[str, float | None]]:
 
 
 SECTIONS = {"protocols": protocols, "limits": limits, "growth": growth}
-
-
-def markdown(results: dict[str, Any]) -> str:
-    """Return the figures as a page."""
-    about = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lines = [
-        "# Speed of the evaluation engine",
-        "",
-        f"{about['date']}, {about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, "
-        f"{versions}. Load average before {about['load_before']}, after {about.get('load_after')}: where it is above "
-        "the number of cores, other work shared them. Ratios are between figures of this run. Synthetic codes.",
-    ]
-    if "protocols" in results:
-        lines += [
-            "",
-            "## Protocol-sized inputs",
-            "",
-            "`evaluate` computes every default metric and curve. The argsort way computes mean average precision alone, "
-            f"on {ARGSORT_QUERIES} queries, scaled to all; FAISS `IndexBinaryFlat` finds the nearest 10 for all queries, "
-            f"the nearest 5,000 for {FAISS_QUERIES} queries, scaled to all (the faster of its heap and counting modes).",
-            "",
-            "| protocol | bits | count s | evaluate s | 10^9 pairs/s (count) | argsort / evaluate | FAISS k=10 / count "
-            "| FAISS k=10 / evaluate | FAISS k=5000 / count | FAISS k=5000 / evaluate |",
-            "|---|---|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {r['protocol']} | {r['bits']} | {r['count_seconds']:.3f} | {r['evaluate_seconds']:.3f} "
-            f"| {r['giga_pairs_per_second']:.2f} | {r['argsort_over_evaluate']:.0f} | {r['faiss_10_over_count']:.1f} "
-            f"| {r['faiss_10_over_evaluate']:.1f} | {r['faiss_5000_over_count']:.0f} "
-            f"| {r['faiss_5000_over_evaluate']:.0f} |"
-            for r in results["protocols"]
-        ]
-    if "limits" in results:
-        lines += [
-            "",
-            "## Distance from the processor's limits (64 bits, 21 labels)",
-            "",
-            "| figure | value |",
-            "|---|---|",
-        ]
-        lines += [
-            f"| {name.rpartition('_')[0].replace('_', ' ')}, {name.rpartition('_')[2]} thread(s) | "
-            + (f"{value:.2f} |" if value < 2 else f"{value / 1e9:.2f} x 10^9 |")
-            for name, value in results["limits"].items()
-        ]
-    if "growth" in results:
-        lines += [
-            "",
-            "## Growth (64 bits, 10 labels, memory-mapped files)",
-            "",
-            "| queries | database | seconds | picoseconds a pair | peak MB beside the codes | progress reports |",
-            "|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {r['queries']:,} | {r['database']:,} | {r['seconds']:.2f} | {r['picoseconds_per_pair']:.0f} "
-            f"| {r['peak_megabytes_beside_codes']} | {r['progress_reports']} |"
-            for r in results["growth"]
-        ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

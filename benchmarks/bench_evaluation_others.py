@@ -1,11 +1,11 @@
-"""What the evaluation engine is set beside: the argsort way of the field's scripts, FAISS, and the processor's limits."""
+"""What the evaluation engine is set beside: the argsort way of the field, FAISS, and the processor's limits."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -14,14 +14,29 @@ from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.kernel import popcount
 
 
-def best_of(runs: int, work: Callable[[], Any]) -> float:
-    """Return the shortest of several wall-clock times, in seconds."""
+class Times(NamedTuple):
+    """The shortest wall-clock time of several runs, and the shortest processor time over all threads; seconds."""
+
+    wall: float
+    cpu: float
+
+    def scaled(self, factor: float) -> Times:
+        """Return the times of `factor` times as much work."""
+        return Times(self.wall * factor, self.cpu * factor)
+
+    def over(self, other: Times) -> list[float]:
+        """Return how many times longer this took, by wall clock and by processor time."""
+        return [self.wall / other.wall, self.cpu / other.cpu]
+
+
+def best_of(runs: int, work: Callable[[], Any]) -> Times:
+    """Time some work; processor time says what it costs where other work shares the machine."""
     times = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        times.append((time.perf_counter() - start, time.process_time() - used))
+    return Times(*(min(column) for column in zip(*times, strict=True)))
 
 
 def argsort_map(query: Codes, database: Codes) -> float:
@@ -40,8 +55,8 @@ def argsort_map(query: Codes, database: Codes) -> float:
     return total / len(query)
 
 
-def faiss_search(query: Codes, database: Codes, neighbours: int, threads: int) -> float:
-    """Return the seconds of an exact FAISS search, the faster of its two ways of keeping the nearest."""
+def faiss_search(query: Codes, database: Codes, neighbours: int, threads: int) -> Times:
+    """Time an exact FAISS search, the faster of its two ways of keeping the nearest."""
     import faiss
 
     faiss.omp_set_num_threads(threads)
@@ -83,7 +98,7 @@ def popcount_rate(threads: int) -> float:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda w: _popcounts(np.uint64(w), items, rounds), range(threads)))
 
-    return threads * rounds * len(items) / best_of(3, work)
+    return threads * rounds * len(items) / best_of(3, work).wall
 
 
 def memory_rate(threads: int) -> float:
@@ -95,4 +110,4 @@ def memory_rate(threads: int) -> float:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(_sum, items))
 
-    return items.nbytes / best_of(3, work)
+    return items.nbytes / best_of(3, work).wall

@@ -1,6 +1,7 @@
 """The hooks of hashzoo (pluggy project name and entry-point group: `hashzoo`).
 
-Hooks return light descriptions and take no mutable state: no torch import, no file access, no random draw. A
+Hooks return light descriptions and take no mutable state: no torch import, no random draw, no file but the
+plugin's own package data. A
 `Component` names its builder as "package.module:attribute", which is imported only when something is built.
 """
 

@@ -19,6 +19,7 @@ FORMATS = ("table", "csv", "markdown", "latex", "html", "json")
 @click.option("--table", "paper_table", help="Lay our results out as this published table, e.g. dch-2018-table1.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--accept", is_flag=True, help="Copy the records of RUNS into the board folder and rewrite its boards.")
+@click.option("--replace", is_flag=True, help="With --accept: replace records that say the same was measured.")
 @click.option("--write", is_flag=True, help="Rewrite the boards from the board folder's records.")
 @click.option("--check", is_flag=True, help="Fail if the committed boards differ from their records.")
 @click.option(
@@ -35,6 +36,7 @@ def leaderboard_command(
     paper_table: str | None,
     fmt: str,
     accept: bool,
+    replace: bool,
     write: bool,
     check: bool,
     boards: Path,
@@ -54,7 +56,7 @@ def leaderboard_command(
 
     if check or write or accept:
         if accept:
-            click.echo(commands.accept_runs(runs, boards))
+            click.echo(commands.accept_runs(runs, boards, replace))
         elif write:
             click.echo(commands.write(boards))
         else:

@@ -104,9 +104,8 @@ def warn_of_broken_plugins() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed work, 2 wrong usage, 130 interrupted."""
     try:
-        cli.main(args=args, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli.main(args=args, prog_name="hashzoo", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)  # click hands back the code of --help and --version
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -17,18 +17,18 @@ Ints = NDArray[np.int64]
 class Buckets:
     """Rankings of Q queries as groups of equally ranked items, best first.
 
-    Groups without relevant items may be left out, since `before` holds their place.
-    before, n, r: (Q, B) items ranked before the group, items in it, relevant items in it. Unused places at
-    the end of a row have n = r = 0. total: (Q,) items in the whole list. Relevant items all lie in listed
-    groups.
+    before, n, r: (Q, B) items ranked before the group, items in it, relevant items in it. Groups without relevant
+    items may be left out, since `before` holds their place. Unused places at the end of a row have n = r = 0 and
+    before = total. total: (Q,) items in the whole list. sums: `metrics.precision_sums` by tie order, once computed.
     """
 
     before: Ints
     n: Ints
     r: Ints
     total: Ints
+    sums: dict[str, Floats] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def relevant_before(self) -> Ints:
         """Relevant items ranked before each group, (Q, B)."""
         result: Ints = np.cumsum(self.r, axis=1) - self.r
@@ -42,7 +42,7 @@ class Buckets:
 
 
 _SMALL = 512
-_TABLE = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, _SMALL + 1))])
+_TABLE = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, _SMALL + 1, dtype=np.longdouble))]).astype(np.float64)
 
 
 def harmonic_difference(start: NDArray[Any], count: NDArray[Any]) -> Floats:

@@ -182,7 +182,7 @@ def _checked_multi_hot(given: NDArray[Any], num_classes: int | None) -> NDArray[
     if given.dtype == np.bool_:
         return given
     if isinstance(given, np.memmap) and given.dtype == np.uint8:
-        return given  # checked block by block where it is read
+        return given  # not read through here; any value but 0 counts as 1
     if given.dtype.kind not in "fiu" or not np.isin(given, (0, 1)).all():
         raise UsageError("Multi-hot labels must hold only 0 and 1.")
     return given.astype(np.uint8, copy=False)

@@ -73,7 +73,7 @@ _ALL = (
     ),
     Convention(
         "thulab",
-        "thulab/DeepHash, the value it reports (get_mAPs, get_mAPs_by_feature's ball)",
+        "thulab/DeepHash, the value it reports",
         "Queries with nothing relevant among the first N are left out. Within a radius the ball is ranked by "
         "real-valued outputs, empty balls count 0, and balls with items but nothing relevant are left out, which "
         "raises the mean; from radius 10 on it is the precision in the ball.",
@@ -97,7 +97,8 @@ _ALL = (
         "torchcmh",
         "WangGodder/deep-cross-modal-hashing; also WendellGul/DCMH",
         "N counts relevant items, not retrieved ones: the mean of precision at the first min(N, relevant) relevant "
-        "items wherever they stand, which is lower than the usual figure at N.",
+        "items wherever they stand. Lower than the usual figure where the first N are mostly relevant, higher where "
+        "they hold none.",
         divisor="first_relevant",
     ),
     Convention(

@@ -5,15 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.buckets import Buckets, Ints
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.words import Words, check_pair, code_words, distances_to, label_words, share_label
+from hashzoo.evaluation.words import (
+    Words,
+    check_pair,
+    code_words,
+    distances_to,
+    label_words,
+    rows_left_out,
+    share_label,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -73,8 +80,8 @@ def count(
     An item is relevant when it shares a label with the query. Memory beside the codes is O(Q K) and a few
     blocks; the database may be memory-mapped. leave_out: (Q,) database row not counted for each query, -1
     for none (see `rows_of`). progress: called as progress(items done, items in all) after each block.
-    kernel: "numpy", "numba", "torch" (all exact, all equal), or "auto". threads: of the numba kernel, by
-    default one per core. Raises UsageError when the two sets do not fit each other.
+    kernel: "numpy", "numba", "torch" (the first GPU, if any) or "torch:<device>", all equal, or "auto".
+    threads: of the numba kernel, by default one per core. Raises UsageError when the sets do not fit.
     """
     check_pair(query, database)
     codes, labels = code_words(query.packed), label_words(query.labels)
@@ -90,7 +97,7 @@ def count(
         if progress is not None:
             progress(stop, len(database))
     if leave_out is not None:
-        _uncount(counts, query, database, np.asarray(leave_out))
+        _uncount(counts, query, database, rows_left_out(leave_out, len(query), len(database)))
     return counts
 
 
@@ -99,6 +106,8 @@ def rows_of(query: Codes, database: Codes) -> Ints:
 
     Raises UsageError when an id stands twice in the database.
     """
+    if (query.ids.dtype.kind == "U") != (database.ids.dtype.kind == "U"):
+        raise UsageError("Query ids and database ids must both be strings or both be integers to be compared.")
     order = np.argsort(database.ids, kind="stable")
     ids = database.ids[order]
     if np.any(ids[1:] == ids[:-1]):
@@ -120,10 +129,11 @@ def _adder(kernel: str, pairs: int, threads: int | None) -> Adder:
         from hashzoo.evaluation.kernel import add_block as add_block_numba
 
         return functools.partial(add_block_numba, threads=threads)
-    if kernel == "torch":
+    name, _, device = kernel.partition(":")
+    if name == "torch":
         from hashzoo.evaluation.counts_torch import adder_for
 
-        found: Adder = adder_for()
+        found: Adder = adder_for(device or None)
         return found
     raise UsageError(f"There is no counting kernel {kernel!r}; known: auto, numpy, numba, torch.")
 
@@ -151,9 +161,7 @@ def _row_blocks(rows: int, items: int) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
-def _uncount(counts: Counts, query: Codes, database: Codes, leave_out: NDArray[Any]) -> None:
-    if leave_out.shape != (len(query),) or leave_out.max(initial=-1) >= len(database):
-        raise UsageError("leave_out must hold one database row, or -1, for each query.")
+def _uncount(counts: Counts, query: Codes, database: Codes, leave_out: Ints) -> None:
     rows = np.flatnonzero(leave_out >= 0)
     own = leave_out[rows]
     apart = np.bitwise_count(query.packed[rows] ^ database.packed[own]).sum(axis=1, dtype=np.int64)

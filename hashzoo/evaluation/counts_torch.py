@@ -32,10 +32,10 @@ def add_block(
     """Add the counts of one database block, (W, B) codes and (L, B) labels, to n and r.
 
     Distances are (64 W - <a, b>) / 2 of -1/+1 vectors and shared labels <a, b> of 0/1 vectors, both by matrix
-    products of small integers, which float32 (and float16 summed in float32, on GPUs) holds exactly.
+    products of small integers, which the number type holds exactly; of labels only zero or not matters.
     """
     width = n.shape[1]
-    kind = torch.float16 if device.type == "cuda" and codes.shape[0] <= 16 else torch.float32
+    kind = number_type(device, codes.shape[0])
     theirs = _bits(part, device).to(kind).mul_(2).sub_(1)
     their_labels = _bits(part_labels, device).to(kind)
     queries, items = codes.shape[1], part.shape[1]
@@ -52,6 +52,11 @@ def add_block(
         table = counted.reshape(len(ours), width, 2).cpu().numpy()
         n[rows] += table.sum(axis=2)
         r[rows] += table[:, :, 1]
+
+
+def number_type(device: torch.device, words: int) -> torch.dtype:
+    """Return float16 on GPUs up to 1,024 bits, where all sums stay within 2,048 and so are exact; else float32."""
+    return torch.float16 if device.type == "cuda" and words <= 16 else torch.float32
 
 
 def _bits(words: Words, device: torch.device) -> torch.Tensor:

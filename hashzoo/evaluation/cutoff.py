@@ -87,30 +87,24 @@ def _reach(cut: Cut) -> Ints:
 
 
 def _expected_block(cut: Cut, reach: Ints) -> Floats:
+    """Return the sum of `retrieved_expected` for cuts whose windows are of similar width."""
     least = np.maximum(0, cut.m - (cut.n - cut.r))
-    most = np.minimum(cut.r, cut.m)
     low = np.maximum(least, (cut.m * (cut.r / cut.n)).astype(np.int64) - reach)
-    last = np.minimum(most, low + 2 * reach + 1)
-    k = low[:, None] + np.arange(int((last - low).max()) + 1)[None, :]
-    valid = k <= last[:, None]
-    k = np.minimum(k, most[:, None])
-    m, n, r = cut.m[:, None], cut.n[:, None], cut.r[:, None]
-    # ln Pr(k) up to a constant, from the ratio of neighbours: exact to rounding for any n.
-    previous = k[:, 1:] - 1
-    above = np.where(valid[:, 1:], (r - previous) * (m - previous), 1)
-    below = np.where(valid[:, 1:], (previous + 1) * (n - r - m + previous + 1), 1)
-    step = np.log(above / below)
-    weight = np.concatenate([np.zeros((len(k), 1)), np.cumsum(step, axis=1)], axis=1)
-    weight = np.where(valid, weight, -np.inf)
-    chance = np.exp(weight - weight.max(axis=1, keepdims=True))
-    chance /= chance.sum(axis=1, keepdims=True)
-    slope = (k - 1) / np.maximum(m - 1, 1)
+    m, n, r, found, ahead, sums = (
+        part.astype(np.float64)[:, None] for part in (cut.m, cut.n, cut.r, cut.found, cut.before, cut.sums)
+    )
+    k = low[:, None] + np.arange(2.0 * reach.max() + 2)
+    # Pr(k) up to a factor, from the ratio of neighbours: exact to rounding for any n, and 0 beyond the largest k.
+    later = k[:, 1:]
+    weight = np.ones_like(k)
+    np.cumprod((r - later + 1) * (m - later + 1) / (later * (n - r - m + later)), axis=1, out=weight[:, 1:])
     spread = harmonic_difference(cut.before, cut.m)[:, None]
-    found, ahead = cut.found[:, None], cut.before[:, None]
-    inside = (k / m) * (slope * m + (found + 1 - slope * (ahead + 1)) * spread)
-    retrieved = found + k
-    value = np.where(retrieved > 0, (cut.sums[:, None] + inside) / np.maximum(retrieved, 1), 0.0)
-    result: Floats = (chance * value).sum(axis=1)
+    # C(m, k) of `metrics`, written as k (constant + (k - 1) slope).
+    constant = (found + 1) * spread / m
+    slope = (1 - (ahead + 1) * spread / m) / np.maximum(m - 1, 1)
+    inside = k * (constant + (k - 1) * slope)
+    value = np.where(found + k > 0, (sums + inside) / np.maximum(found + k, 1), 0.0)
+    result: Floats = (weight * value).sum(axis=1) / weight.sum(axis=1)
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import Codes
@@ -62,3 +62,15 @@ def check_pair(query: Codes, database: Codes) -> None:
             f"Query labels have {query.num_classes} classes and database labels {database.num_classes}; "
             "they must match (state num_classes where labels are class indices)."
         )
+
+
+def rows_left_out(leave_out: ArrayLike | None, queries: int, items: int) -> NDArray[np.int64]:
+    """Return the database row not to be counted for each query, -1 for none, (Q,); UsageError for other rows."""
+    if leave_out is None:
+        return np.full(queries, -1, dtype=np.int64)
+    rows = np.asarray(leave_out)
+    if rows.shape != (queries,) or rows.dtype.kind not in "iu" or rows.max() >= items or rows.min() < -1:
+        raise UsageError(
+            f"leave_out must hold one database row (0 to {items - 1}), or -1, for each of {queries} queries."
+        )
+    return rows.astype(np.int64)

@@ -112,9 +112,7 @@ def _dataset_fault(dataset: Dataset) -> str:
         if protocol.dataset != dataset.name:
             return f"whose protocol {protocol.id!r} says it belongs to dataset {protocol.dataset!r}"
     if not callable(dataset.load) and not isinstance(dataset.load, str):
-        return (
-            f"whose load is {_describe(dataset.load)} and neither a callable nor 'package.module:attribute'"
-        )
+        return f"whose load is {_describe(dataset.load)} and neither a callable nor 'package.module:attribute'"
     return ""
 
 

@@ -27,9 +27,7 @@ def resolve(build: Callable[..., Any] | str, what: str) -> Callable[..., Any]:
     try:
         builder = getattr(module, attribute)
     except AttributeError as error:
-        raise WorkError(
-            f"{what} names {build!r}, and {module_name} has no {attribute!r}; reinstall it."
-        ) from error
+        raise WorkError(f"{what} names {build!r}, and {module_name} has no {attribute!r}; reinstall it.") from error
     if not callable(builder):
         raise WorkError(f"{what} names {build!r}, which is a {type(builder).__name__} and cannot be called.")
     return builder  # type: ignore[no-any-return] # callable() is all that can be known about it

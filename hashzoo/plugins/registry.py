@@ -16,6 +16,9 @@ from hashzoo.plugins.options import accepted_options, check_options, resolve
 from hashzoo.plugins.sources import CORE, canonical, find_sources
 from hashzoo.specs import Component, Dataset, Method, Protocol
 
+TAKEN = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "evaluators": 1}
+"""How many leading arguments of each kind's builder the core fills in (a family's model name comes on top)."""
+
 _NO_OPTIONS: Mapping[str, Any] = {}
 
 
@@ -79,12 +82,7 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """Return the names of a kind, sorted; one that several claim appears as each "distribution:name"."""
-        names = []
-        for name, entries in self._kind(kind).items():
-            if _winner(entries) is not None:
-                names.append(name)
-            names += [f"{e.plugin.distribution}:{name}" for e in entries if _winner(entries) is not e]
-        return sorted(names)
+        return _listed(self._kind(kind))
 
     def get(self, kind: str, name: str) -> Any:
         """Return the spec called `name`, "distribution:name", or the family of a "family/x" name.
@@ -103,9 +101,7 @@ class Registry:
                 backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()},
             )
         if isinstance(item, Dataset):
-            return replace(
-                item, backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()}
-            )
+            return replace(item, backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()})
         return item
 
     def owner(self, kind: str, name: str) -> Plugin:
@@ -127,15 +123,23 @@ class Registry:
 
     def options(self, kind: str, name: str) -> dict[str, Any]:
         """Return the options of a component with their defaults (inspect.Parameter.empty: required)."""
-        taken = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "evaluators": 1}
         component, rest = self._component(kind, name)
         builder = resolve(component.build, self._describe(kind, name))
-        accepted = accepted_options(builder, taken[kind] + (rest is not None))
+        accepted = accepted_options(builder, TAKEN[kind] + (rest is not None))
         return {option: parameter.default for option, parameter in accepted.items()}
 
+    def check_options(self, kind: str, name: str, options: Mapping[str, Any]) -> None:
+        """Raise what `build` would raise for these options, without building."""
+        component, rest = self._component(kind, name)
+        what = self._describe(kind, name)
+        check_options(resolve(component.build, what), what, TAKEN[kind] + (rest is not None), options)
+
     def protocols(self) -> list[str]:
-        """Return the ids of all protocols, sorted."""
-        return sorted({protocol.id for _, protocol in self._protocols()})
+        """Return the ids of all protocols, sorted; one that several claim appears as each "distribution:id"."""
+        claims: dict[str, list[_Entry]] = {}
+        for entry, protocol in self._protocols():
+            claims.setdefault(protocol.id, []).append(entry)
+        return _listed(claims)
 
     def protocol(self, id_or_alias: str) -> tuple[Dataset, Protocol]:
         """Return the dataset and protocol with this id, or alias, or "distribution:id"."""
@@ -145,9 +149,7 @@ class Registry:
             for entry, protocol in self._protocols()
             if distribution is None or canonical(entry.plugin.distribution) == distribution
         ]
-        found = [pair for pair in pairs if pair[1].id == wanted] or [
-            p for p in pairs if wanted in p[1].aliases
-        ]
+        found = [pair for pair in pairs if pair[1].id == wanted] or [p for p in pairs if wanted in p[1].aliases]
         if not found:
             known = [name for _, protocol in pairs for name in (protocol.id, *protocol.aliases)]
             raise self._unknown("protocol", id_or_alias, known)
@@ -156,9 +158,7 @@ class Registry:
             claims = " and ".join(f"{e.plugin.distribution}:{p.id} ({e.plugin.version})" for e, p in own)
             raise UsageError(f"Protocol {wanted!r} is claimed by {claims}; write one of these instead.")
         entry, protocol = own[0]
-        return self.get(
-            "datasets", f"{entry.plugin.distribution}:{item_name('datasets', entry.item)}"
-        ), protocol
+        return self.get("datasets", f"{entry.plugin.distribution}:{item_name('datasets', entry.item)}"), protocol
 
     def _kind(self, kind: str) -> dict[str, list[_Entry]]:
         if kind not in KINDS:
@@ -191,8 +191,7 @@ class Registry:
             )
             picks = " or ".join(repr(f"{e.plugin.distribution}:{wanted}") for e in entries)
             raise UsageError(
-                f"The {KINDS[kind].singular} {wanted!r} is claimed by {claims}; "
-                f"write {picks}, or uninstall one."
+                f"The {KINDS[kind].singular} {wanted!r} is claimed by {claims}; write {picks}, or uninstall one."
             )
         return winner, rest
 
@@ -203,9 +202,7 @@ class Registry:
                 f"A {KINDS[kind].singular} is a description and is not built; use get({kind!r}, {name!r})."
             )
         if rest is None and entry.item.name.endswith("/"):
-            raise UsageError(
-                f"{name!r} is a family of {kind.replace('_', ' ')}; add a name to it: '{name}<model>'."
-            )
+            raise UsageError(f"{name!r} is a family of {kind.replace('_', ' ')}; add a name to it: '{name}<model>'.")
         return entry.item, rest
 
     def _describe(self, kind: str, name: str) -> str:
@@ -267,6 +264,16 @@ def _tabulate(plugins: Iterable[Plugin]) -> dict[str, dict[str, list[_Entry]]]:
             for item in items:
                 table[kind].setdefault(item_name(kind, item), []).append(_Entry(plugin, item))
     return table
+
+
+def _listed(claims: Mapping[str, list[_Entry]]) -> list[str]:
+    """Return plain names that somebody owns, and "distribution:name" for every other claim."""
+    names = []
+    for name, entries in claims.items():
+        winner = _winner(entries)
+        names += [name] if winner is not None else []
+        names += [f"{entry.plugin.distribution}:{name}" for entry in entries if entry is not winner]
+    return sorted(names)
 
 
 def _winner(entries: list[_Entry]) -> _Entry | None:

@@ -16,23 +16,21 @@ COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
 
 def plugin_rows() -> list[dict[str, Any]]:
     """Return one row per plugin: name, distribution, version, status, what it brings, troubles and notes."""
-    rows = []
-    for plugin in registry().plugins:
-        rows.append(
-            {
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "entry_point": plugin.entry_point,
-                "status": plugin.status,
-                "brings": {kind: [item_name(kind, i) for i in plugin.items.get(kind, ())] for kind in KINDS},
-                "hooks": list(plugin.hooks),
-                "seconds": round(plugin.seconds, 4),
-                "troubles": [plugin.line()] if plugin.troubles else [],
-                "notes": list(plugin.notes),
-            }
-        )
-    return rows
+    return [
+        {
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "entry_point": plugin.entry_point,
+            "status": plugin.status,
+            "brings": {kind: [item_name(kind, item) for item in plugin.items.get(kind, ())] for kind in KINDS},
+            "hooks": list(plugin.hooks),
+            "seconds": round(plugin.seconds, 4),
+            "troubles": [plugin.line()] if plugin.troubles else [],
+            "notes": list(plugin.notes),
+        }
+        for plugin in registry().plugins
+    ]
 
 
 def list_rows(kind: str) -> list[dict[str, str]]:
@@ -50,16 +48,17 @@ def list_rows(kind: str) -> list[dict[str, str]]:
 
 
 def find_and_describe(name: str, kind: str | None = None) -> dict[str, Any]:
-    """Return the description of `name`, looked up in every kind unless one is given."""
+    """Return the description of `name`, looked up kind by kind (methods first) unless one is given."""
     reg = registry()
     kinds = (kind,) if kind else (*KINDS, "protocols")
     hits = [k for k in kinds if _has(reg, k, name)]
     if not hits:
         known = {n for k in kinds for n in (reg.protocols() if k == "protocols" else reg.names(k))}
         raise unknown_name(kind or "registered thing", name, known)
+    found = describe(hits[0], name)
     if len(hits) > 1:
-        raise UsageError(f"{name!r} is registered as {' and '.join(hits)}; add --kind {hits[0]} or --kind {hits[1]}.")
-    return describe(hits[0], name)
+        found["also"] = [f"--kind {other}" for other in hits[1:]]
+    return found
 
 
 def describe(kind: str, name: str) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from hashzoo.testing import (  # noqa: F401 -- importing the modules registers t
     checks_spec,
     checks_training,
 )
-from hashzoo.testing.pytest_front import conformance
 from hashzoo.testing.distribution import write_distribution
 from hashzoo.testing.kit import CheckFailed, CheckResult, NotApplicable, checks_of, run_checks
+from hashzoo.testing.pytest_front import conformance
 
 CHECKS = checks_of("methods")
 COMPONENT_CHECKS = MappingProxyType(

@@ -94,7 +94,7 @@ def frozen_features(
         fingerprint=fingerprint,
         modality=modality,
         backbone=str(choice["name"]),
-        options=dict(choice["options"]),
+        options={k: v for k, v in choice["options"].items() if k != "weights"},  # their sha256 says more
         weights=weights_digest(backbone),
         preprocessing=None if preprocessing is None else asdict(preprocessing),
         precision=precision,

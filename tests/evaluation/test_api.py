@@ -115,6 +115,13 @@ def test_equal_scores_are_ties(make_codes, ranking):
     assert by_scores["map:best"] > by_scores["map"] + 0.01
 
 
+def test_one_tie_among_distinct_scores():
+    query = Codes.from_relaxed([[1.0]], [0], keep_relaxed=True, num_classes=2)
+    database = Codes.from_relaxed([[5.0], [4.0], [3.0], [3.0], [2.0], [1.0]], [1, 1, 0, 1, 1, 1], keep_relaxed=True)
+    values = evaluate(query, database, ["map", "map:best", "map:worst"], ranking="inner_product")
+    assert [values[name] for name in ("map:best", "map", "map:worst")] == pytest.approx([1 / 3, 7 / 24, 1 / 4])
+
+
 def test_parallel_outputs_tie_by_cosine():
     query = Codes.from_relaxed([[0.3, 0.7, 0.1]], [0], keep_relaxed=True, num_classes=2)
     direction = np.array([0.125, 0.875, 0.375], dtype=np.float32)

@@ -6,10 +6,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
+from hashzoo.evaluation import counts_torch
 from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.counts import Counts, count, rows_of
@@ -49,8 +51,17 @@ def test_kernels_agree_over_several_inner_blocks_and_threads(bits):
     rng = np.random.default_rng(1)
     query, database = random_codes(rng, 7, bits, 80), random_codes(rng, 5003, bits, 80)
     reference = count(query, database, kernel="numpy")
-    for options in ({"kernel": "numba"}, {"kernel": "numba", "threads": 3, "block": 2049}, {"kernel": "torch"}):
+    for options in ({"kernel": "numba"}, {"kernel": "numba", "threads": 3, "block": 2049}, {"kernel": "torch:cpu"}):
         assert same(count(query, database, **options), reference)
+
+
+@pytest.mark.parametrize("bits", [64, 700, 1024])
+def test_the_number_type_of_gpus_is_exact(monkeypatch, bits):
+    rng = np.random.default_rng(3)
+    query, database = random_codes(rng, 4, bits, 20), random_codes(rng, 300, bits, 20)
+    both = Codes.from_signs(np.vstack([database.signs(), -query.signs()]), np.vstack([database.labels, query.labels]))
+    monkeypatch.setattr(counts_torch, "number_type", lambda device, words: torch.float16)
+    assert same(count(query, both, kernel="torch:cpu"), count(query, both, kernel="numpy"))
 
 
 def test_a_collapsed_model_and_full_distance_are_counted():
@@ -129,9 +140,19 @@ def test_a_query_in_the_database_is_left_out_or_kept(make_codes):
 def test_ids_not_in_the_database_have_no_row(make_codes):
     query, database = make_codes()
     assert rows_of(query, database).tolist() == [-1] * len(query)
+    with pytest.raises(UsageError, match="both be strings"):
+        rows_of(Codes.from_signs([[1]], [0], ids=["a"]), database)
     twice = database.take(np.array([1, 1, 2]))
     with pytest.raises(UsageError, match="same id twice"):
         rows_of(query, twice)
+
+
+@pytest.mark.parametrize("rows", [[0], [0, 900], [0, -2], [0.5, 1]])
+def test_rows_to_leave_out_that_do_not_exist_are_a_sentence(make_codes, rows):
+    query, database = make_codes(queries=2, items=900)
+    for options in ({}, {"ranking": "cosine", "metrics": ["map"]}):
+        with pytest.raises(UsageError, match=r"0 to 899"):
+            evaluate(query, database, leave_out=rows, **options)
 
 
 def test_progress_is_reported_after_each_block(make_codes):
@@ -179,3 +200,11 @@ def test_sets_that_do_not_fit_are_a_sentence(make_codes, other, message):
 def test_unknown_kernel_is_a_sentence(make_codes):
     with pytest.raises(UsageError, match="no counting kernel 'cuda'"):
         count(*make_codes(), kernel="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize(("bits", "classes"), [(12, 10), (64, 80), (128, 100), (2048, 3)])
+def test_the_gpu_counts_the_same(bits, classes):
+    rng = np.random.default_rng(bits)
+    query, database = random_codes(rng, 50, bits, classes), random_codes(rng, 5000, bits, classes)
+    assert same(count(query, database, kernel="torch:cuda"), count(query, database, kernel="numpy"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faiss
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -44,6 +43,7 @@ def test_every_form_of_the_same_codes_is_read_the_same(tmp_path, signs, labels):
 
 
 def test_faiss_sees_the_same_distances(tmp_path):
+    faiss = pytest.importorskip("faiss")
     rng = np.random.default_rng(3)
     packed = rng.integers(0, 256, (200, 6), dtype=np.uint8)
     np.save(tmp_path / "codes.npy", packed)

@@ -45,8 +45,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def install(site: Path) -> Callable[..., Path]:
     def write(name: str, source: str | None = None, version: str = "1.0", point: str = "") -> Path:
-        return write_distribution(
-            site, name, source or good_source(name.removeprefix("hashzoo-")), version, point
-        )
+        return write_distribution(site, name, source or good_source(name.removeprefix("hashzoo-")), version, point)
 
     return write

@@ -23,9 +23,7 @@ def method(name: str, **changes: object) -> Method:
 def bring(distribution: str, **items: object) -> Plugin:
     """A loaded plugin that brings the given items."""
     name = distribution.removeprefix("hashzoo-")
-    return Plugin(
-        name, distribution, "1.0", f"{name} = {name}", items={k: tuple(v) for k, v in items.items()}
-    )
+    return Plugin(name, distribution, "1.0", f"{name} = {name}", items={k: tuple(v) for k, v in items.items()})
 
 
 def table(*plugins: Plugin) -> Registry:
@@ -135,11 +133,7 @@ class TestProtocols:
     found = table(
         bring(
             "hashzoo-a",
-            datasets=[
-                dataset(
-                    "d", Protocol("d-1", "d", (1, 2, 3), aliases=("old",)), Protocol("d-2", "d", (1, 2, 3))
-                )
-            ],
+            datasets=[dataset("d", Protocol("d-1", "d", (1, 2, 3), aliases=("old",)), Protocol("d-2", "d", (1, 2, 3)))],
             backbones=[Component("tiny", "a:f")],
         ),
         bring("hashzoo-b", datasets=[dataset("e", Protocol("d-2", "e", (1, 2, 3), aliases=("old",)))]),
@@ -150,7 +144,7 @@ class TestProtocols:
         owner, protocol = self.found.protocol("d-1")
         assert (owner.name, protocol.id) == ("d", "d-1")
         assert owner.backbones == {"image": "hashzoo-a:tiny"}
-        assert self.found.protocols() == ["d-1", "d-2"]
+        assert self.found.protocols() == ["d-1", "hashzoo-a:d-2", "hashzoo-b:d-2"]
 
     def test_an_ambiguous_id_or_alias_names_both(self):
         with pytest.raises(UsageError, match=r"claimed by hashzoo-a:d-2 .* and hashzoo-b:d-2"):
@@ -242,6 +236,12 @@ class TestBuild:
     def test_a_method_is_not_built(self):
         with pytest.raises(UsageError, match="A method is a description"):
             self.found.build("methods", "m")
+
+    def test_options_are_checked_without_building(self):
+        self.found.check_options("losses", "defective", {"gamma": 3})
+        with pytest.raises(UsageError, match="no option 'gama'"):
+            self.found.check_options("losses", "plain", {"gama": 3})
+        self.found.check_options("backbones", "timm/x", {"anything": 1})
 
     def test_options_of_a_component(self):
         assert self.found.options("losses", "plain") == {"gamma": 20.0, "scale": 1.0}

@@ -35,7 +35,8 @@ def build(problem):
         def forward(self, output, batch):
             noise = torch.randn_like(output.relaxed)  # drawn: a resumed run has to draw the same
             target = batch.labels.argmax(1)
-            return {{"classification": torch.nn.functional.cross_entropy(self.classifier(output.relaxed + noise), target)}}
+            scores = self.classifier(output.relaxed + noise)
+            return {{"classification": torch.nn.functional.cross_entropy(scores, target)}}
     return Loss()
 """
 

@@ -11,12 +11,12 @@ from filelock import FileLock
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
-from hashzoo.results.record import read_record, same_result
+from hashzoo.plugins import registry
+from hashzoo.results.record import same_result
 from hashzoo.running.evaluating import check_run, compare_cells, evaluate_run
 from hashzoo.running.plan import resolve
 from hashzoo.running.request import RunRequest
 from hashzoo.running.run import run
-from hashzoo.plugins import registry
 
 LSH = RunRequest(method="lsh", backbone="smallcnn", bits=(16,), freeze_backbone=True)
 OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False, "ranking": "hamming"}

@@ -10,7 +10,7 @@ import pytest
 
 from hashzoo.testing import write_distribution
 
-HOOKS = '''
+HOOKS = """
 from hashzoo import Component, Method, Paper, PaperRow, PaperTable, Recipe, hookimpl
 
 PAPER = Paper("@name@-2020", "A title", "A. Author", "A venue", 2020)
@@ -49,9 +49,9 @@ def hashzoo_register_methods():
     return [
         Method("@name@", PAPER, loss="@name@", hash_layer="@name@", recipe=recipe, trainer="@name@"@more@)
     ]
-'''
+"""
 
-MODEL = '''
+MODEL = """
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -96,7 +96,7 @@ def build_loss(problem, gamma=1.0):
 
 def build_trainer():
     return Trainer()
-'''
+"""
 
 
 @pytest.fixture

@@ -280,6 +280,17 @@ def test_two_bit_lengths_share_one_extraction(tmp_path):
     assert np.array_equal(results[0], results[1])
 
 
+def test_where_the_weights_came_from_does_not_matter(tmp_path):
+    images = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    for weights in ("pretrained", "a/file.safetensors"):
+        torch.manual_seed(0)
+        choice = {"name": "smallcnn", "options": {"width": 4, "weights": weights}}
+        backbone = build_smallcnn(width=4)
+        source = ("table", "image", images)
+        frozen_features(backbone, choice, source, device="cpu", precision="fp32", root=tmp_path)
+    assert len(list((tmp_path / "features").iterdir())) == 1
+
+
 def test_other_weights_are_other_features(tmp_path):
     vectors = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
     choice, source = {"name": "mlp", "options": {"hidden": 6}}, ("table", "text", vectors)

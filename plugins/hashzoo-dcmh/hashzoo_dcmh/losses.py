@@ -23,8 +23,8 @@ class DCMHLoss(nn.Module):
         J = sum_ij (softplus(Theta_ij) - S_ij Theta_ij) + gamma (|B - F|^2 + |B - G|^2) + eta (|F'1|^2 + |G'1|^2)
 
     and the terms of a batch of N are the parts of J that depend on its outputs, divided by N n, as the released code
-    divides its gradients. The rows of the batch are written into the buffer first; the gradient goes through them
-    alone. A row whose labels were never given is similar to nothing.
+    divides its gradients. The rows of the batch stand in for their rows of the buffer, and the gradient goes through
+    them alone. A row whose labels were never given is similar to nothing.
     """
 
     outputs_0: torch.Tensor
@@ -73,7 +73,6 @@ class DCMHLoss(nn.Module):
     ) -> dict[str, torch.Tensor]:
         """Return the parts of J that depend on the outputs (N, K) of rows `index` in one modality, divided by N n."""
         fresh = widen(relaxed)
-        self.remember(modality, fresh, index)
         own, across = self.outputs(modality).to(fresh.dtype), self.outputs(self.other(modality)).to(fresh.dtype)
         scale = 1.0 / (len(fresh) * len(own))
         similar = share_label(labels, self.labels).to(fresh.dtype)

@@ -119,6 +119,7 @@ class Alternation:
         index = index.to(data.device)
         with self.job.accelerator.autocast():
             output = self.job.model(modality, self.means.centered(modality, data.inputs(modality, index)))
+        self.loss.remember(modality, output.relaxed, index)
         return self.loss.terms(modality, output.relaxed, index, data.labels[index])
 
     def _batches(self, modality: str, epoch: int) -> Iterator[torch.Tensor]:

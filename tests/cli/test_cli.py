@@ -1,0 +1,163 @@
+"""The command line as a user meets it: in processes of their own, exit codes and sentences included."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hashzoo.cli import main
+from hashzoo.cli.main import COMMANDS
+from hashzoo.testing.distribution import write_distribution
+
+
+def hashzoo(*args: str, site: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    if site is not None:
+        env["PYTHONPATH"] = os.pathsep.join([str(site), env.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "hashzoo", *args], env=env, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def imported_by(*args: str) -> set[str]:
+    program = (
+        "import sys\nfrom hashzoo.cli import main\n"
+        f"try:\n    main({list(args)!r})\nexcept SystemExit:\n    pass\n"
+        "print('MODULES', *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("args", [("--help",), ("run", "--help"), ("plugins",), ("list", "methods")])
+def test_light_commands_import_neither_torch_nor_pandas(args: tuple[str, ...]) -> None:
+    loaded = imported_by(*args)
+    assert "hashzoo.cli.main" in loaded
+    heavy = {"torch", "pandas", "torchvision", "timm", "numba", "sklearn", "scipy", "accelerate", "pydantic"}
+    assert not heavy & loaded
+
+
+def test_the_leaderboard_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    loaded = imported_by("leaderboard", str(tmp_path / "runs"))
+    assert "pandas" in loaded
+    assert not {"torch", "torchvision", "timm", "numba"} & loaded
+
+
+def test_importing_hashzoo_loads_names_on_first_use() -> None:
+    program = (
+        "import sys, hashzoo; assert 'torch' not in sys.modules; hashzoo.build_loss; hashzoo.Codes; "
+        "print(hashzoo.Problem(16, 10, 100).bits)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "16"
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "data"])
+def test_every_command_has_help_with_a_worked_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert f"hashzoo {command}" in shown
+
+
+@pytest.mark.parametrize("command", ["list", "prepare", "check", "path"])
+def test_every_data_command_has_help_with_a_worked_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["data", command, "--help"])
+    assert f"hashzoo data {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("rnu",), "did you mean 'run'"),
+        (("run", "--methd", "lsh"), "--method"),
+        (("run",), "--method greedyhash"),
+        (("run", "-m", "lsg"), "did you mean 'lsh'"),
+        (("run", "-m", "lsh", "--bits", "16,x"), "separated by commas"),
+        (("run", "-m", "lsh", "--bits", "0"), "positive integers"),
+        (("run", "-m", "lsh", "--set", "lr"), "key=value"),
+        (("run", "-m", "lsh", "--config", "none.toml"), "none.toml"),
+        (("show", "lhs"), "did you mean 'lsh'"),
+        (("list", "method"), "methods"),
+        (("evaluate",), "--query and --database"),
+        (("evaluate", "nothing"), "holds no finished run"),
+        (("compare", "a", "b"), "holds no record.json"),
+        (("verify", "nothing.json"), "There is no record"),
+        (("leaderboard", "nowhere"), "nowhere"),
+        (("leaderboard", "--table", "dch-2018-table9"), "dch-2018-table9"),
+        (("data", "check", "digit"), "did you mean 'digits"),
+        (("export", "nothing", "out"), "holds no record.json"),
+        (("check", "lhs"), "did you mean 'lsh'"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(
+    args: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(args))
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_failed_work_is_exit_code_1() -> None:
+    done = hashzoo("data", "check", "cifar10-jpeg")
+    assert done.returncode == 1
+    assert "HASHZOO_DATA" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_from_the_command_line_ends_on_the_leaderboard(tmp_path: Path) -> None:
+    done = hashzoo("run", "-m", "lsh", "--bits", "16", "--seeds", "0,1", "--json")
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    assert [record["seed"] for record in records] == [0, 1]
+    board = json.loads(hashzoo("leaderboard", "--format", "json").stdout)
+    assert "lsh" in json.dumps(board)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert "2 record(s)" in hashzoo("evaluate", str(folder), "--check").stdout
+    verdict = hashzoo("verify", str(folder / "bits-016" / "seed-1"))
+    assert "reproduced (the same codes, bit for bit)" in verdict.stdout
+    assert verdict.returncode == 0
+    exported = hashzoo("export", str(folder / "bits-016" / "seed-0"), "codes")
+    assert exported.returncode == 0
+    assert (tmp_path / "codes" / "database.image.npy").exists()
+
+
+def test_show_list_and_doctor_answer_programs() -> None:
+    shown = json.loads(hashzoo("show", "digits-1k", "--json").stdout)
+    assert shown["sizes"] == [300, 500, 997]
+    names = [row["name"] for row in json.loads(hashzoo("list", "losses", "--json").stdout)]
+    assert "none" in names
+    report = json.loads(hashzoo("doctor", "--json").stdout)
+    assert report["versions"]["hashzoo"]
+    assert report["environment"]["threads"] == 1
+
+
+def test_a_broken_plugin_is_one_warning_and_everything_else_works(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    write_distribution(site, "hashzoo-broken", "raise RuntimeError('on purpose')")
+    done = hashzoo("run", "-m", "lsh", "--bits", "8", "--json", site=site)
+    assert done.returncode == 0
+    assert done.stderr.count("hashzoo-broken") == 1
+    assert len(json.loads(done.stdout)) == 1
+    listed = hashzoo("plugins", site=site)
+    assert listed.returncode == 0
+    assert "on purpose" in listed.stdout
+    assert hashzoo("--strict", "list", "methods", site=site).returncode == 1
+    assert hashzoo("plugins", "--strict", site=site).returncode == 1
+    assert hashzoo("plugins", site=site, HASHZOO_PLUGINS="").stdout.count("on purpose") == 0
+
+
+def test_plugins_can_be_traced() -> None:
+    done = hashzoo("--trace-plugins", "list", "methods", HASHZOO_PLUGINS="")
+    assert "ms" in done.stderr
+    assert "hashzoo_register_methods" in done.stderr

@@ -1,0 +1,75 @@
+"""Pages speak of commands and files that exist, and their figures are those of the boards."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from hashzoo.cli.main import COMMANDS, cli
+from hashzoo.results.commands import show
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md"), ROOT / "leaderboards/README.md"]
+
+
+def commands_in(page: Path) -> list[list[str]]:
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    found = []
+    for line in lines:
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            words = words[1:]
+        if words and words[0] == "hashzoo":
+            found.append(words[1:])
+    return found
+
+
+def command_named(words: list[str]) -> click.Command:
+    command = cli.get_command(click.Context(cli), words[0])
+    assert command is not None, words
+    if isinstance(command, click.Group):
+        inner = command.get_command(click.Context(command), words[1])
+        assert inner is not None, words
+        return inner
+    return command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
+    for words in commands_in(page):
+        words = [word for word in words if word not in ("--strict", "--trace-plugins")] if len(words) > 1 else words
+        if not words or words[0].startswith("-"):
+            continue
+        command = command_named(words)
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        used = {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)}
+        assert used - {"--help", "-h"} <= known, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_command_stands_on_a_page() -> None:
+    named = {words[0] for page in PAGES for words in commands_in(page) if words}
+    assert set(COMMANDS) <= named
+
+
+def test_the_readme_shows_the_committed_boards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("<!-- results -->")[2].partition("<!-- /results -->")[0]
+    commands = re.findall(r"`hashzoo leaderboard leaderboards/records -p (\S+) --metric (\S+) --format markdown`", block)
+    assert commands
+    for protocol, metric in commands:
+        board = show([Path("leaderboards/records")], protocol=protocol, metric=metric, fmt="markdown")
+        table = [line for line in board.splitlines() if line.startswith("|")]
+        assert "\n".join(table) in block, (protocol, metric)
