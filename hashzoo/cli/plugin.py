@@ -28,20 +28,22 @@ def new_command(method: str, into: Path, author: str) -> None:
 
 
 @click.command("check")
-@click.argument("method")
+@click.argument("name")
+@click.option("--kind", default="methods", show_default=True, help="methods, losses, hash_layers, backbones, ...")
 @click.option("--only", help="Checks, comma-separated.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def check_command(method: str, only: str | None, as_json: bool) -> None:
-    """Check that a method keeps the rules of the registry; exit code 1 if one is broken.
+def check_command(name: str, kind: str, only: str | None, as_json: bool) -> None:
+    """Check that a method (or a component) keeps the rules of the registry; exit code 1 if one is broken.
 
     \b
-    Example:
+    Examples:
       hashzoo check greedyhash
+      hashzoo check smallcnn --kind backbones
     """
-    from hashzoo.testing import check_method
+    from hashzoo.testing import check_component, check_method
 
     chosen = tuple(part.strip() for part in only.split(",")) if only else None
-    results = check_method(method, only=chosen)
+    results = check_method(name, only=chosen) if kind == "methods" else check_component(kind, name, only=chosen)
     if as_json:
         click.echo(json.dumps([result.as_dict() for result in results], indent=2))
     else:

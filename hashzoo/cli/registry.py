@@ -38,11 +38,11 @@ def plugins_command(as_json: bool, strict: bool) -> None:
             click.echo(
                 f"{row['name']:14} {row['distribution']} {row['version']:10} {row['status']:8} {brings}".rstrip()
             )
-            for line in row["troubles"]:
-                click.echo(f"    {line}")
+            if row["error"]:
+                click.echo(f"    {row['line']}")
             for line in row["notes"]:
                 click.echo(f"    note: {line}")
-    if strict and any(row["troubles"] for row in rows):
+    if strict and any(row["error"] for row in rows):
         raise SystemExit(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,11 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any)
     warn_of_broken_plugins()
     from hashzoo.running.run import run
 
-    with terminal_reporter(quiet) as reporter:
+    main_process = os.environ.get("RANK", "0") == "0"  # set by `accelerate launch`
+    with terminal_reporter(quiet or not main_process) as reporter:
         records = run(request, reporter)
+    if not main_process:
+        return
     if as_json:
         click.echo(json.dumps([record.model_dump(mode="json") for record in records], indent=2))
         return

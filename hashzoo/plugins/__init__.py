@@ -5,9 +5,10 @@ exception and remedy (`Registry.failures`), and everything else works on. Listin
 """
 
 from hashzoo.plugins.items import KINDS
-from hashzoo.plugins.loading import UNSTATED_API, Plugin, Trouble, load_plugin
+from hashzoo.plugins.loading import UNSTATED_API, Plugin, load_plugin
 from hashzoo.plugins.registry import Call, Registry, registry
 from hashzoo.plugins.sources import Source, find_sources, plugin_file_hash
+from hashzoo.plugins.troubles import Trouble
 
 __all__ = [
     "KINDS",

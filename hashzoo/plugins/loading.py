@@ -11,7 +11,6 @@ import difflib
 import io
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import hashzoo
 from hashzoo import hookspecs, specs
 from hashzoo.plugins.items import KINDS, Item, find_fault, item_name
 from hashzoo.plugins.sources import CORE, Source
+from hashzoo.plugins.troubles import Trouble, explain, one_line
 
 UNSTATED_API = 1
 """Plugin interface that a plugin without `hashzoo_api` is taken to be written for."""
@@ -31,15 +31,6 @@ SLOW_IMPORT = 2.0
 """Seconds after which an import is noted as slow."""
 
 _PREFIX = "hashzoo_register"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """One thing that is wrong with a plugin: a line, what to do, and the traceback where there is one."""
-
-    error: str
-    remedy: str
-    details: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -129,8 +120,8 @@ class _Loading:
             items=self.items,
         )
 
-    def trouble(self, error: str, remedy: str, details: str = "") -> None:
-        self.troubles.append(Trouble(error, remedy, details))
+    def trouble(self, error: str, remedy: str) -> None:
+        self.troubles.append(Trouble(error, remedy))
 
     def attempt(self, hook: str, action: Callable[[], Any]) -> tuple[bool, Any]:
         """Return (whether it worked, its value); keep its time, what it printed and what it raised."""
@@ -141,7 +132,7 @@ class _Loading:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit in a plugin must not end every command
-            self.trouble(*_explain(hook, error, self.source))
+            self.troubles.append(explain(hook, error, self.source))
             return False, None
         finally:
             self.calls.append((hook, time.perf_counter() - started))
@@ -155,7 +146,7 @@ def load_plugin(source: Source) -> Plugin:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 -- an attribute look-up in a plugin's object may raise as well
-        loading.trouble(*_explain("loading", error, source))
+        loading.troubles.append(explain("loading", error, source))
         hooks = ()
     return loading.result(hooks)
 
@@ -235,7 +226,7 @@ def _check_hooks(module: Any, manager: pluggy.PluginManager, loading: _Loading) 
             hint = f"rename it to {near[0]}" if near else f"the hooks are {', '.join(known)}"
             loading.trouble(f"unknown hook {name!r}", f"{hint}, in {loading.source.distribution}")
         if not misspelt:
-            loading.trouble(_one_line(error), f"report it to the authors of {loading.source.distribution}")
+            loading.trouble(one_line(error), f"report it to the authors of {loading.source.distribution}")
     for name in dir(module):
         function = getattr(module, name, None)
         if name.startswith(_PREFIX) and callable(function) and not hasattr(function, "hashzoo_impl"):
@@ -286,31 +277,4 @@ def _quiet(hook: str, notes: list[str]) -> Iterator[None]:
             for name, stream in (("stdout", out), ("stderr", err)):
                 if printed := stream.getvalue().strip():
                     notes.append(f"printed to {name} {when}: {printed.splitlines()[0][:80]!r}")
-            notes.extend(f"{w.category.__name__} {when}: {_one_line(w.message)}" for w in caught)
-
-
-def _explain(hook: str, error: BaseException, source: Source) -> tuple[str, str, str]:
-    """Return (error line, remedy, traceback) for what a plugin raised at import or in a hook."""
-    what = "import failed" if hook == "import" else f"{hook} raised"
-    line = f"{what}: {type(error).__name__}: {_one_line(error)}".rstrip(": ")
-    details = "".join(traceback.format_exception(error))
-    own = source.entry_point.partition("=")[2].strip().split(":")[0].split(".")[0]
-    missing = (getattr(error, "name", None) or "").split(".")[0]
-    if isinstance(error, ImportError) and missing == "hashzoo":
-        remedy = f"pip install --upgrade hashzoo {source.distribution}"
-    elif isinstance(error, ModuleNotFoundError) and missing and missing != own:
-        remedy = f"pip install {missing}, or reinstall {source.distribution}"
-    elif isinstance(error, ModuleNotFoundError | AttributeError) and hook == "import":
-        remedy = f"pip install --force-reinstall {source.distribution}"
-    else:
-        remedy = f"pip install --upgrade {source.distribution}, or pip uninstall {source.distribution}"
-    return line, remedy, details
-
-
-def _one_line(value: object) -> str:
-    """Return the first line of a message, safe against an exception whose own __str__ fails."""
-    try:
-        lines = str(value).strip().splitlines()
-    except Exception:  # noqa: BLE001 -- a plugin's exception class is a plugin's code
-        return "(its message cannot be read)"
-    return lines[0][:200] if lines else ""
+            notes.extend(f"{w.category.__name__} {when}: {one_line(w.message)}" for w in caught)

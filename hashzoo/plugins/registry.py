@@ -11,9 +11,10 @@ from typing import Any
 
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.plugins.items import KINDS, Item, item_name
-from hashzoo.plugins.loading import Plugin, Trouble, load_plugin
+from hashzoo.plugins.loading import Plugin, load_plugin
 from hashzoo.plugins.options import accepted_options, check_options, resolve
 from hashzoo.plugins.sources import CORE, canonical, find_sources
+from hashzoo.plugins.troubles import Trouble
 from hashzoo.specs import Component, Dataset, Method, Protocol
 
 TAKEN = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "evaluators": 1}

@@ -20,13 +20,30 @@ if TYPE_CHECKING:
     from hashzoo.training.job import TrainData
 
 
-def build_backbone(registry: Registry, choice: Mapping[str, Any], inputs: np.ndarray) -> nn.Module:
-    """Build one backbone; those of vectors are told the width of their inputs (n, D)."""
+def build_backbone(registry: Registry, choice: Mapping[str, Any], width: int) -> nn.Module:
+    """Build one backbone; those of vectors (N, D) are told their width D."""
     options = dict(choice["options"])
     if "in_features" in registry.options("backbones", choice["name"]):
-        options.setdefault("in_features", int(inputs.shape[-1]))
-    backbone: nn.Module = registry.build("backbones", choice["name"], options=options)
+        options.setdefault("in_features", int(width))
+    backbone: nn.Module = build(registry, "backbones", choice["name"], options=options)
     return backbone
+
+
+def frozen_backbone(registry: Registry, modality: str, choice: Mapping[str, Any], width: int) -> nn.Module:
+    """Build a backbone that is not trained; one without weights is the same in every run, and wherever it is loaded."""
+    seed_all(0, "frozen backbone", modality)
+    return build_backbone(registry, choice, width)
+
+
+def build(registry: Registry, kind: str, name: str, *args: Any, options: Mapping[str, Any]) -> Any:
+    """Build a component; values of its options that it cannot be built with are a UsageError that names them."""
+    try:
+        return registry.build(kind, name, *args, options=options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if not options:  # nothing that a user gave: a defect of the component, shown as it is
+            raise
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"{name!r} cannot be built with {given}: {type(error).__name__}: {error}.") from error
 
 
 def build_model(
@@ -41,9 +58,10 @@ def build_model(
     layers: dict[str, nn.Module] = {}
     for modality, choice in config["backbones"].items():
         frozen = {"name": "identity", "options": {}}
-        backbone = build_backbone(registry, frozen if config["freeze_backbone"] else choice, inputs[modality])
+        backbone = build_backbone(registry, frozen if config["freeze_backbone"] else choice, inputs[modality].shape[-1])
         backbones[modality] = backbone
-        layers[modality] = registry.build(
+        layers[modality] = build(
+            registry,
             "hash_layers",
             config["hash_layer"]["name"],
             backbone.feature_dim,
@@ -51,39 +69,46 @@ def build_model(
             options=config["hash_layer"]["options"],
         )
     seed_all(seed, "loss")
-    loss: nn.Module = registry.build("losses", config["loss"]["name"], problem, options=config["loss"]["options"])
+    loss: nn.Module = build(registry, "losses", config["loss"]["name"], problem, options=config["loss"]["options"])
     return HashModel(backbones, layers), loss
 
 
 def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: Mapping[str, Any]) -> None:
     """Try loss, hash layer and backbone on two items; what does not fit together is a UsageError.
 
-    Neither the random state nor any buffer is changed by the trial.
+    Neither the random state nor any parameter or buffer is changed by the trial.
     """
     if config["trainer"]["name"] != "gradient":
         return
+    parts = (
+        f"Loss {config['loss']['name']!r} does not fit hash layer {config['hash_layer']['name']!r} on "
+        f"{', '.join(choice['name'] for choice in config['backbones'].values())} with inputs "
+        f"{', '.join(data.modalities)}"
+    )
     saved = {name: value.clone() for name, value in [*model.state_dict().items(), *loss.state_dict().items()]}
     random_state = torch.get_rng_state()
     model.eval()
     try:
-        with torch.no_grad():
-            batch: Batch = data.batch(torch.arange(min(2, len(data))))
-            outputs: dict[str, HashOutput] = {name: model(name, x) for name, x in batch.inputs.items()}
-            terms = loss(next(iter(outputs.values())) if len(outputs) == 1 else outputs, batch)
-        if not isinstance(terms, Mapping) or not all(
-            isinstance(v, torch.Tensor) and v.ndim == 0 for v in terms.values()
-        ):
-            raise TypeError("it did not return {term: scalar tensor}")
-    except HashzooError:
+        batch: Batch = data.batch(torch.arange(min(2, len(data))))
+        outputs: dict[str, HashOutput] = {name: model(name, x) for name, x in batch.inputs.items()}
+        terms = loss(next(iter(outputs.values())) if len(outputs) == 1 else outputs, batch)
+        _check_terms(terms, hidden=bool(batch.labels.isnan().any()))
+    except (HashzooError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        backbones = ", ".join(choice["name"] for choice in config["backbones"].values())
-        raise UsageError(
-            f"Loss {config['loss']['name']!r} does not fit hash layer {config['hash_layer']['name']!r} on {backbones} "
-            f"with inputs {', '.join(data.modalities)}: {type(error).__name__}: {error}."
-        ) from error
+        raise UsageError(f"{parts}: {type(error).__name__}: {error}.") from error
     finally:
         torch.set_rng_state(random_state)
         for name, value in [*model.state_dict().items(), *loss.state_dict().items()]:
             value.copy_(saved[name])
         model.train()
+
+
+def _check_terms(terms: Any, hidden: bool) -> None:
+    """Raise for what a trainer cannot descend; `hidden`: the batch's labels are NaN."""
+    if not isinstance(terms, Mapping) or not all(isinstance(v, torch.Tensor) and v.ndim == 0 for v in terms.values()):
+        raise TypeError("it did not return {term: scalar tensor}")
+    if not any(value.requires_grad for value in terms.values()):
+        raise TypeError("none of its terms depends on a parameter, so nothing can be trained")
+    if hidden and not all(torch.isfinite(value) for value in terms.values()):
+        raise TypeError("it reads labels, and the method is unsupervised, so that they are hidden from it")

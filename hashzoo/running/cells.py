@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.plugins import Registry, plugin_file_hash
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
-from hashzoo.running.building import build_model, check_fit
+from hashzoo.running.building import build, build_model, check_fit
 from hashzoo.running.directory import Cell
 from hashzoo.running.environment import describe, versions
 from hashzoo.running.plan import Plan, digest, problem_of
@@ -42,11 +42,31 @@ class Workshop:
     reporter: Reporter
     resume: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
+    logged: int = 0
 
     @property
     def device(self) -> str:
         """The torch device of the run."""
         return str(self.accelerator.device)
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes; with several, the others train along and wait."""
+        return bool(self.accelerator.is_main_process)
+
+    def agree(self, value: Any) -> Any:
+        """Return the main process's value in every process."""
+        if self.accelerator.num_processes == 1:
+            return value
+        from accelerate.utils import broadcast_object_list
+
+        return broadcast_object_list([value])[0]
+
+    def log(self, values: Mapping[str, float]) -> None:
+        """Send values to the experiment trackers asked for; the step counts over all cells, as some trackers need."""
+        if self.accelerator.trackers:
+            self.accelerator.log(dict(values), step=self.logged)
+            self.logged += 1
 
     def problem(self, bits: int) -> Problem:
         """Return what builders may know of a cell with this many bits."""
@@ -62,24 +82,30 @@ class Workshop:
             "trainer": ("trainers", config["trainer"]["name"]),
             **{f"backbone.{m}": ("backbones", c["name"]) for m, c in config["backbones"].items()},
         }
-        found = {}
-        for part, (kind, name) in named.items():
-            owner = self.registry.owner(kind, name)
-            found[part] = {
-                "distribution": owner.distribution,
-                "version": owner.version,
-                "sha256": plugin_file_hash(owner),
-            }
-        return found
+        return {part: self._owner(kind, name) for part, (kind, name) in named.items()}
 
-    def fingerprint(self, bits: int, seed: int) -> str:
-        """Return the sha256 of everything upstream of a cell's training."""
-        training = {key: value for key, value in self.plan.config.items() if key != "evaluation"}
-        owners = {
-            part: (o["distribution"], o["version"], o["sha256"])
-            for part, o in self.owners().items()
-            if o["distribution"] != "hashzoo"
+    def _owner(self, kind: str, name: str) -> dict[str, str]:
+        owner = self.registry.owner(kind, name)
+        return {
+            "distribution": owner.distribution,
+            "version": owner.version,
+            "sha256": plugin_file_hash(owner),
         }
+
+    def fingerprints(self, bits: int, seed: int) -> dict[str, str]:
+        """Return for each stage of a cell the sha256 of everything upstream of it."""
+        trained = self._upstream_of_training(bits, seed)
+        encoded = digest([trained, "encode"])
+        evaluation = self.plan.config["evaluation"]
+        evaluators = {name: self._owner("evaluators", name) for name in evaluation["evaluators"]}
+        return {
+            "train": trained,
+            "encode": encoded,
+            "evaluate": digest([encoded, evaluation, _from_plugins(evaluators)]),
+        }
+
+    def _upstream_of_training(self, bits: int, seed: int) -> str:
+        training = {key: value for key, value in self.plan.config.items() if key != "evaluation"}
         return digest(
             {
                 "config": training,
@@ -87,59 +113,74 @@ class Workshop:
                 "seed": seed,
                 "split": self.splits.sha256,
                 "table": self.splits.table.fingerprint,
-                "plugins": owners,
+                "plugins": _from_plugins(self.owners()),
                 "precision": self.precision,
                 "device": self.accelerator.device.type,
+                "processes": self.accelerator.num_processes,
                 "hashzoo": versions()["hashzoo"],
             }
         )
 
 
 def run_cell(shop: Workshop, cell: Cell, bits: int, seed: int) -> Record:
-    """Bring one cell to its record, doing only the stages whose output is not there yet."""
-    trained = shop.fingerprint(bits, seed)
-    encoded = digest([trained, "encode"])
-    evaluated = digest([encoded, shop.plan.config["evaluation"]])
-    if cell.is_done("evaluate", evaluated) and cell.is_done("encode", encoded):
-        return read_record(cell.file("evaluate"))
-    shop.seconds = {}
-    if not cell.is_done("encode", encoded):
-        model = _trained_model(shop, cell, bits, seed, trained)
-        with _timed(shop, "encode"):
-            codes = encode_splits(shop, model)
-        save_codes(cell.file("encode"), codes)
-        cell.mark_done("encode", encoded)
-    codes = load_codes(cell.file("encode"))
-    with _timed(shop, "evaluate"):
-        results = run_evaluators(
-            shop.registry, shop.plan.config, shop.plan.protocol, codes, coded=shop.plan.method.coded
-        )
-    record = make_record(shop, (bits, seed), codes, results)
-    record = write_record(cell.file("evaluate"), record)
-    cell.mark_done("evaluate", evaluated)
-    return record
+    """Bring one cell to its record, doing only the stages whose output is not there yet.
+
+    Of several processes all train; the main one alone writes, encodes and evaluates.
+    """
+    prints = shop.fingerprints(bits, seed)
+    todo = shop.agree([stage for stage, fingerprint in prints.items() if not cell.is_done(stage, fingerprint)])
+    shop.seconds = cell.seconds()
+    if "encode" in todo:
+        model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), shop.inputs, seed)
+        model.to(shop.device)
+        loss.to(shop.device)
+        if "train" in todo:
+            _train_and_save(shop, cell, (bits, seed), (model, loss), prints["train"])
+        else:
+            tensors, _ = load_tensors(cell.file("train"))
+            model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+        if shop.main:
+            _encode_and_save(shop, cell, model, prints["encode"])
+    if shop.main and {"encode", "evaluate"} & set(todo):
+        _evaluate_and_save(shop, cell, (bits, seed), prints["evaluate"])
+    shop.accelerator.wait_for_everyone()
+    return read_record(cell.file("evaluate"))
 
 
-def _trained_model(shop: Workshop, cell: Cell, bits: int, seed: int, fingerprint: str) -> HashModel:
-    """Return the cell's model: read where it is done, else trained (going on from its checkpoint) and saved."""
-    plan, problem = shop.plan, shop.problem(bits)
-    model, loss = build_model(shop.registry, plan.config, problem, shop.inputs, seed)
-    model.to(shop.device)
-    loss.to(shop.device)
-    if cell.is_done("train", fingerprint):
-        tensors, _ = load_tensors(cell.file("train"))
-        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-        return model
+def _train_and_save(
+    shop: Workshop, cell: Cell, at: tuple[int, int], modules: tuple[HashModel, nn.Module], fingerprint: str
+) -> None:
+    """Train (going on from the cell's checkpoint) and write history and model; `at` is (bits, seed)."""
+    model, loss = modules
     with _timed(shop, "train"):
-        history = train(shop, cell, problem, (model, loss), seed, fingerprint)
+        history = train(shop, cell, shop.problem(at[0]), modules, at[1], fingerprint)
+    if not shop.main:
+        return
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"loss.{k}": v for k, v in loss.state_dict().items()}
     cell.write_history(history)
     save_tensors(cell.file("train"), tensors, {"fingerprint": fingerprint})
-    cell.mark_done("train", fingerprint)
+    cell.mark_done("train", fingerprint, shop.seconds["train"])
     checkpoint = cell.path / "checkpoint" / "last.safetensors"
     checkpoint.unlink(missing_ok=True)
-    return model
+
+
+def _encode_and_save(shop: Workshop, cell: Cell, model: HashModel, fingerprint: str) -> None:
+    with _timed(shop, "encode"):
+        codes = encode_splits(shop, model)
+    save_codes(cell.file("encode"), codes)
+    cell.mark_done("encode", fingerprint, shop.seconds["encode"])
+
+
+def _evaluate_and_save(shop: Workshop, cell: Cell, at: tuple[int, int], fingerprint: str) -> None:
+    codes = load_codes(cell.file("encode"))
+    plan = shop.plan
+    with _timed(shop, "evaluate"):
+        results = run_evaluators(shop.registry, plan.config, plan.protocol, codes, coded=plan.method.coded)
+    record = make_record(shop, at, codes, results)
+    write_record(cell.file("evaluate"), record)
+    cell.mark_done("evaluate", fingerprint, shop.seconds["evaluate"])
+    shop.log({f"bits-{at[0]:03d}/seed-{at[1]}/{name}": value for name, value in record.metrics.items()})
 
 
 def train(
@@ -158,7 +199,9 @@ def train(
     check_fit(model, loss, data, config)
     checkpoints = Checkpoints(cell.path / "checkpoint", fingerprint)
     if not shop.resume:
-        checkpoints.path.unlink(missing_ok=True)
+        if shop.main:
+            checkpoints.path.unlink(missing_ok=True)
+        shop.accelerator.wait_for_everyone()
     history: list[dict[str, float]] = []
     epochs = shop.plan.recipe.epochs
     shop.reporter.begin(f"train {problem.bits} bits, seed {seed}", epochs)
@@ -166,10 +209,9 @@ def train(
     def report(epoch: int, terms: Mapping[str, float]) -> None:
         history.append(dict(terms))
         shop.reporter.advance(epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in terms.items()))
-        if shop.accelerator.trackers:
-            shop.accelerator.log({f"loss/{n}": v for n, v in terms.items()}, step=epoch)
+        shop.log({f"bits-{problem.bits:03d}/seed-{seed}/loss/{n}": v for n, v in terms.items()})
 
-    trainer = shop.registry.build("trainers", config["trainer"]["name"], options=config["trainer"]["options"])
+    trainer = build(shop.registry, "trainers", config["trainer"]["name"], options=config["trainer"]["options"])
     trainer.fit(
         TrainJob(
             model=model,
@@ -270,7 +312,7 @@ def make_record(
         },
         plugins={part: PluginInfo(**owner) for part, owner in owners.items()},
         versions=versions(tuple(sorted({o["distribution"] for o in owners.values()} - {"hashzoo"}))),
-        environment=describe(shop.device),
+        environment={**describe(shop.device), "processes": shop.accelerator.num_processes},
         timings={name: round(value, 3) for name, value in shop.seconds.items()},
         codes_sha256=codes_sha256(codes),
         split_sha256=shop.splits.sha256,
@@ -288,3 +330,12 @@ def _timed(shop: Workshop, stage: str) -> Iterator[None]:
     begin = time.perf_counter()
     yield
     shop.seconds[stage] = time.perf_counter() - begin
+
+
+def _from_plugins(owners: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str, str]]:
+    """Return who is behind each part, without the core, whose version is in every fingerprint."""
+    return {
+        part: (owner["distribution"], owner["version"], owner["sha256"])
+        for part, owner in owners.items()
+        if owner["distribution"] != "hashzoo"
+    }

@@ -8,7 +8,6 @@ from typing import Any
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import KINDS, Registry, registry
-from hashzoo.plugins.items import item_name
 from hashzoo.specs import Component, Dataset, Method, PaperTable, Protocol
 
 COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
@@ -16,21 +15,11 @@ COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
 
 def plugin_rows() -> list[dict[str, Any]]:
     """Return one row per plugin: name, distribution, version, status, what it brings, troubles and notes."""
-    return [
-        {
-            "name": plugin.name,
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "entry_point": plugin.entry_point,
-            "status": plugin.status,
-            "brings": {kind: [item_name(kind, item) for item in plugin.items.get(kind, ())] for kind in KINDS},
-            "hooks": list(plugin.hooks),
-            "seconds": round(plugin.seconds, 4),
-            "troubles": [plugin.line()] if plugin.troubles else [],
-            "notes": list(plugin.notes),
-        }
-        for plugin in registry().plugins
-    ]
+    rows = []
+    for plugin in registry().plugins:
+        row = plugin.as_dict()
+        rows.append({**row, "brings": row.pop("items"), "line": plugin.line()})
+    return rows
 
 
 def list_rows(kind: str) -> list[dict[str, str]]:

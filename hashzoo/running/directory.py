@@ -1,4 +1,4 @@
-"""A run directory: config.json, split.json and one folder per (bits, seed), each stage's file beside its fingerprint."""
+"""A run directory: config.json, split.json and a folder per (bits, seed), each stage's file beside its fingerprint."""
 
 from __future__ import annotations
 
@@ -44,24 +44,36 @@ class Cell:
 
     def is_done(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage's output exists and was made from exactly this upstream."""
-        return self.file(stage).exists() and self._fingerprints().get(stage) == fingerprint
+        return self.file(stage).exists() and self._noted().get(stage, {}).get("fingerprint") == fingerprint
 
-    def mark_done(self, stage: str, fingerprint: str) -> None:
-        """Note the fingerprint of a stage whose file has just been put in place."""
-        write_json(self.path / "stages.json", {**self._fingerprints(), stage: fingerprint})
+    def mark_done(self, stage: str, fingerprint: str, seconds: float = 0.0) -> None:
+        """Note the fingerprint of a stage whose file has just been put in place, and how long it took."""
+        noted = {**self._noted(), stage: {"fingerprint": fingerprint, "seconds": round(seconds, 3)}}
+        write_json(self.path / "stages.json", noted)
+
+    def seconds(self) -> dict[str, float]:
+        """Return how long each finished stage took, whichever command did it."""
+        return {stage: noted["seconds"] for stage, noted in self._noted().items()}
 
     def clear(self) -> None:
         """Remove everything in the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            if self.path.exists():
+                shutil.rmtree(self.path)
+        except OSError as error:
+            raise WorkError(f"Could not remove {self.path}: {error.strerror}; make it writable.") from error
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Write history.jsonl: one line per epoch with the mean of each loss term."""
         lines = [json.dumps({"epoch": epoch + 1, **row}, sort_keys=True) for epoch, row in enumerate(rows)]
         write_text(self.path / "history.jsonl", "".join(line + "\n" for line in lines))
 
-    def _fingerprints(self) -> dict[str, str]:
+    def _noted(self) -> dict[str, dict[str, Any]]:
         path = self.path / "stages.json"
-        return dict(read_json(path)) if path.exists() else {}
+        noted = read_json(path) if path.exists() else {}
+        if not isinstance(noted, dict) or not all(isinstance(value, dict) for value in noted.values()):
+            raise WorkError(f"{path} is not what hashzoo wrote; delete it and repeat the command.")
+        return noted
 
 
 class RunDirectory:
@@ -100,6 +112,8 @@ class RunDirectory:
             raise WorkError(
                 f"Another run is working in {self.path}; wait for it to end or choose another --out."
             ) from None
+        except OSError as error:
+            raise WorkError(f"Could not write in {self.path}: {error.strerror}; choose another --out.") from error
         try:
             yield
         finally:

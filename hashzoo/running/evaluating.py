@@ -10,7 +10,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
-from hashzoo.evaluation.files import read_codes
+from hashzoo.evaluation.files import read_pair
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
@@ -40,8 +40,9 @@ def check_run(run: Path) -> str:
         for name in sorted({*metrics, *record.metrics}):
             if metrics.get(name) != record.metrics.get(name):
                 raise WorkError(
-                    f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and {record.metrics.get(name)!r} in "
-                    "the record; the record was made by another version or machine: run the cell again."
+                    f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and "
+                    f"{record.metrics.get(name)!r} in the record; the record was made by another version or machine: "
+                    "run the cell again."
                 )
         if curves != record.curves:
             raise WorkError(f"{cell}: the curves from the stored codes differ from the record's; run the cell again.")
@@ -82,9 +83,9 @@ def pairs_of(codes: Mapping[str, Codes], record: Record) -> list[tuple[str, str,
 
 def evaluate_files(metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return {"": {metric: value}} of two code files."""
-    bits = options["bits"]
-    query = read_codes(options["query"], labels=options["query_labels"], bits=bits)
-    database = read_codes(options["database"], labels=options["database_labels"], bits=bits)
+    query, database = read_pair(
+        options["query"], options["database"], options["query_labels"], options["database_labels"], options["bits"]
+    )
     return {"": _evaluate(query, database, metrics, options)}
 
 
@@ -116,7 +117,8 @@ def compare_cells(first: Path, second: Path, metric: str) -> dict[str, Any]:
         chosen = [p for p in pairs if not prefix or p[2] == f", {prefix}"]
         if len(chosen) != 1:
             raise UsageError(
-                f"{cell} measures {len(pairs)} directions; name one in the metric, for example {pairs[0][2][2:]}/{plain}."
+                f"{cell} measures {len(pairs)} directions; name one in the metric, for example "
+                f"{pairs[0][2][2:]}/{plain}."
             )
         query, database, _ = chosen[0]
         result = evaluate(codes[query], codes[database], (plain,), ranking=record.config["ranking"], per_query=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.evaluation.codes import Codes, load_codes, save_codes
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
+from hashzoo.results.files import write_text
+from hashzoo.results.record import Record
 from hashzoo.running.directory import STAGE_FILES
 from hashzoo.running.loading import find_record, load_cell_model
 
@@ -20,22 +23,29 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
     The bit order is FAISS's: bit j of a code is bit j % 8 of byte j // 8; padding bits are 0, so an index of
     8 * ceil(K/8) bits gives the same distances.
     """
-    find_record(cell)
+    record, stored = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
+    if codes_sha256(stored) != record.codes_sha256:
+        raise WorkError(f"{cell}: codes.npz is not the file that the record was made from; run the cell again.")
     written = []
-    for name, codes in load_codes(cell / STAGE_FILES["encode"]).items():
+    for name, codes in stored.items():
+        packed, ids = folder / f"{name}.npy", folder / f"{name}.ids.txt"
+        temporary = folder / f"{name}.{os.getpid()}.part.npy"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            np.save(folder / f"{name}.npy", codes.packed)
-            text = "".join(f"{item}\n" for item in codes.ids)
-            (folder / f"{name}.ids.txt").write_text(text, encoding="utf-8")
+            np.save(temporary, codes.packed)
+            temporary.replace(packed)
         except OSError as error:
             raise WorkError(f"Could not write to {folder}: {error.strerror}; choose another folder.") from error
-        written += [folder / f"{name}.npy", folder / f"{name}.ids.txt"]
+        write_text(ids, "".join(f"{item}\n" for item in codes.ids))
+        written += [packed, ids]
     return written
 
 
 def encode_inputs(cell: Path, inputs: Path, output: Path, *, modality: str | None, device: str) -> int:
-    """Encode a folder of images or an .npy of vectors with a cell's model; write the codes and return their number."""
+    """Encode a folder of images or an .npy of vectors with a cell's model; write the codes and return their number.
+
+    The precision is the run's, so that the run's own inputs get the run's codes.
+    """
     from hashzoo.running.devices import choose_device, make_accelerator
     from hashzoo.training.encoding import encode
 
@@ -51,12 +61,22 @@ def encode_inputs(cell: Path, inputs: Path, output: Path, *, modality: str | Non
     if array.shape[1:] != shape:
         raise UsageError(f"{inputs} holds items of shape {array.shape[1:]}; the model takes {shape}.")
     model = load_cell_model(cell)
-    accelerator = make_accelerator(choose_device(device), "fp32")
+    place = choose_device(device)
+    accelerator = make_accelerator(place, _precision(record, place))
     model.to(accelerator.device)
     relaxed = encode(model, chosen, array, np.arange(len(array)), accelerator)
     labels = np.zeros((len(array), 1), dtype=np.uint8)
     save_codes(output, {chosen: Codes.from_relaxed(relaxed, labels, ids=ids)})
     return len(array)
+
+
+def _precision(record: Record, device: str) -> str:
+    """Return the precision in which the run computed its features or codes, fp32 where the device has no fp16."""
+    precision = str(record.config["precision"])
+    images = any(len(shape) == 3 for shape in record.config["input_shapes"].values())
+    if not (images or record.config["freeze_backbone"]) or (precision == "fp16" and device == "cpu"):
+        return "fp32"
+    return precision
 
 
 def _read_inputs(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
@@ -72,7 +92,11 @@ def _read_inputs(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[s
         raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
     if array.ndim not in (2, 4) or not len(array):
         raise UsageError(f"{path} has shape {array.shape}; vectors are (n, D), images (n, H, W, 3) uint8.")
-    return array.astype(np.uint8 if array.ndim == 4 else np.float32), [str(i) for i in range(len(array))]
+    if array.ndim == 4 and array.dtype != np.uint8:
+        raise UsageError(f"{path} holds images of type {array.dtype}; they are to be uint8, 0 to 255.")
+    if array.dtype.kind not in "fiu":
+        raise UsageError(f"{path} holds values of type {array.dtype}; vectors are numbers.")
+    return array if array.ndim == 4 else array.astype(np.float32), [str(i) for i in range(len(array))]
 
 
 def _read_images(folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hashzoo.errors import UsageError
 from hashzoo.models.hash_model import HashModel
 from hashzoo.plugins import Registry, registry
 from hashzoo.results.record import Record, read_record
+from hashzoo.running.building import build_backbone, frozen_backbone
 from hashzoo.running.directory import STAGE_FILES
 from hashzoo.specs import HashOutput, Problem
 from hashzoo.training.checkpoints import load_tensors
@@ -49,8 +51,9 @@ def load_cell_model(cell: Path) -> nn.Module:
     reg = registry()
     config = record.config
     problem = Problem(**{**config["problem"], "modalities": tuple(config["problem"]["modalities"])})
-    backbones = {m: _backbone(reg, c, config["input_shapes"][m][-1]) for m, c in config["backbones"].items()}
-    inner: dict[str, nn.Module] = dict(backbones)
+    make = frozen_backbone if config["freeze_backbone"] else _trained_backbone
+    backbones = {m: make(reg, m, c, config["input_shapes"][m][-1]) for m, c in config["backbones"].items()}
+    inner: dict[str, Any] = dict(backbones)
     if config["freeze_backbone"]:
         inner = {
             m: reg.build("backbones", "identity", options={"in_features": b.feature_dim}) for m, b in backbones.items()
@@ -66,8 +69,5 @@ def load_cell_model(cell: Path) -> nn.Module:
     return model.eval()
 
 
-def _backbone(reg: Registry, choice: dict[str, Any], width: int) -> Any:
-    options = dict(choice["options"])
-    if "in_features" in reg.options("backbones", choice["name"]):
-        options.setdefault("in_features", width)
-    return reg.build("backbones", choice["name"], options=options)
+def _trained_backbone(reg: Registry, modality: str, choice: Mapping[str, Any], width: int) -> nn.Module:
+    return build_backbone(reg, choice, width)

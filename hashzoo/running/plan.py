@@ -10,11 +10,13 @@ from typing import Any
 
 from hashzoo.data.splits import is_multilabel
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.evaluation.conventions import convention_named
+from hashzoo.evaluation.metrics import TIES
+from hashzoo.evaluation.names import parse
 from hashzoo.plugins import Registry
-from hashzoo.plugins.options import check_options
-from hashzoo.plugins.options import resolve as builder_of
 from hashzoo.running.request import RunRequest
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+from hashzoo.training.optimizers import check_recipe
 
 DEFAULT_DATASET = "digits"
 DEFAULT_DATASET_PAIR = "digits-halves"
@@ -27,6 +29,8 @@ SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
 RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
 SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
 GROUPS = ("loss", "hash_layer", "trainer", "backbone", "data", "recipe", "schedule")
+SUPPLIED_DATA = ("dataset", "protocol", "root", "progress")
+"""What a dataset's loader is given by the core, and so is no option."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,11 @@ class Plan:
 
     @property
     def config_hash(self) -> str:
-        """First 8 hex digits of the sha256 of the configuration; part of the run directory's name."""
-        return digest(self.config)[:8]
+        """First 8 hex digits of the sha256 of the configuration; part of the run directory's name.
+
+        How codes are evaluated is left out: asking for other metrics goes on in the same directory.
+        """
+        return digest({key: value for key, value in self.config.items() if key != "evaluation"})[:8]
 
     @property
     def name(self) -> str:
@@ -69,18 +76,8 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     regime = _regime(request, backbones, registry)
     setting = method.settings.get(regime) or _default_setting(method, regime)
     recipe = apply_recipe(setting.recipe, {**options["recipe"], "schedule": options["schedule"]})
-    components: dict[str, dict[str, Any]] = {}
-    for kind, name, chosen in (
-        ("loss", request.loss, method.loss),
-        ("hash_layer", request.hash_layer, method.hash_layer),
-        ("trainer", None, method.trainer),
-    ):
-        own = {**method.options.get(kind, {}), **setting.options.get(kind, {})}
-        kept = own if name in (None, chosen) else {}
-        components[kind] = {"name": name or chosen, "options": {**kept, **options[kind]}}
-    plural = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers"}
-    for kind, choice in components.items():
-        check_component(registry, plural[kind], choice["name"], choice["options"])
+    components = _choose_components(request, method, setting, registry, options)
+    check_evaluation(request, registry)
     config: dict[str, Any] = {
         "method": method.name,
         "supervision": method.supervision,
@@ -101,23 +98,37 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
             "convention": request.convention,
         },
     }
-    for name in config["evaluation"]["evaluators"]:
-        registry.get("evaluators", name)
     bits = (0,) if not method.coded else request.bits or protocol.bits
     seeds = request.seeds if method.coded else request.seeds[:1]
     return Plan(method, dataset, protocol, recipe, config, bits, seeds)
 
 
-TAKEN = {"backbones": 0, "trainers": 0, "losses": 1, "hash_layers": 2}
-"""How many leading arguments of each kind's builder the core fills in."""
-
-
 def check_component(registry: Registry, kind: str, name: str, options: Mapping[str, Any]) -> None:
-    """Raise UsageError, listing the accepted ones, for an option that the component does not have."""
-    component: Component = registry.get(kind, name)
-    what = f"The {kind.replace('_', ' ').removesuffix('s')} {name!r}"
-    family = component.name.endswith("/")
-    check_options(builder_of(component.build, what), what, TAKEN[kind] + family, options)
+    """Raise UsageError for an option that the component does not have, or that is of another kind than its default."""
+    registry.check_options(kind, name, options)
+    defaults = registry.options(kind, name)
+    for option, value in options.items():
+        default = defaults.get(option)
+        for kinds, wanted in (((bool,), "true or false"), ((int, float), "a number"), ((str,), "a text")):
+            if isinstance(default, kinds):
+                if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
+                    raise UsageError(
+                        f"Option {option!r} of {name!r} must be {wanted} (its default is {default!r}); got {value!r}."
+                    )
+                break
+
+
+def check_evaluation(request: RunRequest, registry: Registry) -> None:
+    """Raise UsageError before any work for evaluators, metrics, ties or a convention that do not exist."""
+    evaluators = request.evaluators or ("retrieval",)
+    for name in evaluators:
+        registry.get("evaluators", name)
+    if request.ties not in (*TIES, "stable"):
+        raise unknown_name("tie order", request.ties, (*TIES, "stable"))
+    if "retrieval" in evaluators:  # another evaluator may have metrics and conventions of its own
+        convention_named(request.convention)
+        for metric in request.metrics or ():
+            parse(metric)
 
 
 def problem_of(plan: Plan, bits: int, splits: Splits) -> Problem:
@@ -136,14 +147,7 @@ def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     schedule = Schedule(**{**asdict(recipe.schedule), **settings.get("schedule", {})})
     values = {key: value for key, value in settings.items() if key != "schedule"}
     changed = replace(recipe, **values, schedule=schedule)
-    for name in ("epochs", "batch_size"):
-        value = getattr(changed, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"{name} must be an integer of at least 1; got {value!r}.")
-    for name in ("lr", "backbone_lr_scale", "momentum", "weight_decay"):
-        value = getattr(changed, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
+    check_recipe(changed)
     return changed
 
 
@@ -160,16 +164,18 @@ def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tup
         dataset, protocol = registry.protocol(request.protocol)
         if request.dataset not in (None, dataset.name):
             raise UsageError(
-                f"Protocol {request.protocol!r} belongs to dataset {dataset.name!r}, not {request.dataset!r}; give one of the two."
+                f"Protocol {request.protocol!r} belongs to dataset {dataset.name!r}, not {request.dataset!r}; "
+                "give one of the two."
             )
     else:
         default = DEFAULT_DATASET if len(method.modalities) == 1 else DEFAULT_DATASET_PAIR
-        dataset = registry.get("datasets", request.dataset or default)
+        dataset = registry.get("datasets", default if request.dataset is None else request.dataset)
         protocol = dataset.protocols[0]
     if len(dataset.modalities) != len(method.modalities):
         raise UsageError(
             f"Method {method.name!r} takes {len(method.modalities)} modality(ies) and dataset {dataset.name!r} has "
-            f"{len(dataset.modalities)} ({', '.join(dataset.modalities)}); choose a dataset that fits (hashzoo list datasets)."
+            f"{len(dataset.modalities)} ({', '.join(dataset.modalities)}); choose a dataset that fits "
+            "(hashzoo list datasets)."
         )
     return dataset, protocol
 
@@ -177,6 +183,7 @@ def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tup
 def _split_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
     for key, value in settings.items():
+        _check_json(key, value)
         group, dot, rest = key.partition(".")
         if not dot:
             group, rest = "recipe", key
@@ -185,8 +192,42 @@ def _split_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         known = {"recipe": RECIPE_KEYS, "schedule": SCHEDULE_KEYS}.get(group)
         if known is not None and rest not in known:
             raise unknown_name("recipe option", key, (*RECIPE_KEYS, *(f"schedule.{k}" for k in SCHEDULE_KEYS)))
+        if group == "data" and rest in SUPPLIED_DATA:
+            raise UsageError(f"{key} is given to the dataset by hashzoo and is no option; leave it out.")
         groups[group][rest] = value
     return groups
+
+
+def _check_json(key: str, value: Any) -> None:
+    """Refuse what a configuration cannot hold: nan, inf, dates, paths."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"{key} must be a finite number, a text, true, false or a list of these; got {value!r}."
+        ) from None
+
+
+def _choose_components(
+    request: RunRequest, method: Method, setting: Setting, registry: Registry, options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return name and options of loss, hash layer and trainer; another loss takes none of the method's loss options."""
+    components: dict[str, dict[str, Any]] = {}
+    for kind, plural, asked, chosen in (
+        ("loss", "losses", request.loss, method.loss),
+        ("hash_layer", "hash_layers", request.hash_layer, method.hash_layer),
+        ("trainer", "trainers", None, method.trainer),
+    ):
+        own = {**setting.options.get(kind, {}), **method.options.get(kind, {})}  # what makes a variant wins
+        kept = own if asked in (None, chosen) else {}
+        name = chosen if asked is None else asked
+        components[kind] = {"name": name, "options": {**kept, **options[kind]}}
+        check_component(registry, plural, name, components[kind]["options"])
+    if method.supervision == "none" and request.loss not in (None, method.loss):
+        raise UsageError(
+            f"Method {method.name!r} is not trained, so it takes no loss; name a trained method (hashzoo list methods)."
+        )
+    return components
 
 
 def _choose_backbones(
@@ -200,13 +241,17 @@ def _choose_backbones(
     chosen: dict[str, dict[str, Any]] = {}
     for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
         wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
-        name = wanted or _first_fitting(registry, kind, dataset.backbones.get(modality), method.backbones.get(role))
+        name = (
+            wanted
+            if wanted is not None
+            else _first_fitting(registry, kind, dataset.backbones.get(modality), method.backbones.get(role))
+        )
         component: Component = registry.get("backbones", name)
         if component.accepts not in (kind, "any"):
             fitting = [n for n in registry.names("backbones") if registry.get("backbones", n).accepts in (kind, "any")]
             raise UsageError(
-                f"Backbone {name!r} takes {component.accepts} inputs and modality {modality!r} of {dataset.name!r} holds "
-                f"{kind} data; choose one of: {', '.join(fitting)}."
+                f"Backbone {name!r} takes {component.accepts} inputs and modality {modality!r} of {dataset.name!r} "
+                f"holds {kind} data; choose one of: {', '.join(fitting)}."
             )
         own = {k.removeprefix(f"{modality}."): v for k, v in options.items() if k.startswith(f"{modality}.")}
         common = {k: v for k, v in options.items() if k.split(".")[0] not in dataset.modalities}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,13 @@ from hashzoo.errors import UsageError, unknown_name
 
 OVERWRITE = ("never", "missing", "always")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+TEXTS = (
+    "method", "dataset", "protocol", "weights", "loss", "hash_layer", "ties", "convention", "device", "precision",
+    "overwrite",
+)  # fmt: skip
+LISTS = ("metrics", "evaluators", "track")
+MAX_BITS = 65_536
+"""Longest code; no published one is longer, and a typing mistake is not to fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +53,38 @@ class RunRequest:
     track: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.out, (str, Path)):
+            raise UsageError(f"out must be the path of a folder; got {self.out!r}.")
         object.__setattr__(self, "out", Path(self.out))
-        for name in ("bits", "seeds", "metrics", "evaluators", "track"):
+        for name in ("bits", "seeds", *LISTS):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, tuple(value) if not isinstance(value, int) else (value,))
+                object.__setattr__(self, name, tuple(value) if isinstance(value, (tuple, list, range)) else (value,))
+        self._check_kinds()
         self._check()
+
+    def _check_kinds(self) -> None:
+        for name in TEXTS:
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise UsageError(f"{name} must be a text that is not empty; got {value!r}.")
+        for name in LISTS:
+            value = getattr(self, name)
+            if value is not None and not all(isinstance(part, str) and part for part in value):
+                raise UsageError(f"{name} must be a list of names; got {list(value)!r}.")
+        for name in ("freeze_backbone", "resume"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name} must be true or false; got {getattr(self, name)!r}.")
+        named = self.backbone.values() if isinstance(self.backbone, Mapping) else (self.backbone,)
+        if self.backbone is not None and not all(isinstance(part, str) and part for part in named):
+            raise UsageError(f"backbone must be a name, or a name for each modality; got {self.backbone!r}.")
 
     def _check(self) -> None:
         for bits in self.bits or ():
             if not isinstance(bits, int) or isinstance(bits, bool) or bits < 1:
                 raise UsageError(f"Bits must be positive integers such as 16,32,48,64; got {bits!r}.")
+            if bits > MAX_BITS:
+                raise UsageError(f"Bits must be at most {MAX_BITS:,}; got {bits}.")
         for seed in self.seeds:
             if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
                 raise UsageError(f"Seeds must be integers from 0 up such as 0,1,2; got {seed!r}.")
@@ -68,9 +96,10 @@ class RunRequest:
             raise unknown_name("overwrite mode", self.overwrite, OVERWRITE)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
-        if not 0.0 <= self.validation < 1.0:
+        share = self.validation
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share < 1.0:
             raise UsageError(
-                f"--validation is the share of the train split held out, at least 0 and below 1; got {self.validation}."
+                f"--validation is the share of the train split held out, at least 0 and below 1; got {share!r}."
             )
 
 
@@ -134,7 +163,10 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
-    settings = flatten(table.pop("set", {}))
+    given = table.pop("set", {})
+    if not isinstance(given, Mapping):
+        raise UsageError(f"`set` in {path} must be a table, for example [set] and below it lr = 1e-4; got {given!r}.")
+    settings = flatten(given)
     known = {f.name for f in fields(RunRequest)} - {"settings"}
     for key in table:
         if key not in known:
@@ -149,6 +181,6 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> RunRequest:
     if "method" not in values:
         raise UsageError("No method is named; give --method, for example --method greedyhash.")
     try:
-        return replace(RunRequest(method=str(values.pop("method"))), **values)
+        return RunRequest(**values)
     except TypeError as error:
         raise UsageError(f"The run's options do not fit together: {error}.") from None

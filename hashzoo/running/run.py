@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
+
+import torch
 
 from hashzoo.data import load_splits
 from hashzoo.data.checks import require_usable
 from hashzoo.data.roots import cache_root, data_root
 from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
+from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import Registry, registry
-from hashzoo.running.building import build_backbone
+from hashzoo.running.building import frozen_backbone
 from hashzoo.running.cells import Workshop, run_cell
 from hashzoo.running.devices import choose_device, choose_precision, make_accelerator
 from hashzoo.running.directory import RunDirectory, write_json
@@ -19,10 +23,10 @@ from hashzoo.running.plan import Plan, resolve
 from hashzoo.running.progress import Quiet, Reporter, stage
 from hashzoo.running.request import RunRequest
 from hashzoo.training.feature_cache import frozen_features
-from hashzoo.training.seeds import seed_all
 
 if TYPE_CHECKING:
     import numpy as np
+    from accelerate import Accelerator
 
     from hashzoo.results.record import Record
     from hashzoo.specs import Splits
@@ -40,29 +44,61 @@ def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | N
     device = choose_device(request.device)
     precision = choose_precision(request.precision, device)
     folder = RunDirectory(request.out / plan.name)
-    folder.prepare(request.overwrite)
-    with folder.locked():
-        if request.overwrite == "always":
-            for bits in plan.bits:
-                for seed in plan.seeds:
-                    folder.cell(bits, seed).clear()
-        splits = load_data(plan, reporter)
-        write_json(folder.path / "split.json", split_json(splits, plan.protocol))
-        write_json(folder.path / "config.json", {**plan.config, "precision": precision})
-        inputs = model_inputs(plan, reg, splits, (device, precision), reporter)
-        accelerator = make_accelerator(device, _training_precision(plan, precision), request.track, folder.path)
+    accelerator = make_accelerator(device, _training_precision(plan, precision), request.track, folder.path)
+    if not accelerator.is_main_process:
+        reporter = Quiet()
+    with _held(folder, request.overwrite, accelerator):
+        with accelerator.main_process_first():
+            splits = load_data(plan, reporter)
+            require_batch(plan, splits)
+            inputs = model_inputs(plan, reg, splits, (device, precision), reporter)
+        if accelerator.is_main_process:
+            write_json(folder.path / "split.json", split_json(splits, plan.protocol))
+            write_json(folder.path / "config.json", {**plan.config, "precision": precision})
         if request.track:
-            accelerator.init_trackers(plan.name.replace("/", "-"))
+            accelerator.init_trackers(plan.name)
         shop = Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, request.resume)
-        records = []
-        for bits in plan.bits:
-            for seed in plan.seeds:
-                record = run_cell(shop, folder.cell(bits, seed), bits, seed)
-                records.append(record)
-                reporter.say(summary_line(record))
-        if request.track:
-            accelerator.end_training()
-    return records
+        try:
+            return list(_cells(shop, folder, request.overwrite == "always"))
+        except torch.OutOfMemoryError as error:
+            raise WorkError(
+                "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
+                f"smaller backbone, and repeat the command ({str(error).splitlines()[0]})."
+            ) from error
+        finally:
+            if request.track:
+                accelerator.end_training()
+
+
+@contextmanager
+def _held(folder: RunDirectory, overwrite: str, accelerator: Accelerator) -> Iterator[None]:
+    """Create the run directory and hold it; of several processes the main one does so for all."""
+    if accelerator.is_main_process:
+        folder.prepare(overwrite)
+    with folder.locked() if accelerator.is_main_process else nullcontext():
+        accelerator.wait_for_everyone()
+        yield
+
+
+def _cells(shop: Workshop, folder: RunDirectory, again: bool) -> Iterator[Record]:
+    """Yield the record of every (bits, seed); `again`: what a cell holds is removed when its turn comes."""
+    for bits in shop.plan.bits:
+        for seed in shop.plan.seeds:
+            cell = folder.cell(bits, seed)
+            if again and shop.main:
+                cell.clear()
+            record = run_cell(shop, cell, bits, seed)
+            shop.reporter.say(summary_line(record))
+            yield record
+
+
+def require_batch(plan: Plan, splits: Splits) -> None:
+    """Raise UsageError for a batch larger than the train split, before anything expensive is done."""
+    if plan.method.supervision != "none" and plan.recipe.batch_size > len(splits.train):
+        raise UsageError(
+            f"The batch size {plan.recipe.batch_size} is larger than the train split ({len(splits.train)} items); "
+            f"use --set batch_size={len(splits.train)} or less."
+        )
 
 
 def load_data(plan: Plan, reporter: Reporter) -> Splits:
@@ -90,8 +126,7 @@ def model_inputs(
     features: dict[str, np.ndarray] = {}
     for modality, choice in plan.config["backbones"].items():
         inputs = splits.table.inputs[modality]
-        seed_all(0, "frozen backbone", modality)  # one without weights is the same in every run, and cached
-        backbone = build_backbone(reg, choice, inputs)
+        backbone = frozen_backbone(reg, modality, choice, inputs.shape[-1])
         features[modality] = frozen_features(
             backbone,
             choice,

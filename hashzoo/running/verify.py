@@ -127,10 +127,14 @@ def _siblings(path: Path, record: Record) -> list[Record]:
     found = []
     for other in sorted(pattern):
         candidate = read_record(other)
-        same = (candidate.method, candidate.bits, candidate.protocol) == (record.method, record.bits, record.protocol)
-        if same and candidate.seed != record.seed:
+        same = all(getattr(candidate, f) == getattr(record, f) for f in ("method", "bits", "protocol", "convention"))
+        if same and _without_seed(candidate) == _without_seed(record) and candidate.seed != record.seed:
             found.append(candidate)
     return found
+
+
+def _without_seed(record: Record) -> dict[str, Any]:
+    return {key: value for key, value in record.config.items() if key not in ("seed", "evaluation", "precision")}
 
 
 def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
@@ -140,14 +144,17 @@ def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool
         seeds = [record.metrics[name], *(r.metrics[name] for r in others if name in r.metrics)]
         spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 3 else 0.0
         allowed = SPREAD * max(spread, FLOOR_OF_SPREAD)
-        gap = new.metrics[name] - record.metrics[name]
-        ok &= abs(gap) <= allowed
+        gap = new.metrics.get(name, float("nan")) - record.metrics[name]
+        ok = ok and abs(gap) <= allowed
         details.append(
-            f"{name}: recorded {record.metrics[name]:.4f}, again {new.metrics[name]:.4f}, gap {gap:+.4f}, "
+            f"{name}: recorded {record.metrics[name]:.4f}, again {record.metrics[name] + gap:.4f}, gap {gap:+.4f}, "
             f"allowed {allowed:.4f} ({len(seeds)} seed(s))"
         )
     if new.codes_sha256 == record.codes_sha256:
-        return "reproduced (the same codes, bit for bit)", True, details
+        different = sorted(name for name, value in record.metrics.items() if new.metrics.get(name) != value)
+        if not different:
+            return "reproduced (the same codes, bit for bit)", True, details
+        return f"the same codes with other values of {', '.join(different)}", False, details
     return ("within the spread of seeds" if ok else "not reproduced"), ok, details
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -37,6 +38,8 @@ class Checkpoints:
         self.fingerprint = fingerprint
         self._seconds = seconds
         self._written = time.monotonic()
+        self.kept = False
+        """Whether a state of this training is there, as far as `save` and `latest` have seen."""
 
     def due(self) -> bool:
         """Whether enough time has passed since the last write."""
@@ -51,6 +54,7 @@ class Checkpoints:
         }
         save_tensors(self.path, tensors, metadata)
         self._written = time.monotonic()
+        self.kept = True
 
     def latest(self) -> Checkpoint | None:
         """Return the last state, or None where there is none or it belongs to another configuration."""
@@ -60,19 +64,21 @@ class Checkpoints:
         if metadata.get("fingerprint", "") != self.fingerprint:
             return None
         history = tuple(json.loads(metadata["history"]))
+        self.kept = True
         return Checkpoint(int(metadata["epoch"]), tensors, history)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors to a safetensors file through a temporary name; a full disk is a WorkError that names it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + f".{os.getpid()}.part")
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(plain, temporary, metadata=dict(metadata))
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         size = sum(value.nbytes for value in plain.values())
         raise WorkError(
             f"Could not write {path} ({size / 1e6:.1f} MB): {error}; free space or choose another --out and "
@@ -87,7 +93,8 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 -- safe_open is no mapping
     except (OSError, SafetensorError) as error:
         raise WorkError(
-            f"{path} cannot be read ({error}): it was cut short or is no safetensors file; delete it and repeat the command."
+            f"{path} cannot be read ({error}): it was cut short or is no safetensors file; delete it and "
+            "repeat the command."
         ) from error
 
 

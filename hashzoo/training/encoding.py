@@ -10,7 +10,6 @@ import torch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
     from torch import nn
 
 IMAGE_BATCH = 128

@@ -16,6 +16,40 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine", "geometric")
+UNITS = ("epoch", "step")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise UsageError for a number or name of a recipe (or its schedule) that cannot be."""
+    schedule = recipe.schedule
+    for name, value, least in (
+        ("epochs", recipe.epochs, 1),
+        ("batch_size", recipe.batch_size, 1),
+        ("schedule.every", schedule.every, 1 if schedule.name == "step" else 0),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UsageError(f"{name} must be an integer of at least {least}; got {value!r}.")
+    for name, number in (
+        ("lr", recipe.lr),
+        ("backbone_lr_scale", recipe.backbone_lr_scale),
+        ("momentum", recipe.momentum),
+        ("weight_decay", recipe.weight_decay),
+        ("schedule.gamma", schedule.gamma),
+    ):
+        known = isinstance(number, (int, float)) and not isinstance(number, bool)
+        if not known or not math.isfinite(number) or number < 0:
+            raise UsageError(f"{name} must be a number of at least 0; got {number!r}.")
+    if not isinstance(recipe.nesterov, bool):
+        raise UsageError(f"nesterov must be true or false; got {recipe.nesterov!r}.")
+    if recipe.optimizer == "sgd" and recipe.nesterov and not recipe.momentum:
+        raise UsageError("Nesterov's momentum needs a momentum above 0; set momentum, or nesterov=false.")
+    for kind, given, names in (
+        ("optimizer", recipe.optimizer, OPTIMIZERS),
+        ("schedule", schedule.name, SCHEDULES),
+        ("unit of a schedule", schedule.unit, UNITS),
+    ):
+        if given not in names:
+            raise unknown_name(kind, str(given), names)
 
 
 def build_optimizer(recipe: Recipe, model: HashModel, loss: nn.Module) -> torch.optim.Optimizer:
@@ -48,8 +82,6 @@ def schedule_factor(schedule: Schedule, step: int, steps_per_epoch: int, epochs:
         return 1.0
     position = step if schedule.unit == "step" else step // steps_per_epoch
     if schedule.name == "step":
-        if schedule.every < 1:
-            raise UsageError("A step schedule needs `every` of at least 1; set schedule.every.")
         return float(schedule.gamma ** (position // schedule.every))
     progress = step / max(1, steps_per_epoch * epochs - 1)
     if schedule.name == "cosine":

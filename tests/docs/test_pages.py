@@ -13,7 +13,12 @@ from hashzoo.cli.main import COMMANDS, cli
 from hashzoo.results.commands import show
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md"), ROOT / "leaderboards/README.md"]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("plugins/*/README.md"),
+    ROOT / "leaderboards/README.md",
+]
 
 
 def commands_in(page: Path) -> list[list[str]]:
@@ -42,7 +47,7 @@ def command_named(words: list[str]) -> click.Command:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
     for words in commands_in(page):
-        words = [word for word in words if word not in ("--strict", "--trace-plugins")] if len(words) > 1 else words
+        words = [word for word in words if word not in ("--strict", "--trace-plugins")]
         if not words or words[0].startswith("-"):
             continue
         command = command_named(words)
@@ -67,7 +72,9 @@ def test_the_readme_shows_the_committed_boards(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(ROOT)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = text.partition("<!-- results -->")[2].partition("<!-- /results -->")[0]
-    commands = re.findall(r"`hashzoo leaderboard leaderboards/records -p (\S+) --metric (\S+) --format markdown`", block)
+    commands = re.findall(
+        r"`hashzoo leaderboard leaderboards/records -p (\S+) --metric (\S+) --format markdown`", block
+    )
     assert commands
     for protocol, metric in commands:
         board = show([Path("leaderboards/records")], protocol=protocol, metric=metric, fmt="markdown")

@@ -96,8 +96,8 @@ def test_an_old_plugin_runs_end_to_end(install, monkeypatch, tmp_path):
     (record,) = records
     assert record.metrics["map"] > 0.6  # chance is 0.25
     assert 0.0 < record.metrics["past_share_of_ones"] < 1.0
-    assert record.plugins["loss"]["distribution"] == "hashzoo-past"
-    assert len(record.plugins["loss"]["sha256"]) == 64
+    assert record.plugins["loss"].distribution == "hashzoo-past"
+    assert len(record.plugins["loss"].sha256) == 64
 
 
 def surface() -> dict[str, object]:
@@ -107,7 +107,15 @@ def surface() -> dict[str, object]:
         fields = dataclasses.fields(getattr(specs, name))
         absent = dataclasses.MISSING
         nouns[name] = {f.name: f.default is absent and f.default_factory is absent for f in fields}
-    return {"hooks": sorted(name for name in dir(hookspecs) if name.startswith("hashzoo_")), "nouns": nouns}
+    from hashzoo.training.job import TrainData, TrainJob
+
+    job = [f.name for f in dataclasses.fields(TrainJob)]
+    data = [name for name in vars(TrainData) if not name.startswith("_")]
+    return {
+        "trainer": sorted([*job, *data]),
+        "hooks": sorted(name for name in dir(hookspecs) if name.startswith("hashzoo_")),
+        "nouns": nouns,
+    }
 
 
 def test_the_interface_only_grows():
@@ -115,6 +123,7 @@ def test_the_interface_only_grows():
     promised = json.loads((PAST / f"api_{specs.API_VERSION}.json").read_text(encoding="utf-8"))
     found = surface()
     assert set(promised["hooks"]) <= set(found["hooks"])
+    assert set(promised["trainer"]) <= set(found["trainer"])
     for noun, fields in promised["nouns"].items():
         for field, required in fields.items():
             assert field in found["nouns"][noun], f"{noun}.{field} is gone"
@@ -128,6 +137,16 @@ def test_the_interface_only_grows():
 def test_the_docs_state_the_promise():
     text = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
     assert re.search(rf"hashzoo_api = {specs.API_VERSION}\b", text)
+
+
+def test_our_own_plugins_use_promised_modules_only():
+    root = Path(__file__).parents[2]
+    promised = set(re.findall(r"`(hashzoo\.[a-z_.]+)`", (root / "docs" / "plugins.md").read_text(encoding="utf-8")))
+    sources = [*root.glob("plugins/*/hashzoo_*/**/*.py"), *root.glob("docs/examples/**/*.py")]
+    sources += root.glob("hashzoo/templates/**/*.jinja")
+    used = {m for path in sources for m in re.findall(r"from (hashzoo\.[a-z_.]+) import", path.read_text("utf-8"))}
+    assert len(sources) > 12
+    assert used <= promised
 
 
 @pytest.mark.parametrize("stated", ["True", "1.0", "None"])

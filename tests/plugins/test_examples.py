@@ -158,7 +158,7 @@ def test_the_examples_build_and_install(tmp_path):
     assert len(wheels) == len(FOLDERS)
     install = ["install", "--quiet", "--no-index", "--no-deps", "--target", str(site)]
     subprocess.run([*pip, *install, *wheels], check=True)
-    code = "import json; from hashzoo.plugins import registry; print(json.dumps([p.as_dict() for p in registry().plugins]))"
+    code = "import json, hashzoo.plugins as h; print(json.dumps([p.as_dict() for p in h.registry().plugins]))"
     path = os.pathsep.join([str(site), str(EXAMPLES.parents[1])])
     environment = {**os.environ, "PYTHONPATH": path}
     environment.pop("HASHZOO_PLUGINS", None)

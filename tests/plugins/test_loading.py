@@ -28,6 +28,11 @@ BROKEN = {
         "pip install a_module_that",
     ),
     "newer-core": ("from hashzoo.specs import Novelty", "ImportError: cannot import name", "upgrade hashzoo"),
+    "newer-field": (
+        "from hashzoo import Component\nComponent('x', 'm:f', novelty=1)",
+        "TypeError: Component.__init__() got an unexpected keyword argument 'novelty'",
+        "pip install --upgrade hashzoo hashzoo-newer-field",
+    ),
     "syntax": ("def broken(:", "SyntaxError", "pip uninstall hashzoo-syntax"),
     "exits": ("import sys; sys.exit(3)", "SystemExit: 3", "pip uninstall hashzoo-exits"),
     "divides": ("1 / 0", "ZeroDivisionError: division by zero", "pip install --upgrade hashzoo-divides"),

@@ -42,11 +42,23 @@ def offline(core_wheel: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def environment(tmp_path: Path, core_wheel: Path) -> Path:
+    """A fresh environment with the core's wheel; returns its Python."""
+    folder = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    share(folder, core_wheel)
+    return folder / "bin" / "python"
+
+
 def share(environment: Path, core_wheel: Path) -> None:
     """Stand in for the package index: show the dependencies that are installed here, and install the core's wheel."""
     site = next(environment.glob("lib/python*/site-packages"))
     parents = [path for path in sys.path if path.endswith("site-packages")]
     (site / "parent.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in parents))
     python = str(environment / "bin" / "python")
+    if (site / "setuptools").exists():  # older Pythons bring a setuptools that is too old for torch
+        uninstall = ["uninstall", "--quiet", "--yes", "setuptools"]
+        subprocess.run([sys.executable, "-m", "pip", "--python", python, *uninstall], check=True)
     install = ["install", "--quiet", "--no-index", "--no-deps", "--ignore-installed", str(core_wheel)]
     subprocess.run([sys.executable, "-m", "pip", "--python", python, *install], check=True)

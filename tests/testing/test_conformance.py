@@ -62,7 +62,7 @@ BAD_COMPONENTS = {
         "by `.feature_dim` it is (6, 8)",
     ),
     ("backbones", "features_ignore_batching"): (
-        "class B(nn.Module):\n    preprocessing, feature_dim = None, 16\n    def forward(self, x): return x - x.mean(0)\n"
+        "class B(nn.Module):\n    preprocessing, feature_dim = None, 16\n    def forward(self, x): return x - x[:1]\n"
         "def build(in_features): return B()",
         "Features change with the batch",
     ),

@@ -125,7 +125,7 @@ MUTANTS = {
         "state_survives_a_round_trip",
         "Loss term 'classification' changes",
         {
-            "        self.classifier =": "        self.offset = torch.randn(problem.num_classes)\n        self.classifier =",
+            "        self.classifier =": "        self.offset = torch.randn(4)\n        self.classifier =",
             "self.classifier(output.codes)": "self.classifier(output.codes) + self.offset",
         },
     ),
@@ -199,7 +199,7 @@ MUTANTS = {
     "overflow": Mutant(
         "large_inputs_stay_finite",
         "not finite on inputs times 10000",
-        {TERMS: TERMS.replace("quantization}", 'quantization + 0.001 * (1 + output.relaxed.abs().exp()).log().mean()}')},
+        {TERMS: TERMS.replace("quantization}", 'quantization + 0.001 * output.relaxed.abs().exp().log().mean()}')},
     ),
     "half_precision": Mutant(
         "bf16_stays_finite",

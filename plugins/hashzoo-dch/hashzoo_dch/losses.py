@@ -25,7 +25,7 @@ SMALLEST_DISTANCE = 1e-5
 
 
 def normalized_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return d_ij = K/2 (1 - cos(a_i, b_j)) (N, M) of a (N, K) and b (M, K), never negative; on codes it is Hamming's."""
+    """Return d_ij = K/2 (1 - cos(a_i, b_j)) (N, M) of a (N, K) and b (M, K), never negative; Hamming's on codes."""
     return (0.5 * a.shape[1] * (1.0 - cosine(a, b))).clamp_min(0.0)
 
 

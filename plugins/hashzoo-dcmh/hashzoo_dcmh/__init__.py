@@ -29,7 +29,7 @@ SINGLE_LABEL = {"loss": {"eta": 0.01}, "hash_layer": {"std": 0.3, "bias_std": 0.
 """Small networks on data with one label per item: see "When to change eta" in the README."""
 
 SCRATCH = Setting(
-    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    Recipe(epochs=60, batch_size=128, lr=3e-3, optimizer="adam", schedule=Schedule("cosine")),
     options=SINGLE_LABEL,
     source="chosen on a validation part of the train split of digits-halves, with mlp",
 )

@@ -24,7 +24,7 @@ class InputMeans:
         self._first: dict[str, nn.Linear] = {}
         self._means: dict[str, torch.Tensor] = {}
         for modality in modalities:
-            rows = torch.arange(len(data)).split(ROWS)
+            rows = torch.split(torch.arange(len(data)), ROWS)
             if data.inputs(modality, rows[0][:1]).ndim == 2:
                 self._first[modality] = first_linear(model, modality)
                 total = sum(data.inputs(modality, index).double().sum(dim=0) for index in rows)
@@ -40,7 +40,7 @@ class InputMeans:
         """Change the first layers' biases so that the networks take inputs that are not centred."""
         for modality, mean in self._means.items():
             layer = self._first[modality]
-            layer.bias -= (layer.weight.double() @ mean.double()).to(layer.bias.dtype)
+            layer.bias.sub_((layer.weight.double() @ mean.double()).to(layer.bias.dtype))
 
 
 def first_linear(model: HashModel, modality: str) -> nn.Linear:

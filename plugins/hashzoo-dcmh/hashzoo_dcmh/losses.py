@@ -36,8 +36,8 @@ class DCMHLoss(nn.Module):
         super().__init__()
         if len(problem.modalities) != 2:
             raise UsageError(
-                f"Loss 'dcmh' compares two modalities; got {len(problem.modalities)} ({', '.join(problem.modalities)}): "
-                "choose a dataset of two, for example digits-halves."
+                f"Loss 'dcmh' compares two modalities; got {len(problem.modalities)} "
+                f"({', '.join(problem.modalities)}): choose a dataset of two, for example digits-halves."
             )
         self.modalities = tuple(problem.modalities)
         self.gamma = gamma

@@ -123,11 +123,11 @@ class Alternation:
         return self.loss.terms(modality, output.relaxed, index, data.labels[index])
 
     def _batches(self, modality: str, epoch: int) -> Iterator[torch.Tensor]:
-        """Yield ceil(n / N) batches of row numbers: independent draws of N distinct rows, or parts of one permutation."""
+        """Yield ceil(n / N) batches of rows: independent draws of N distinct rows, or the parts of one permutation."""
         n, size = len(self.job.data), self.job.recipe.batch_size
         generator = torch.Generator().manual_seed(derive_seed(self.job.seed, "draws", modality, epoch))
         if self.draws == "permutation":
-            yield from torch.randperm(n, generator=generator).split(size)
+            yield from torch.split(torch.randperm(n, generator=generator), size)
             return
         for _ in range(math.ceil(n / size)):
             yield torch.randperm(n, generator=generator)[:size]
@@ -162,9 +162,7 @@ class Alternation:
         return found.epoch, found.history
 
 
-def build_dcmh_trainer(
-    *, order: str = "codes_last", draws: str = "independent", center: bool = True
-) -> DCMHTrainer:
+def build_dcmh_trainer(*, order: str = "codes_last", draws: str = "independent", center: bool = True) -> DCMHTrainer:
     """Build DCMH's trainer; the options are explained in the README.
 
     order: "codes_last" (image, text, B) as in the paper and the released TensorFlow code, or "codes_first" (B, text,

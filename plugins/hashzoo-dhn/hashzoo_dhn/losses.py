@@ -111,8 +111,12 @@ def build_dhn_loss(
     return DHNLoss(logit_scale, similarity, weights, quantization_weight, quantizer)
 
 
-def build_dhn_e_loss(problem: Problem, *, quantization_weight: float = 0.2, targets: str = "signed") -> DHNSquaredLoss:
-    """Build DHN-E's loss. targets: "signed" for s in {-1, +1}, as in KSH and CNNH; "binary" for s in {0, 1}."""
+def build_dhn_e_loss(problem: Problem, *, quantization_weight: float = 0.02, targets: str = "signed") -> DHNSquaredLoss:
+    """Build DHN-E's loss; the options are explained in the README.
+
+    quantization_weight: lambda; a tenth of DHN's, because the squared loss of a pair does not grow with the bits.
+    targets: "signed" for s in {-1, +1}, as in KSH and CNNH; "binary" for s in {0, 1}.
+    """
     _check(quantization_weight)
     if targets not in TARGETS:
         raise unknown_name("kind of targets", targets, TARGETS)

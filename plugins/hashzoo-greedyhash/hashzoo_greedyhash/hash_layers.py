@@ -38,7 +38,7 @@ class GreedyHashLayer(nn.Module):
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return relaxed and codes, both (N, K)."""
         relaxed = self.linear(features)
-        codes: torch.Tensor = StraightThroughSign.apply(relaxed)
+        codes: torch.Tensor = StraightThroughSign.apply(relaxed)  # type: ignore[no-untyped-call] # torch types it so
         return relaxed, codes
 
 

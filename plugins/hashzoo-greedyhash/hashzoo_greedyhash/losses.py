@@ -57,18 +57,22 @@ class GreedyHashLoss(nn.Module):
 class GreedyHashUnsupervisedLoss(nn.Module):
     """Unsupervised GreedyHash (NeurIPS 2018): `structure` and `quantization`; labels are not read.
 
-    structure = mean over pairs of (cos(b_i, b_j) - cos(x_i, x_j))^2 of codes b and features x, which are constants.
+    structure = mean over pairs of (cos(b_i, b_j) - cos(x_i, x_j))^2 of codes b and features x, which are constants;
+    with `center_features` x is less its mean over the batch.
     """
 
-    def __init__(self, pairs: str, quantization_weight: float, p: float) -> None:
+    def __init__(self, pairs: str, center_features: bool, quantization_weight: float, p: float) -> None:
         super().__init__()
         self.pairs = pairs
+        self.center_features = center_features
         self.quantization_weight = quantization_weight
         self.p = p
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"structure", "quantization"} of a batch: features (N, D), relaxed and codes (N, K)."""
         codes, features = _trainable_codes(output), widen(output.features.detach())
+        if self.center_features:
+            features = features - features.mean(dim=0)
         if self.pairs == "halves":
             half = len(codes) // 2
             rows = slice(0, half), slice(half, 2 * half)
@@ -98,24 +102,28 @@ def build_greedyhash_unsupervised_loss(
     quantization_weight: float = 0.1,
     p: float = 3.0,
     pairs: str = "all",
+    center_features: bool = False,
 ) -> GreedyHashUnsupervisedLoss:
     """Build the unsupervised loss; the options are explained in the README.
 
     pairs: "all" takes every pair i != j of a batch; "halves" is the released code's, image i of the first half of the
-    batch with image i of the second. quantization_weight: 0.1 in the released code. p: 3.
+    batch with image i of the second. quantization_weight: 0.1 in the released code. p: 3. center_features: not in the
+    paper; for features whose cosines are all near 1.
     """
     _check(quantization_weight, p)
+    if not isinstance(center_features, bool):
+        raise UsageError(f"center_features must be true or false; got {center_features!r}.")
     if pairs not in PAIRS:
         raise unknown_name("choice of pairs", pairs, PAIRS)
-    return GreedyHashUnsupervisedLoss(pairs, quantization_weight, p)
+    return GreedyHashUnsupervisedLoss(pairs, center_features, quantization_weight, p)
 
 
 def _trainable_codes(output: HashOutput) -> torch.Tensor:
     """Return the codes as float32, or raise where a hash layer gives them no gradient and nothing would be learnt."""
     if output.relaxed.requires_grad and not output.codes.requires_grad:
         raise UsageError(
-            "GreedyHash's loss reaches the hash layer through the codes, and this hash layer gives its codes no gradient; "
-            "use --hash-layer greedyhash."
+            "GreedyHash's loss reaches the hash layer through the codes, and this hash layer gives its codes no "
+            "gradient; use --hash-layer greedyhash."
         )
     return widen(output.codes)
 

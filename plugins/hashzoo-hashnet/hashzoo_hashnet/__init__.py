@@ -34,9 +34,9 @@ SCRATCH = Setting(
     source="chosen on a validation part of the train split of digits, with smallcnn",
 )
 FROZEN = Setting(
-    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+    Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", weight_decay=3e-2, schedule=Schedule("cosine")),
     options={"hash_layer": {"std": 0.03}},
-    source="first guess for one linear layer on frozen features",
+    source="chosen on a validation part of the train split of cifar10-jpeg with EfficientNet-Lite0: docs/results.md",
 )
 
 HASHNET = Method(

@@ -1,4 +1,4 @@
-"""A plugin as written for plugin interface 0, the state before the first release. Never edit it: it must keep loading."""
+"""A plugin as written for interface 0, the state before the first release. Never edit it: it must keep loading."""
 
 from hashzoo import Component, Method, Paper, Recipe, hookimpl
 

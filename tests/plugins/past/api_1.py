@@ -1,6 +1,18 @@
 """A plugin as written for plugin interface 1, using every hook. Never edit it: it must load in interface 1 and 2."""
 
-from hashzoo import Component, Dataset, Method, Paper, PaperRow, PaperTable, Protocol, Recipe, Schedule, Setting, hookimpl
+from hashzoo import (
+    Component,
+    Dataset,
+    Method,
+    Paper,
+    PaperRow,
+    PaperTable,
+    Protocol,
+    Recipe,
+    Schedule,
+    Setting,
+    hookimpl,
+)
 
 hashzoo_api = 1
 

@@ -1,0 +1,47 @@
+"""DCH's specs: recipe, variants, published values, README."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import hashzoo_dch
+import pytest
+from hashzoo_dch.losses import build_dch_c_loss, build_dch_loss
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+METHODS = {method.name: method for method in hashzoo_dch.hashzoo_register_methods()}
+
+
+def test_recipe_is_the_papers_and_the_released_codes() -> None:
+    recipe = METHODS["dch"].recipe
+    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.batch_size) == ("sgd", 0.9, 5e-4, 256)
+    assert recipe.lr * recipe.backbone_lr_scale == pytest.approx(0.005)
+    assert recipe.backbone_lr_scale == pytest.approx(1 / 10)
+    assert recipe.epochs == pytest.approx(2000 * 256 / 5000, abs=3)  # 2,000 iterations on 5,000 images
+
+
+def test_variants_differ_as_the_paper_says() -> None:
+    assert METHODS["dch-q"].options == {"loss": {"quantization_weight": 0.0}}
+    assert METHODS["dch-c"].loss == "dch-c"
+    assert METHODS["dch-e"].options == {"loss": {"distance": "euclidean"}}
+    assert {method.hash_layer for method in METHODS.values()} == {"tanh"}
+
+
+def test_published_values() -> None:
+    tables = {table.id: table for table in hashzoo_dch.hashzoo_register_paper_tables()}
+    assert set(tables) == {"dch-2018-table1", "dch-2018-table2"}
+    cells = {(row.method, row.dataset, row.bits): row.value for row in tables["dch-2018-table1"].rows}
+    assert cells["dch", "CIFAR-10", 48] == pytest.approx(0.8071)
+    assert tables["dch-2018-table1"].metric == "map@h2"
+    ablation = {row.method for row in tables["dch-2018-table2"].rows}
+    assert ablation == set(METHODS)
+
+
+def test_readme_names_every_method_and_option() -> None:
+    for name in METHODS:
+        assert f"`{name}`" in README
+    for build in (build_dch_loss, build_dch_c_loss):
+        for option, parameter in inspect.signature(build).parameters.items():
+            if option != "problem":
+                assert f"| `{option}` | `{parameter.default}` |" in README

@@ -1,0 +1,7 @@
+"""The conformance kit on every method of this plugin."""
+
+from hashzoo.testing import conformance
+
+test_hashnet = conformance("hashnet")
+test_hashnet_w = conformance("hashnet-w")
+test_hashnet_sgn = conformance("hashnet-sgn")

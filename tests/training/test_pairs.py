@@ -1,0 +1,120 @@
+"""The pieces of pairwise losses against plain loops, and where formulas break."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashzoo.errors import UsageError
+from hashzoo.training.pairs import (
+    class_weights,
+    cosine,
+    jaccard,
+    log_cosh,
+    mean_over,
+    off_diagonal,
+    pair_logistic,
+    share_label,
+    unit,
+    widen,
+)
+
+
+def labels(seed: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    found = (torch.rand(7, 5, generator=draw) < 0.3).float()
+    found[3] = 0.0
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_share_label_and_jaccard_are_those_of_sets(seed: int) -> None:
+    y = labels(seed)
+    owned = [{c for c in range(5) if row[c]} for row in y]
+    similar, index = share_label(y, y), jaccard(y)
+    for i in range(7):
+        for j in range(7):
+            union = owned[i] | owned[j]
+            assert similar[i, j].item() == float(bool(owned[i] & owned[j]))
+            assert index[i, j].item() == pytest.approx(len(owned[i] & owned[j]) / len(union) if union else 0.0)
+
+
+@given(st.floats(-1e4, 1e4), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=60, deadline=None)
+def test_pair_logistic_is_softplus_less_the_logit(theta: float, s: float) -> None:
+    logit = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    value = pair_logistic(logit, torch.tensor(s, dtype=torch.float64))
+    softplus = max(theta, 0.0) + math.log1p(math.exp(-abs(theta)))
+    assert value.item() == pytest.approx(softplus - s * theta, abs=1e-9)
+    (gradient,) = torch.autograd.grad(value, logit)
+    sigma = 1.0 / (1.0 + math.exp(-theta)) if theta > -700 else 0.0
+    assert gradient.item() == pytest.approx(sigma - s, abs=1e-12)
+
+
+@given(st.floats(-300, 300))
+@settings(max_examples=60, deadline=None)
+def test_log_cosh_and_its_derivative(x: float) -> None:
+    value = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    out = log_cosh(value)
+    assert out.item() == pytest.approx(math.log(math.cosh(x)), abs=1e-9)
+    (gradient,) = torch.autograd.grad(out, value)
+    assert gradient.item() == pytest.approx(math.tanh(x), abs=1e-9)
+
+
+def test_log_cosh_does_not_overflow() -> None:
+    assert log_cosh(torch.tensor(1e30)).item() == pytest.approx(1e30)
+
+
+@pytest.mark.parametrize("weights", ["two_sided", "one_sided", "none"])
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_weighted_means_are_means_of_each_side(weights: str, diagonal: bool) -> None:
+    y = labels(1)
+    similar = share_label(y, y)
+    counted = torch.ones(7, 7, dtype=torch.bool) if diagonal else off_diagonal(7, y.device)
+    values = torch.rand(7, 7, generator=torch.Generator().manual_seed(0))
+    sides: dict[bool, list[float]] = {True: [], False: []}
+    for i in range(7):
+        for j in range(7):
+            if diagonal or i != j:
+                sides[bool(similar[i, j])].append(values[i, j].item())
+    alike, unlike = (sum(sides[s]) / len(sides[s]) for s in (True, False))
+    total = len(sides[True]) + len(sides[False])
+    expected = {
+        "two_sided": alike + unlike,
+        "one_sided": alike + len(sides[False]) / total * unlike,
+        "none": (sum(sides[True]) + sum(sides[False])) / total,
+    }[weights]
+    got = mean_over(class_weights(similar, counted, weights) * values, counted)
+    assert got.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_an_empty_side_gets_weight_one(value: float) -> None:
+    similar = torch.full((3, 3), value)
+    counted = torch.ones(3, 3, dtype=torch.bool)
+    assert torch.equal(class_weights(similar, counted), torch.ones(3, 3))
+    assert mean_over(similar, torch.zeros(3, 3, dtype=torch.bool)).item() == 0.0
+
+
+def test_an_unknown_weighting_is_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean 'two_sided'"):
+        class_weights(torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool), "two-sided")
+
+
+def test_a_zero_vector_has_no_direction() -> None:
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0], [1e-6, 0.0]], requires_grad=True)
+    assert unit(x).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0.0, 0.0], [0.0, 0.0]]
+    assert cosine(x, x)[0].tolist() == pytest.approx([1.0, 0.0, 0.0])
+    (gradient,) = torch.autograd.grad(unit(x).sum(), x)
+    assert torch.isfinite(gradient).all()
+    assert not gradient[1:].any()
+
+
+def test_half_precision_is_widened_and_double_kept() -> None:
+    assert widen(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
+    assert widen(torch.zeros(1, dtype=torch.float16)).dtype == torch.float32
+    assert widen(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
