@@ -13,21 +13,30 @@ SHOWN = ("map", "map@h2", "precision@h2", "precision@1000")
 
 
 def print_records(records: Sequence[Record]) -> None:
-    """Print one row per record: bits, seed, the main metrics of every direction, seconds."""
+    """Print one row per record and direction: bits, seed, the main metrics, seconds."""
     names = shown_metrics(records)
-    table = Table(title=f"{records[0].method} on {records[0].protocol}" if records else None, title_justify="left")
-    for heading in ("bits", "seed", *names, "seconds"):
-        table.add_column(heading, justify="right", overflow="fold")
+    directions = directions_of(records)
+    title = f"{records[0].method} on {records[0].protocol}" if records else None
+    table = Table(title=title, title_justify="left")
+    for heading in ("bits", "seed", *(["direction"] if directions != [""] else []), *names, "seconds"):
+        table.add_column(heading, justify="left" if heading == "direction" else "right")
     for record in records:
-        values = [f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in names]
-        seconds = f"{sum(record.timings.values()):.1f}"
-        table.add_row(str(record.bits or "-"), str(record.seed), *values, seconds)
+        for direction in directions:
+            metrics = {name: record.metrics.get(f"{direction}/{name}" if direction else name) for name in names}
+            values = ["" if value is None else f"{value:.4f}" for value in metrics.values()]
+            head = [str(record.bits or "-"), str(record.seed), *([direction] if direction else [])]
+            table.add_row(*head, *values, f"{sum(record.timings.values()):.1f}")
     Console().print(table)
 
 
+def directions_of(records: Sequence[Record]) -> list[str]:
+    """Return the directions measured, such as "image-to-text"; [""] where there is only one."""
+    found = dict.fromkeys(name.rpartition("/")[0] for record in records for name in record.metrics)
+    return [direction for direction in found if direction] or [""]
+
+
 def shown_metrics(records: Sequence[Record]) -> list[str]:
-    """Return the names of the metrics to show, direction by direction, headline first."""
-    present = dict.fromkeys(name for record in records for name in record.metrics)
+    """Return the plain names of the metrics to show: the headline, then the usual ones that were measured."""
+    present = {name.rpartition("/")[2] for record in records for name in record.metrics}
     headline = records[0].headline if records else "map"
-    order = list(dict.fromkeys((headline, *SHOWN)))
-    return [name for plain in order for name in present if name.rpartition("/")[2] == plain]
+    return [name for name in dict.fromkeys((headline, *SHOWN)) if name in present]

@@ -1,0 +1,130 @@
+"""What a request is resolved to: regime, recipe, options, backbones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from hashzoo.errors import UsageError
+from hashzoo.plugins import Registry
+from hashzoo.running.plan import FROZEN as DEFAULT_FROZEN
+from hashzoo.running.plan import SCRATCH as DEFAULT_SCRATCH
+from hashzoo.running.plan import Plan, resolve
+from hashzoo.running.request import RunRequest
+from hashzoo.specs import Recipe, Schedule
+
+PAPER_RECIPE = Recipe(10, 64, 1e-5, backbone_lr_scale=0.1, schedule=Schedule("step", 5, 0.5))
+OWN_FROZEN = Recipe(3, 20, 0.01, "adam")
+
+
+def plan(reg: Registry, method: str = "toy", **options: object) -> Plan:
+    return resolve(RunRequest(method, **options), reg)  # type: ignore[arg-type] # by keyword
+
+
+@pytest.mark.parametrize(
+    ("options", "regime", "recipe"),
+    [
+        ({"backbone": "toy-pretrained"}, "finetune", PAPER_RECIPE),
+        ({"backbone": "toy-family/any"}, "finetune", PAPER_RECIPE),
+        ({"backbone": "toy-pretrained", "weights": "random"}, "scratch", DEFAULT_SCRATCH),
+        ({"backbone": "toy-family/any", "weights": "random"}, "scratch", DEFAULT_SCRATCH),
+        ({"backbone": "smallcnn"}, "scratch", DEFAULT_SCRATCH),
+        ({"backbone": "smallcnn", "weights": "some.safetensors"}, "finetune", PAPER_RECIPE),
+        ({"backbone": "smallcnn", "freeze_backbone": True}, "frozen", OWN_FROZEN),
+        ({"dataset": "arrays", "backbone": "identity"}, "frozen", OWN_FROZEN),  # vectors as they are
+    ],
+)
+def test_the_recipe_follows_from_how_the_backbone_is_used(
+    reg: Registry, options: dict[str, object], regime: str, recipe: Recipe
+) -> None:
+    found = plan(reg, **options)
+    assert found.config["regime"] == regime
+    assert found.recipe == recipe
+    assert found.config["recipe"] == asdict(recipe)
+
+
+def test_a_method_without_a_setting_for_frozen_features_gets_the_default(reg: Registry) -> None:
+    assert plan(reg, "toy-blind", freeze_backbone=True).recipe == DEFAULT_FROZEN
+
+
+def test_the_setting_s_options_come_on_top_of_the_method_s_and_the_user_s_on_top_of_both(reg: Registry) -> None:
+    assert plan(reg).config["loss"] == {"name": "toy", "options": {"gamma": 0.5}}
+    frozen = plan(reg, freeze_backbone=True)
+    assert frozen.config["loss"]["options"] == {"gamma": 0.5, "margin": 7}
+    asked = plan(reg, freeze_backbone=True, settings={"loss.gamma": 2, "loss.hard": True})
+    assert asked.config["loss"]["options"] == {"gamma": 2, "margin": 7, "hard": True}
+
+
+def test_recipe_fields_are_changed_one_by_one(reg: Registry) -> None:
+    settings = {"epochs": 4, "recipe.lr": 1e-3, "schedule.every": 2, "backbone_lr_scale": 1}
+    found = plan(reg, backbone="toy-pretrained", settings=settings).recipe
+    assert found == Recipe(4, 64, 1e-3, backbone_lr_scale=1, schedule=Schedule("step", 2, 0.5))
+
+
+def test_another_loss_takes_none_of_the_method_s_loss_options(reg: Registry) -> None:
+    found = plan(reg, freeze_backbone=True, loss="other", settings={"loss.delta": 3})
+    assert found.config["loss"] == {"name": "other", "options": {"delta": 3}}
+    assert plan(reg, loss="toy").config["loss"]["options"] == {"gamma": 0.5}  # naming its own changes nothing
+
+
+def test_backbones_and_their_options_are_chosen_for_each_modality(reg: Registry) -> None:
+    options = {"dataset": "toy-pair", "settings": {"backbone.image.width": 8, "backbone.text.hidden": 5}}
+    found = plan(reg, "toy-pair", backbone={"text": "mlp"}, **options)
+    assert found.config["backbones"] == {
+        "image": {"name": "smallcnn", "options": {"width": 8}},
+        "text": {"name": "mlp", "options": {"hidden": 5}},
+    }
+    plain = plan(reg, "toy-pair", dataset="toy-pair", weights="random").config["backbones"]
+    assert plain["image"] == {"name": "smallcnn", "options": {"weights": "random"}}
+    assert plain["text"] == {"name": "identity", "options": {}}  # vectors have no weights to choose
+
+
+def test_the_dataset_s_backbone_goes_before_the_method_s(reg: Registry) -> None:
+    assert plan(reg, dataset="digits").config["backbones"]["image"]["name"] == "smallcnn"
+    assert plan(reg, dataset="imagefolder", backbone="toy-pretrained").config["backbones"]["image"]["name"] == (
+        "toy-pretrained"
+    )
+
+
+def test_the_run_s_name_depends_on_what_is_trained_and_not_on_how_it_is_evaluated(reg: Registry) -> None:
+    base = plan(reg)
+    assert plan(reg, bits=(8,), seeds=(3,), metrics=("map",), ties="worst", convention="csq").name == base.name
+    others = [{"settings": {"lr": 1}}, {"loss": "other"}, {"freeze_backbone": True}, {"validation": 0.2}]
+    names = {plan(reg, **other).name for other in others}
+    assert len({*names, base.name}) == 5
+
+
+def test_uncoded_features_are_one_cell_whatever_bits_and_seeds_are_asked(reg: Registry) -> None:
+    found = plan(reg, "uncoded", bits=(16, 32), seeds=(2, 3))
+    assert (found.bits, found.seeds) == ((0,), (2,))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"settings": {"loss.gamma": "abc"}}, r"'gamma' of 'toy' must be a number \(its default is 0.01\); got 'abc'"),
+        ({"settings": {"loss.gamma": True}}, "'gamma' of 'toy' must be a number"),
+        ({"settings": {"loss.hard": 1}}, "'hard' of 'toy' must be true or false"),
+        ({"settings": {"loss.kind": 1}}, "'kind' of 'toy' must be a text"),
+        ({"settings": {"loss.gamma": float("nan")}}, "loss.gamma must be a finite number"),
+        ({"settings": {"loss.gama": 1}}, "did you mean 'gamma'.*Accepted: gamma=0.01, margin=1"),
+        ({"settings": {"schedule.name": "cosin"}}, "did you mean 'cosine'"),
+        ({"settings": {"optimizer": "adm"}}, "did you mean 'adam'"),
+        ({"settings": {"data.progress": 1}}, "no option"),
+        ({"metrics": ("map@0",)}, "at least 1"),
+        ({"metrics": ("mapp",)}, "There is no metric 'mapp'"),
+        ({"convention": "cqs"}, "did you mean 'csq'"),
+        ({"ties": "worse"}, "did you mean 'worst'"),
+        ({"method": "lsh", "loss": "toy"}, "is not trained, so it takes no loss"),
+        ({"dataset": "arrays", "backbone": "smallcnn"}, "takes image inputs"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(reg, **{"method": "toy", **options})  # type: ignore[arg-type] # by keyword
+
+
+def test_another_evaluator_may_have_metrics_of_its_own(reg: Registry) -> None:
+    found = plan(reg, evaluators=("code_quality",), metrics=("mine",))
+    assert found.config["evaluation"]["metrics"] == ["mine"]
