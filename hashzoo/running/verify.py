@@ -20,10 +20,10 @@ from hashzoo.running.request import RunRequest, flatten
 from hashzoo.running.run import run
 
 SPREAD = 3.0
-"""A retrained value counts as within the spread of seeds up to this many standard deviations from their mean."""
+"""A retrained value may differ from the recorded one by this many standard deviations of the other seeds' values."""
 
 FLOOR_OF_SPREAD = 0.01
-"""Least spread assumed, in units of the metric, where fewer than three seeds are beside the record."""
+"""Least spread assumed, in units of the metric; also where fewer than two other seeds are beside the record."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +141,14 @@ def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool
     details, ok = [], True
     names = [n for n in record.metrics if n.split("/")[-1] == record.headline]
     for name in names:
-        seeds = [record.metrics[name], *(r.metrics[name] for r in others if name in r.metrics)]
-        spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 3 else 0.0
+        seeds = [r.metrics[name] for r in others if name in r.metrics]  # a wrong record is not to widen its own spread
+        spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 2 else 0.0
         allowed = SPREAD * max(spread, FLOOR_OF_SPREAD)
         gap = new.metrics.get(name, float("nan")) - record.metrics[name]
         ok = ok and abs(gap) <= allowed
         details.append(
             f"{name}: recorded {record.metrics[name]:.4f}, again {record.metrics[name] + gap:.4f}, gap {gap:+.4f}, "
-            f"allowed {allowed:.4f} ({len(seeds)} seed(s))"
+            f"allowed {allowed:.4f} ({len(seeds)} other seed(s))"
         )
     if new.codes_sha256 == record.codes_sha256:
         different = sorted(name for name, value in record.metrics.items() if new.metrics.get(name) != value)

@@ -104,7 +104,7 @@ def test_a_wrong_value_for_the_builder_is_named(reg: Registry, toy: RunRequest) 
 
 def test_a_run_directory_that_is_a_file_is_a_sentence(reg: Registry, toy: RunRequest, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(WorkError, match="Could not create .*taken"):
+    with pytest.raises(WorkError, match=r"Could not create .*taken"):
         run(replace(toy, out=tmp_path / "taken"), reg=reg)
 
 
