@@ -45,8 +45,9 @@ bench: $(VENV)/.installed-test ## ratios, written to benchmarks/results
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_evaluation.py
 
-boards: $(VENV)/.installed ## rewrite the boards from leaderboards/records
+boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 	$(BIN)/hashzoo leaderboard --write
+	$(BIN)/python docs/make_readme.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,47 @@
+"""Put the committed boards into README.md, between its two marks; `tests/docs/test_pages.py` compares them.
+
+    python docs/make_readme.py
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hashzoo.results.commands import show
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+INTRODUCTION = """\
+CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, one linear layer on frozen EfficientNet-Lite0 features;
+mean ± standard deviation over three seeds. How this was made and what was found: [docs/results.md](docs/results.md).
+"""
+BOARDS = (
+    ("mAP over the whole database", "cifar10-jpeg-5k-disjoint", "map"),
+    ("mAP within Hamming radius 2", "cifar10-jpeg-5k-disjoint", "map@h2"),
+    ("Wikipedia image-text pairs, mAP in both directions", "wiki-2173", "map"),
+)
+
+
+def block() -> str:
+    """Return what stands between the marks: each board under the command that prints it."""
+    parts = [INTRODUCTION]
+    for title, protocol, metric in BOARDS:
+        board = show([Path("leaderboards/records")], protocol=protocol, metric=metric, fmt="markdown")
+        table = "\n".join(line for line in board.splitlines() if line.startswith("|"))
+        command = f"hashzoo leaderboard leaderboards/records -p {protocol} --metric {metric} --format markdown"
+        parts.append(f"{title} (`{command}`):\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Rewrite README.md."""
+    os.chdir(ROOT)
+    page = Path("README.md")
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{BEGIN}\n{block()}{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
