@@ -1,6 +1,6 @@
 """Put the committed boards into README.md, between its two marks; `tests/docs/test_pages.py` compares them.
 
-    python docs/make_readme.py
+python docs/make_readme.py
 """
 
 from __future__ import annotations

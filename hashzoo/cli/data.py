@@ -83,8 +83,11 @@ def data_path(dataset: str | None) -> None:
     """
     from hashzoo.running import data_commands
 
-    for path in data_commands.data_path(dataset):
+    paths = data_commands.data_path(dataset)
+    for path in paths:
         click.echo(path)
+    if not paths:
+        click.echo(f"Dataset {dataset!r} has no files in the data folder: it is embedded, or your own.", err=True)
 
 
 def _report(protocol: str, settings: tuple[str, ...], as_json: bool, action: str) -> None:

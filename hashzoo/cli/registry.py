@@ -32,9 +32,7 @@ def plugins_command(as_json: bool, strict: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
     else:
         for row in rows:
-            brings = ", ".join(
-                f"{len(names)} {kind.replace('_', ' ')}" for kind, names in row["brings"].items() if names
-            )
+            brings = ", ".join(_counted(kind, len(names)) for kind, names in row["brings"].items() if names)
             click.echo(
                 f"{row['name']:14} {row['distribution']} {row['version']:10} {row['status']:8} {brings}".rstrip()
             )
@@ -108,6 +106,13 @@ def doctor_command(as_json: bool) -> None:
         click.echo(json.dumps(report, indent=2, default=str))
         return
     _print_tree(report)
+
+
+def _counted(kind: str, number: int) -> str:
+    """Return "2 hash layers", "1 loss"."""
+    from hashzoo.plugins import KINDS as PLUGIN_KINDS
+
+    return f"{number} {PLUGIN_KINDS[kind].singular if number == 1 else kind.replace('_', ' ')}"
 
 
 def _print_tree(value: Any, indent: int = 0) -> None:

@@ -86,7 +86,8 @@ class _Content:
 
     def get(self, name: str) -> np.ndarray:
         if name not in self.arrays:
-            raise unknown_name(f"array in {self.path.name}", name, self.arrays)
+            error = unknown_name(f"array in {self.path.name}", name, self.arrays)
+            raise UsageError(f"{error} Name those to read with the options features, labels and ids.")
         return self.arrays[name]
 
     def features(self, modality: str, names: Sequence[str]) -> np.ndarray:

@@ -254,7 +254,10 @@ def load_codes(path: str | os.PathLike[str]) -> dict[str, Codes]:
     except FileNotFoundError as error:
         raise WorkError(f"There is no codes file {target}; encode first.") from error
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, UsageError) as error:
-        raise WorkError(f"Codes file {target} is damaged or not one of hashzoo's; encode again ({error}).") from error
+        raise WorkError(
+            f"Codes file {target} is damaged or not one of hashzoo's ({error}); delete it and repeat the command "
+            "that made it."
+        ) from error
 
 
 def _from_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> Codes:

@@ -94,7 +94,7 @@ def _codes(path: PathLike, part: Codes | dict[str, Any], bits: int | None, class
         if bits is not None and codes.bits != bits:
             raise UsageError(f"The codes have {codes.bits} bits, {bits} were asked for.")
         if len(codes) == 0:
-            raise UsageError("The set of codes is empty.")
+            raise UsageError("The set of codes is empty; give at least one item.")
     except UsageError as error:
         raise UsageError(f"{os.fspath(path)}: {error}") from error
     return codes

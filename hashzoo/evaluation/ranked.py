@@ -143,8 +143,8 @@ def _scaled(query: Codes, database: Codes, ranking: str) -> tuple[Floats, Floats
         raise unknown_name("real-valued ranking", ranking, RANKINGS[1:])
     if query.relaxed is None or database.relaxed is None:
         raise UsageError(
-            "These codes were stored without real-valued outputs, which this ranking needs; "
-            "keep them (keep_relaxed) or rank by 'hamming'."
+            "These codes have no real-valued outputs, which this ranking needs; give a file of real values "
+            "(in Python: Codes.from_relaxed(..., keep_relaxed=True)), or rank by 'hamming'."
         )
     if query.relaxed.shape[1] != database.relaxed.shape[1]:
         raise UsageError(

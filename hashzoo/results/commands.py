@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -69,7 +70,21 @@ def board_list(
         return paper_boards(records, registry().get("paper_tables", paper_table), selection)
     if compare:
         return comparison_boards(records, known_tables(board_dir), selection)
-    return boards(records, selection)
+    return [_naming_absent_floors(board) for board in boards(records, selection)]
+
+
+def _naming_absent_floors(board: Board) -> Board:
+    """Return the board with a note on the floors that could stand on it and that nobody measured."""
+    metric = board.frame.columns[0][1]
+    modalities, by_codes = 2 if "/" in metric else 1, "@h" in metric
+    methods = {name: registry().get("methods", name) for name in registry().names("methods")}
+    floors = [name for name, method in methods.items() if method.floor and len(method.modalities) == modalities]
+    measured = board.frame.index.get_level_values("method")
+    absent = [name for name in floors if name not in measured and (methods[name].coded or not by_codes)]
+    if not absent:
+        return board
+    note = f"Floors not measured here: {', '.join(absent)}; hashzoo run --method {absent[0]} measures one."
+    return replace(board, notes=(*board.notes, note))
 
 
 def show(

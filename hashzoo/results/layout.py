@@ -13,6 +13,7 @@ from hashzoo.results.record import Record
 from hashzoo.specs import PaperRow, PaperTable
 
 LAYOUT_LEVELS = ("dataset", "metric", "bits", "statistic")
+NOTHING = "nothing measured yet"
 
 
 class Line(NamedTuple):
@@ -43,10 +44,13 @@ def paper_boards(records: Sequence[Record], table: PaperTable, selection: Select
     usable = [r for r in records if any(name in r.metrics for name in metrics)]
     usable = [r for r in usable if any(_fits(row, r.protocol, r.dataset) for row in table.rows)]
     if not usable:
-        return [_layout(table, None, "nothing measured yet")]
+        return [_layout(table, None, NOTHING)]
     narrowed = Selection(wanted.protocol, metrics, wanted.methods, wanted.backbone, wanted.regime, wanted.bits)
     cells = measure(usable, narrowed)
-    return [_layout(table, chosen, f"{backbone}, {regime}") for (backbone, regime), chosen in by_setting(cells).items()]
+    return [
+        _layout(table, chosen, f"measured with {backbone}, {regime}")
+        for (backbone, regime), chosen in by_setting(cells).items()
+    ]
 
 
 def _fits(row: PaperRow, protocol: str, dataset: str) -> bool:
@@ -72,7 +76,7 @@ def _layout(table: PaperTable, cells: Cells | None, setting: str) -> Board:
     frame = frame_of(data, [tuple(line) for line in lines], Line._fields, LAYOUT_LEVELS)
     floors = cells.floors if cells else frozenset()
     foreign = any(mark for several in marks.values() for mark in several)
-    title = f"{table.paper.key}, {table.title}; measured with {setting}"
+    title = f"{table.paper.key}, {table.title}; {setting}"
     return Board(title, frame, floors, _notes(table, foreign))
 
 

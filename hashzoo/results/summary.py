@@ -14,12 +14,12 @@ SHOWN = ("map", "map@h2", "precision@h2", "precision@1000")
 
 def print_records(records: Sequence[Record]) -> None:
     """Print one row per record and direction: bits, seed, the main metrics, seconds."""
-    names = shown_metrics(records)
     directions = directions_of(records)
+    names = shown_metrics(records)[: 4 if directions == [""] else 3]  # with directions, what fits 80 columns
     title = f"{records[0].method} on {records[0].protocol}" if records else None
     table = Table(title=title, title_justify="left")
     for heading in ("bits", "seed", *(["direction"] if directions != [""] else []), *names, "seconds"):
-        table.add_column(heading, justify="left" if heading == "direction" else "right")
+        table.add_column(heading, justify="left" if heading == "direction" else "right", no_wrap=True)
     for record in records:
         for direction in directions:
             metrics = {name: record.metrics.get(f"{direction}/{name}" if direction else name) for name in names}

@@ -161,3 +161,15 @@ def test_plugins_can_be_traced() -> None:
     done = hashzoo("--trace-plugins", "list", "methods", HASHZOO_PLUGINS="")
     assert "ms" in done.stderr
     assert "hashzoo_register_methods" in done.stderr
+
+
+def test_what_plugins_bring_is_counted_in_words() -> None:
+    training = next(line for line in hashzoo("plugins").stdout.splitlines() if line.startswith("training"))
+    assert "1 loss," in training
+    assert "4 methods" in training
+
+
+def test_a_dataset_without_files_says_so_beside_an_empty_answer() -> None:
+    done = hashzoo("data", "path", "digits")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no files in the data folder" in done.stderr

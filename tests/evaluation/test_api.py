@@ -208,7 +208,7 @@ def test_unknown_options_are_a_sentence(make_codes, options, message):
 def test_missing_real_values_are_a_sentence(make_codes):
     plain = [Codes.from_signs(c.signs(), c.labels) for c in make_codes()]
     for options in ({"ranking": "cosine"}, {"metrics": ["map@h2-reranked"]}):
-        with pytest.raises(UsageError, match="without real-valued outputs"):
+        with pytest.raises(UsageError, match="have no real-valued outputs"):
             evaluate(*plain, **options)
 
 

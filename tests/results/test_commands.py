@@ -94,3 +94,22 @@ def test_tables_of_absent_plugins_are_taken_from_the_board_folder(make_record, s
     commands.accept_runs([runs], Path("leaderboards"))
     write_boards(Path("leaderboards/records"), Path("leaderboards"), [absent])
     assert "0.6250" in commands.show([runs], compare=True)
+
+
+def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
+    both = {"map": 0.5, "map@h2": 0.4}
+    floors = [make_record(name, floor=True, regime="none", metrics=both) for name in ("lsh", "random")]
+    runs = store(make_record("dhn", metrics=both), *floors[:1])
+    assert "Floors not measured here: random, uncoded; hashzoo run --method random" in commands.show([runs])
+    all_codes = store(make_record("dhn", metrics=both), *floors, folder="more")
+    assert "Floors not measured here: uncoded" in commands.show([all_codes])
+    assert "Floors" not in commands.show([all_codes], metric="map@h2")  # features have no codes to look up
+    pair = store(make_record("dcmh", metrics={"image-to-text/map": 0.5}), folder="pairs")
+    assert "Floors not measured here: random-cross-modal;" in commands.show([pair])
+
+
+def test_a_published_table_without_measured_values_says_so(make_record, store):
+    other = store(make_record("dhn", protocol="digits-1k", dataset="digits"))
+    text = commands.show([other], paper_table="dch-2018-table1")
+    assert "nothing measured yet: NUS-WIDE" in text
+    assert "measured with" not in text

@@ -35,9 +35,9 @@ def build_timm(
     base = model.partition(".")[0]
     if not timm.is_model(base):
         near = difflib.get_close_matches(base, timm.list_models(), n=3)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = f"did you mean {' or '.join(near)}? T" if near else "t"
         raise UsageError(
-            f"timm has no model {model!r}; {hint}Its list: python -c 'import timm; print(timm.list_models())'."
+            f"timm has no model {model!r}; {hint}o see its list: python -c 'import timm; print(timm.list_models())'."
         )
     network: Any = _create(name, model, weights, {})
     if size and network.pretrained_cfg.get("fixed_input_size"):

@@ -39,7 +39,7 @@ FROZEN = Setting(
 )
 SIGMOID_FROZEN = Setting(  # at DCH's own rate the sigmoid cross-entropy collapses at 16 bits
     Recipe(epochs=60, batch_size=128, lr=3e-2, weight_decay=2e-2, schedule=Schedule("cosine")),
-    options={"hash_layer": {"std": 0.03}, "loss": {"quantization_weight": 0.1}},
+    options=FROZEN.options,
     source=FROZEN.source,
 )
 
