@@ -28,10 +28,18 @@ def block() -> str:
     parts = [INTRODUCTION]
     for title, protocol, metric in BOARDS:
         board = show([Path("leaderboards/records")], protocol=protocol, metric=metric, fmt="markdown")
-        table = "\n".join(line for line in board.splitlines() if line.startswith("|"))
         command = f"hashzoo leaderboard leaderboards/records -p {protocol} --metric {metric} --format markdown"
-        parts.append(f"{title} (`{command}`):\n\n{table}\n")
+        parts.append(f"{title} (`{command}`):\n\n{tables(board)}\n")
     return "\n".join(parts)
+
+
+def tables(board: str) -> str:
+    """Return the tables of a printed board without its notes; of several, each below its own title."""
+    lines = [line for line in board.splitlines() if line.startswith(("|", "## "))]
+    titles = [line for line in lines if line.startswith("## ")]
+    if len(titles) == 1:
+        return "\n".join(line for line in lines if line not in titles)
+    return "\n".join(f"\n{line.removeprefix('## ')}:\n" if line in titles else line for line in lines).lstrip()
 
 
 def main() -> None:
