@@ -20,6 +20,7 @@ import click
 @click.option("--ties", type=click.Choice(["expected", "best", "worst", "stable"]), default="expected")
 @click.option("--convention", help="Evaluate as this tool would (docs/metrics.md).")
 @click.option("--ranking", type=click.Choice(["hamming", "inner_product", "cosine"]), default="hamming")
+@click.option("--leave-self-out", is_flag=True, help="Leave the query's own item (same id) out of its list.")
 @click.option("--per-query", is_flag=True, help="Add one value per query of every metric (JSON).")
 @click.option("--confidence", is_flag=True, help="Add bootstrap intervals over queries.")
 @click.option("--check", is_flag=True, help="RUN: fail unless the stored codes give the record bit for bit.")
@@ -46,10 +47,14 @@ def evaluate_command(run: Path | None, as_json: bool, check: bool, **options: An
             raise click.UsageError("--check compares a RUN with its records; give RUN.")
         click.echo(evaluating.check_run(run))
         return
-    if run is not None:
-        result = evaluating.evaluate_run(run, names, options)
-    else:
-        result = evaluating.evaluate_files(names, options)
+    from hashzoo.running.progress import stage, terminal_reporter
+
+    with terminal_reporter() as reporter:
+        options["progress"] = stage(reporter, "count")
+        if run is not None:
+            result = evaluating.evaluate_run(run, names, options)
+        else:
+            result = evaluating.evaluate_files(names, options)
     if as_json:
         click.echo(json.dumps(result, indent=2))
         return
@@ -72,17 +77,20 @@ def evaluate_command(run: Path | None, as_json: bool, check: bool, **options: An
 @click.option("--metric", default="map", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def compare_command(first: Path, second: Path, metric: str, as_json: bool) -> None:
-    """Compare two cells of runs on the same queries: difference, interval and paired test.
+    """Compare two runs (or cells) on the same queries: difference, interval and paired test.
 
     \b
-    Example:
-      hashzoo compare runs/digits-1k_dch_.../bits-032/seed-0 runs/digits-1k_dhn_.../bits-032/seed-0
+    Examples:
+      hashzoo compare runs/digits-1k_dch_... runs/digits-1k_dhn_...
+      hashzoo compare runs/digits-1k_dch_.../bits-032/seed-0 runs/digits-1k_dch_.../bits-064/seed-0
     """
     from hashzoo.running import evaluating
 
-    result = evaluating.compare_cells(first, second, metric)
+    results = evaluating.compare_runs(first, second, metric)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps(results, indent=2))
         return
-    for key, value in result.items():
-        click.echo(f"{key:12} {value:.6f}" if isinstance(value, float) else f"{key:12} {value}")
+    for result in results:
+        for key, value in result.items():
+            click.echo(f"{key:12} {value:.6f}" if isinstance(value, float) else f"{key:12} {value}")
+        click.echo()

@@ -199,15 +199,19 @@ def read_record(path: Path) -> Record:
     if raw["record_sha256"] != seal(raw):
         raise WorkError(
             f"{path} was changed after hashzoo wrote it (its record_sha256 does not match); restore the file "
-            "or run the cell again."
+            "or run the cell again with --overwrite always."
         )
     migrated = migrate(raw, MIGRATIONS, SCHEMA_VERSION)
     if migrated is None:
-        raise WorkError(f"{path} has record schema {version}, which no release wrote; run the cell again.")
+        raise WorkError(
+            f"{path} has record schema {version}, which no release wrote; run the cell again with --overwrite always."
+        )
     try:
         return Record.model_validate(migrated)
     except ValidationError as error:
-        raise WorkError(f"{path} is not a valid record: {_first_fault(error)}; run the cell again.") from error
+        raise WorkError(
+            f"{path} is not a valid record: {_first_fault(error)}; run the cell again with --overwrite always."
+        ) from error
 
 
 def migrate(raw: Raw, migrations: Mapping[int, Callable[[Raw], Raw]], target: int) -> Raw | None:
@@ -225,13 +229,14 @@ def migrate(raw: Raw, migrations: Mapping[int, Callable[[Raw], Raw]], target: in
 
 def _parse(path: Path, text: str) -> Raw:
     def refuse(constant: str) -> NoReturn:
-        raise WorkError(f"{path} holds {constant}, which no record does; run the cell again.")
+        raise WorkError(f"{path} holds {constant}, which no record does; run the cell again with --overwrite always.")
 
     try:
         raw = json.loads(text, parse_constant=refuse)
     except ValueError as error:
         raise WorkError(
-            f"{path} is not complete JSON ({error}); it was cut short or damaged: restore it or run the cell again."
+            f"{path} is not complete JSON ({error}); it was cut short or damaged: restore it, or run the cell "
+            "again with --overwrite always."
         ) from error
     if not isinstance(raw, dict):
         raise WorkError(f"{path} is not a record of hashzoo: it holds no JSON object; leave it out.")

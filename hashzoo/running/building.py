@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -91,8 +92,10 @@ def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: Mappin
     try:
         batch: Batch = data.batch(torch.arange(min(2, len(data))))
         outputs: dict[str, HashOutput] = {name: model(name, x) for name, x in batch.inputs.items()}
-        terms = loss(next(iter(outputs.values())) if len(outputs) == 1 else outputs, batch)
-        _check_terms(terms, hidden=bool(batch.labels.isnan().any()))
+        output = next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        _check_terms(loss(output, batch))
+        if bool(batch.labels.isnan().any()):
+            _check_reads_no_labels(loss, output, batch)
     except (HashzooError, torch.OutOfMemoryError):
         raise
     except Exception as error:
@@ -104,11 +107,20 @@ def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: Mappin
         model.train()
 
 
-def _check_terms(terms: Any, hidden: bool) -> None:
-    """Raise for what a trainer cannot descend; `hidden`: the batch's labels are NaN."""
+def _check_terms(terms: Any) -> None:
+    """Raise for what a trainer cannot descend."""
     if not isinstance(terms, Mapping) or not all(isinstance(v, torch.Tensor) and v.ndim == 0 for v in terms.values()):
         raise TypeError("it did not return {term: scalar tensor}")
     if not any(value.requires_grad for value in terms.values()):
         raise TypeError("none of its terms depends on a parameter, so nothing can be trained")
-    if hidden and not all(torch.isfinite(value) for value in terms.values()):
+
+
+def _check_reads_no_labels(loss: nn.Module, output: Any, batch: Batch) -> None:
+    """Raise where a loss gives other terms for other labels, though the method's labels are hidden."""
+    state, found = torch.get_rng_state(), []
+    for labels in (batch.labels, torch.zeros_like(batch.labels), torch.ones_like(batch.labels)):
+        torch.set_rng_state(state)
+        terms = loss(output, replace(batch, labels=labels))
+        found.append({name: float(value.detach()) for name, value in terms.items()})
+    if not found[0] == found[1] == found[2]:
         raise TypeError("it reads labels, and the method is unsupervised, so that they are hidden from it")

@@ -10,6 +10,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
+from hashzoo.evaluation.counts import rows_of
 from hashzoo.evaluation.files import read_pair
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
@@ -35,17 +36,23 @@ def check_run(run: Path) -> str:
     for cell in cells:
         record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
         if codes_sha256(codes) != record.codes_sha256:
-            raise WorkError(f"{cell}: codes.npz is not the file that the record was made from; run the cell again.")
+            raise WorkError(
+                f"{cell}: codes.npz is not the file that the record was made from; run it again with "
+                "--overwrite always."
+            )
         metrics, curves = evaluate_record(record, codes)
         for name in sorted({*metrics, *record.metrics}):
             if metrics.get(name) != record.metrics.get(name):
                 raise WorkError(
                     f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and "
                     f"{record.metrics.get(name)!r} in the record; the record was made by another version or machine: "
-                    "run the cell again."
+                    "run it again with --overwrite always."
                 )
         if curves != record.curves:
-            raise WorkError(f"{cell}: the curves from the stored codes differ from the record's; run the cell again.")
+            raise WorkError(
+                f"{cell}: the curves from the stored codes differ from the record's; run it again with "
+                "--overwrite always."
+            )
     return f"{len(cells)} record(s) of {run} follow from their codes bit for bit."
 
 
@@ -93,9 +100,26 @@ def _evaluate(
     query: Codes, database: Codes, metrics: tuple[str, ...] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     wanted = options["per_query"] or options["confidence"]
+    own = rows_of(query, database) if options.get("leave_self_out") else None
     result = evaluate(
-        query, database, metrics, options["ties"], options["convention"], ranking=options["ranking"], per_query=wanted
+        query,
+        database,
+        metrics,
+        options["ties"],
+        options["convention"],
+        ranking=options["ranking"],
+        per_query=wanted,
+        leave_out=own,
+        progress=options.get("progress"),
     )
+    result |= {
+        "convention": options["convention"] or "hashzoo",
+        "ties": options["ties"] if options["convention"] in (None, "hashzoo") else "as the convention says",
+        "ranking": options["ranking"],
+        "own_item": "kept, where the query is in the database"
+        if own is None
+        else f"left out of {(own >= 0).sum()} lists",
+    }
     if options["confidence"]:
         for name in [key for key in result if key.endswith(":per_query")]:
             kept = [value for value in result[name] if value is not None]
@@ -105,6 +129,25 @@ def _evaluate(
         result = {key: value for key, value in result.items() if not key.endswith(":per_query")}
     warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
     return {**result, "warning": warning} if warning else result
+
+
+def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]:
+    """Return `compare_cells` for every (bits, seed) that both runs hold; two single cells are compared as they are."""
+    cells = [{_bits_and_seed(cell): cell for cell in cells_of(run)} for run in (first, second)]
+    if len(cells[0]) == len(cells[1]) == 1:
+        return [compare_cells(next(iter(cells[0].values())), next(iter(cells[1].values())), metric)]
+    shared = [key for key in cells[0] if key in cells[1]]
+    if not shared:
+        raise UsageError(f"{first} and {second} share no bit length and seed; give two cells, or run what is missing.")
+    return [
+        {"bits": bits, "seed": seed, **compare_cells(cells[0][bits, seed], cells[1][bits, seed], metric)}
+        for bits, seed in shared
+    ]
+
+
+def _bits_and_seed(cell: Path) -> tuple[int, int]:
+    record = find_record(cell)
+    return record.bits, record.seed
 
 
 def compare_cells(first: Path, second: Path, metric: str) -> dict[str, Any]:

@@ -25,7 +25,9 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
     """
     record, stored = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
     if codes_sha256(stored) != record.codes_sha256:
-        raise WorkError(f"{cell}: codes.npz is not the file that the record was made from; run the cell again.")
+        raise WorkError(
+            f"{cell}: codes.npz is not the file that the record was made from; run it again with --overwrite always."
+        )
     written = []
     for name, codes in stored.items():
         packed, ids = folder / f"{name}.npy", folder / f"{name}.ids.txt"

@@ -82,7 +82,9 @@ class RunRequest:
     def _check(self) -> None:
         for bits in self.bits or ():
             if not isinstance(bits, int) or isinstance(bits, bool) or bits < 1:
-                raise UsageError(f"Bits must be positive integers such as 16,32,48,64; got {bits!r}.")
+                raise UsageError(
+                    f"Bits must be positive integers such as 16,32,48,64 (in a TOML file [16, 32]); got {bits!r}."
+                )
             if bits > MAX_BITS:
                 raise UsageError(f"Bits must be at most {MAX_BITS:,}; got {bits}.")
         for seed in self.seeds:
@@ -138,7 +140,8 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise UsageError(
-            f"{what} must be integers separated by commas, for example 16,32,48,64; got {text!r}."
+            f"{what} must be integers separated by commas, for example "
+            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text!r}."
         ) from None
 
 
@@ -170,7 +173,7 @@ def read_config(path: Path) -> dict[str, Any]:
     known = {f.name for f in fields(RunRequest)} - {"settings"}
     for key in table:
         if key not in known:
-            raise unknown_name(f"option in {path}", key, {*known, "set"})
+            raise unknown_name(f"run option (in {path})", key, {*known, "set"})
     return {**table, "settings": settings}
 
 

@@ -53,6 +53,11 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter) -> Verdi
     if not path.is_file():
         raise UsageError(f"There is no record {path}; give a record.json, or a cell folder that holds one.")
     record = read_record(path)
+    if not train and not (path.parent / STAGE_FILES["encode"]).exists():
+        raise UsageError(
+            f"There are no codes beside {path}, so --no-train leaves nothing to check; leave it out, or give the "
+            "record in its run directory."
+        )
     details = list(_changed_plugins(record))
     evaluation, evaluation_ok = _check_codes(path, record)
     training, training_ok = "not asked for", True

@@ -90,7 +90,7 @@ def test_every_data_command_has_help_with_a_worked_example(command: str, capsys:
         (("list", "method"), "methods"),
         (("evaluate",), "--query and --database"),
         (("evaluate", "nothing"), "holds no finished run"),
-        (("compare", "a", "b"), "holds no record.json"),
+        (("compare", "a", "b"), "holds no finished run"),
         (("verify", "nothing.json"), "There is no record"),
         (("leaderboard", "nowhere"), "nowhere"),
         (("leaderboard", "--table", "dch-2018-table9"), "dch-2018-table9"),

@@ -61,6 +61,17 @@ def build_reads(problem: Problem) -> Reads:
     return Reads()
 
 
+class Masks(nn.Module):
+    """Reads labels by comparison only, so that hidden ones (NaN) leave no trace in its terms."""
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"x": (output.relaxed * (batch.labels[:, :1] > 0)).sum() + output.relaxed.sum()}
+
+
+def build_masks(problem: Problem) -> Masks:
+    return Masks()
+
+
 class Constant(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"x": torch.tensor(1.0)}
@@ -114,6 +125,7 @@ def toy_plugin(extra: str = "toy") -> Plugin:
             Component("toy", build_toy),
             Component("other", build_other),
             Component("reads", build_reads),
+            Component("masks", build_masks),
             Component("constant", build_constant),
         ),
         "backbones": (

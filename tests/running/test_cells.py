@@ -78,6 +78,7 @@ def test_overwrite_always_keeps_finished_cells_until_their_turn(reg: Registry, t
     [
         ({"loss": "constant"}, "nothing can be trained"),
         ({"method": "toy-blind", "loss": "reads"}, "it reads labels, and the method is unsupervised"),
+        ({"method": "toy-blind", "loss": "masks"}, "it reads labels, and the method is unsupervised"),
         ({"loss": "none"}, "nothing can be trained"),
         ({"settings": {"batch_size": 41}}, r"batch size 41 is larger than the train split \(40 items\)"),
         (

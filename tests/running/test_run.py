@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -13,7 +14,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
 from hashzoo.results.record import same_result
-from hashzoo.running.evaluating import check_run, compare_cells, evaluate_run
+from hashzoo.running.evaluating import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
 from hashzoo.running.plan import resolve
 from hashzoo.running.request import RunRequest
 from hashzoo.running.run import run
@@ -172,3 +173,25 @@ def test_what_cannot_be_is_refused_with_a_sentence(tmp_path: Path, options: dict
     request = RunRequest(**{"method": "lsh", "bits": (16,), "out": tmp_path / "runs", **options})  # type: ignore[arg-type] # by hand
     with pytest.raises(UsageError, match=message):
         run(request)
+
+
+def test_two_runs_are_compared_cell_by_cell(tmp_path: Path) -> None:
+    run(RunRequest(method="lsh", bits=(8, 16), out=tmp_path / "a"))
+    run(RunRequest(method="random", bits=(16, 32), out=tmp_path / "b"))
+    (only,) = compare_runs(run_folder(tmp_path / "a"), run_folder(tmp_path / "b"), "map")
+    assert (only["bits"], only["seed"], only["first"], only["second"]) == (16, 0, "lsh", "random")
+    with pytest.raises(UsageError, match="share no bit length"):
+        compare_runs(run_folder(tmp_path / "a"), run_folder(tmp_path / "b") / "bits-032" / "seed-0", "map")
+
+
+def test_an_evaluation_says_what_was_done_with_a_querys_own_item(tmp_path: Path) -> None:
+    signs = np.sign(np.random.default_rng(0).standard_normal((6, 16)))
+    np.savez(tmp_path / "all.npz", codes=signs, labels=np.array([0, 0, 0, 1, 1, 1]), ids=np.arange(6))
+    options = {**OPTIONS, "query": tmp_path / "all.npz", "database": tmp_path / "all.npz"}
+    options |= {"query_labels": None, "database_labels": None, "bits": None}
+    kept = evaluate_files(("precision@1",), options)[""]
+    left = evaluate_files(("precision@1",), {**options, "leave_self_out": True})[""]
+    assert kept["precision@1"] == 1.0
+    assert left["precision@1"] < 1.0
+    assert left["own_item"] == "left out of 6 lists"
+    assert (left["convention"], left["ties"], left["ranking"]) == ("hashzoo", "expected", "hamming")
