@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +97,3 @@ def _request_fields() -> set[str]:
     from hashzoo.running.request import RunRequest
 
     return set(RunRequest.__dataclass_fields__) - {"method"}
-
-
-def describe_item(kind: str, name: str) -> Mapping[str, Any]:
-    """Return what `hashzoo show` prints about one registered thing: its fields, owner and options."""
-    from hashzoo.running.describing import describe
-
-    return describe(kind, name)

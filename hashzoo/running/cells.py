@@ -15,7 +15,8 @@ from hashzoo.running.building import build, build_model, check_fit
 from hashzoo.running.directory import Cell
 from hashzoo.running.environment import describe, versions
 from hashzoo.running.plan import Plan, digest, problem_of
-from hashzoo.specs import Problem, Protocol, Retrieval, Splits
+from hashzoo.running.scoring import run_evaluators
+from hashzoo.specs import Problem, Splits
 from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
 from hashzoo.training.encoding import encode
 from hashzoo.training.job import TrainData, TrainJob
@@ -243,41 +244,6 @@ def encode_splits(shop: Workshop, model: HashModel) -> dict[str, Codes]:
             relaxed, table.labels[rows], ids=table.ids[rows], keep_relaxed=True
         )
     return codes
-
-
-def run_evaluators(
-    registry: Registry, config: Mapping[str, Any], protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
-) -> tuple[dict[str, float], dict[str, list[Any]], list[str]]:
-    """Return (metrics, curves, notes) of all pairs; with several pairs names are prefixed "image-to-text/"."""
-    settings = config["evaluation"]
-    metrics: dict[str, float] = {}
-    curves: dict[str, list[Any]] = {}
-    notes: list[str] = []
-    asked = None if settings["metrics"] is None else tuple(settings["metrics"])
-    for query, database in protocol.pairs:
-        prefix = f"{query}-to-{database}/" if len(protocol.pairs) > 1 else ""
-        retrieval = Retrieval(
-            query=codes[f"query.{query}"],
-            database=codes[f"database.{database}"],
-            ranking=config["ranking"],
-            metrics=asked,
-            ties=settings["ties"],
-            convention=settings["convention"],
-        )
-        for name in settings["evaluators"]:
-            if name == "code_quality" and not coded:
-                continue
-            evaluator = registry.build("evaluators", name, protocol)
-            for key, value in evaluator(retrieval).items():
-                if value is None:
-                    continue
-                if isinstance(value, str):
-                    notes.append(prefix + value)
-                elif isinstance(value, (int, float)):
-                    metrics[prefix + key] = float(value)
-                else:
-                    curves[prefix + key] = value
-    return metrics, curves, notes
 
 
 def make_record(

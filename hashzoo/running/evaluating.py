@@ -15,9 +15,8 @@ from hashzoo.evaluation.files import read_pair
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
-from hashzoo.running.cells import run_evaluators
 from hashzoo.running.directory import STAGE_FILES, RunDirectory
-from hashzoo.running.loading import find_record
+from hashzoo.running.scoring import find_record, run_evaluators
 
 
 def cells_of(run: Path) -> list[Path]:

@@ -12,7 +12,8 @@ from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.results.files import write_text
 from hashzoo.results.record import Record
 from hashzoo.running.directory import STAGE_FILES
-from hashzoo.running.loading import find_record, load_cell_model
+from hashzoo.running.loading import load_cell_model
+from hashzoo.running.scoring import find_record
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError
 from hashzoo.models.hash_model import HashModel
 from hashzoo.plugins import Registry, registry
-from hashzoo.results.record import Record, read_record
 from hashzoo.running.building import build_backbone, frozen_backbone
 from hashzoo.running.directory import STAGE_FILES
+from hashzoo.running.scoring import find_record
 from hashzoo.specs import HashOutput, Problem
 from hashzoo.training.checkpoints import load_tensors
 
@@ -31,16 +30,6 @@ class EndToEnd(nn.Module):
         """Return features, relaxed outputs and codes for the dataset's own inputs."""
         output: HashOutput = self.head(modality, self.backbones[modality](inputs).float())
         return output
-
-
-def find_record(cell: Path) -> Record:
-    """Read the record of a cell folder; a folder without one is a UsageError that says what was expected."""
-    path = cell / STAGE_FILES["evaluate"]
-    if not path.is_file():
-        raise UsageError(
-            f"{cell} holds no {path.name}; give one finished cell of a run such as runs/<name>/bits-048/seed-0."
-        )
-    return read_record(path)
 
 
 def load_cell_model(cell: Path) -> nn.Module:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hashzoo.cli import main
@@ -47,6 +48,14 @@ def test_the_leaderboard_imports_no_torch(tmp_path: Path) -> None:
     loaded = imported_by("leaderboard", str(tmp_path / "runs"))
     assert "pandas" in loaded
     assert not {"torch", "torchvision", "timm", "numba"} & loaded
+
+
+def test_evaluating_files_imports_no_torch(tmp_path: Path) -> None:
+    for name in ("q", "d"):
+        np.savez(tmp_path / f"{name}.npz", codes=np.array([[1, -1], [-1, -1]]), labels=np.array([0, 1]))
+    loaded = imported_by("evaluate", "--query", str(tmp_path / "q.npz"), "--database", str(tmp_path / "d.npz"))
+    assert "hashzoo.evaluation.counts" in loaded
+    assert "torch" not in loaded
 
 
 def test_importing_hashzoo_loads_names_on_first_use() -> None:
