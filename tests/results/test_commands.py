@@ -110,6 +110,6 @@ def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
 
 def test_a_published_table_without_measured_values_says_so(make_record, store):
     other = store(make_record("dhn", protocol="digits-1k", dataset="digits"))
-    text = commands.show([other], paper_table="dch-2018-table1")
+    text = commands.show([other], paper_table="deephash-pytorch-readme-map")
     assert "nothing measured yet: NUS-WIDE" in text
     assert "measured with" not in text
