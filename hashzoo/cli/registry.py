@@ -32,7 +32,7 @@ def plugins_command(as_json: bool, strict: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
     else:
         for row in rows:
-            brings = ", ".join(_counted(kind, len(names)) for kind, names in row["brings"].items() if names)
+            brings = ", ".join(_counted(kind, len(names)) for kind, names in row["items"].items() if names)
             click.echo(
                 f"{row['name']:14} {row['distribution']} {row['version']:10} {row['status']:8} {brings}".rstrip()
             )

@@ -15,11 +15,7 @@ COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
 
 def plugin_rows() -> list[dict[str, Any]]:
     """Return one row per plugin: name, distribution, version, status, what it brings, troubles and notes."""
-    rows = []
-    for plugin in registry().plugins:
-        row = plugin.as_dict()
-        rows.append({**row, "brings": row.pop("items"), "line": plugin.line()})
-    return rows
+    return [{**plugin.as_dict(), "line": plugin.line()} for plugin in registry().plugins]
 
 
 def list_rows(kind: str) -> list[dict[str, str]]:
