@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from hashzoo.running.environment import processor, versions
+from hashzoo.runner.environment import processor, versions
 
 HEAVY = ("torch", "pandas", "torchvision", "timm", "numba", "sklearn", "scipy", "accelerate", "pydantic", "numpy")
 COMMANDS = {

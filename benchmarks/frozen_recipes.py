@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hashzoo.running.request import RunRequest
-from hashzoo.running.run import run
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
 
 PROTOCOL = "cifar10-jpeg-5k-disjoint"
 BITS = (16, 48)

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
         load_model,
         run,
     )
-    from hashzoo.errors import HashzooError, UsageError, WorkError
+    from hashzoo.errors import HashzooError, UsageError, WorkError, unknown_name
     from hashzoo.evaluation.api import evaluate
     from hashzoo.evaluation.codes import Codes
     from hashzoo.hookspecs import hookimpl
+    from hashzoo.results.paper_tables import paper_tables_from_package
     from hashzoo.specs import (
         Batch,
+        Claim,
+        Command,
         Component,
         Dataset,
         HashOutput,
         Method,
+        Metric,
         Paper,
         PaperRow,
         PaperTable,
@@ -41,12 +45,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "hashzoo.api": ("build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run"),
-    "hashzoo.errors": ("HashzooError", "UsageError", "WorkError"),
+    "hashzoo.errors": ("HashzooError", "UsageError", "WorkError", "unknown_name"),
     "hashzoo.evaluation.api": ("evaluate",),
     "hashzoo.evaluation.codes": ("Codes",),
     "hashzoo.hookspecs": ("hookimpl",),
+    "hashzoo.results.paper_tables": ("paper_tables_from_package",),
     "hashzoo.specs": (
-        "Batch", "Component", "Dataset", "HashOutput", "Method", "Paper", "PaperRow", "PaperTable", "Problem",
+        "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
+    "PaperRow", "PaperTable", "Problem",
         "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
 }  # fmt: skip
@@ -54,8 +60,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run",
-    "HashzooError", "UsageError", "WorkError", "evaluate", "Codes", "hookimpl",
-    "Batch", "Component", "Dataset", "HashOutput", "Method", "Paper", "PaperRow", "PaperTable", "Problem",
+    "HashzooError", "UsageError", "WorkError", "unknown_name", "evaluate", "Codes", "hookimpl",
+    "paper_tables_from_package",
+    "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
+    "PaperRow", "PaperTable", "Problem",
     "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
 ]  # fmt: skip
 

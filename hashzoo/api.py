@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from hashzoo.results.record import Record
-    from hashzoo.running.progress import Reporter
+    from hashzoo.runner.progress import Reporter
 
 
 def build_loss(name: str, problem: Problem, **options: Any) -> nn.Module:
@@ -39,11 +39,11 @@ def build_backbone(name: str, **options: Any) -> nn.Module:
 def run(method: str, *, reporter: Reporter | None = None, **options: Any) -> list[Record]:
     """Run a method as `hashzoo run` does and return its records, one per (bits, seed).
 
-    `options` are the fields of `hashzoo.running.request.RunRequest`, for example dataset="digits", bits=(16, 32),
+    `options` are the fields of `hashzoo.runner.request.RunRequest`, for example dataset="digits", bits=(16, 32),
     seeds=(0, 1, 2), settings={"lr": 1e-4, "loss.gamma": 20}. Raises UsageError and WorkError.
     """
-    from hashzoo.running.request import merge
-    from hashzoo.running.run import run as do_run
+    from hashzoo.runner.request import merge
+    from hashzoo.runner.run import run as do_run
 
     bits, seeds = options.get("bits"), options.get("seeds")
     if isinstance(bits, int):
@@ -71,8 +71,8 @@ def leaderboard(
     Means over seeds; with `compare` the published value, the measured one and their gap stand side by side; with
     `paper_table` (an id such as "dch-2018-table1") our results are laid out as that table.
     """
-    from hashzoo.results.cells import Selection
     from hashzoo.results.commands import frame, load
+    from hashzoo.results.measure import Selection
 
     folders = [runs] if isinstance(runs, (str, Path)) else list(runs)
     selection = Selection(protocol, (metric,) if metric else None)
@@ -85,7 +85,7 @@ def load_model(cell: str | Path) -> nn.Module:
     Only safetensors are read, so loading runs no code from the file. With frozen features the backbone is put back in
     front of the hash layer, so that the model takes the dataset's inputs.
     """
-    from hashzoo.running.loading import load_cell_model
+    from hashzoo.runner.loading import load_cell_model
 
     path = Path(cell)
     if not path.is_dir():
@@ -94,6 +94,6 @@ def load_model(cell: str | Path) -> nn.Module:
 
 
 def _request_fields() -> set[str]:
-    from hashzoo.running.request import RunRequest
+    from hashzoo.runner.request import RunRequest
 
     return set(RunRequest.__dataclass_fields__) - {"method"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from hashzoo.specs import Component, Dataset, Method, PaperTable
+from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable
 
 hookspec = pluggy.HookspecMarker("hashzoo")
 hookimpl = pluggy.HookimplMarker("hashzoo")
@@ -38,6 +38,16 @@ def hashzoo_register_losses() -> Iterable[Component]:  # type: ignore[empty-body
 
 
 @hookspec
+def hashzoo_register_fitters() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return fitters, `build(problem, **options)`: fit(features, labels, seed) gives hash layers' state."""
+
+
+@hookspec
+def hashzoo_register_metrics() -> Iterable[Metric]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return the metrics that evaluators of this plugin give, with direction and range."""
+
+
+@hookspec
 def hashzoo_register_evaluators() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
     """Return evaluators, `build(protocol)`: a Retrieval to {metric: number or curve}."""
 
@@ -55,3 +65,13 @@ def hashzoo_register_trainers() -> Iterable[Component]:  # type: ignore[empty-bo
 @hookspec
 def hashzoo_register_paper_tables() -> Iterable[PaperTable]:  # type: ignore[empty-body] # a hookspec has no body
     """Return the tables that the method's paper published, each value with its source."""
+
+
+@hookspec
+def hashzoo_register_claims() -> Iterable[Claim]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return what the method's paper claims, in a form that `hashzoo claims` can check."""
+
+
+@hookspec
+def hashzoo_register_commands() -> Iterable[Command]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return commands of the command line; each is imported only when it is used."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
     from hashzoo.evaluation.codes import Codes
 
-API_VERSION = 1
-"""Version of the plugin interface; a plugin module may state `hashzoo_api = 1` (docs/plugins.md)."""
+API_VERSION = 2
+"""Version of the plugin interface; a plugin module may state `hashzoo_api = 2` (docs/plugins.md)."""
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Problem:
-    """All that a loss or hash layer may know when it is built; never data or labels."""
+    """All that a loss, hash layer or fitter may know when it is built; never data or labels.
+
+    `modalities` are the method's roles, whatever the dataset calls them.
+    """
 
     bits: int
     num_classes: int
@@ -32,7 +38,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Batch:
-    """One training batch: inputs by modality, multi-hot float labels (N, C), rows of the train split (N,)."""
+    """One training batch: inputs by role, multi-hot float labels (N, C), rows of the train split (N,)."""
 
     inputs: Mapping[str, torch.Tensor]
     labels: torch.Tensor
@@ -67,27 +73,36 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of the training loop. `lr` is that of the new layers; the backbone's is lr * backbone_lr_scale."""
+    """Numbers of the training loop. `lr` is that of the new layers; the backbone's is lr * backbone_lr_scale.
+
+    `bias_lr_scale` and `bias_decay` are the habit of Caffe nets: biases learn at twice the rate and do not decay.
+    `warmup`: epochs in which the rate rises evenly from 0. `clip`: largest norm of the gradient (0: any).
+    """
 
     epochs: int
     batch_size: int
     lr: float
-    optimizer: str = "sgd"  # sgd, adam or rmsprop
+    optimizer: str = "sgd"  # sgd, adam, adamw or rmsprop
     backbone_lr_scale: float = 1.0
     momentum: float = 0.9  # sgd only
     nesterov: bool = False  # sgd only
     weight_decay: float = 0.0
     schedule: Schedule = Schedule()
+    warmup: int = 0
+    clip: float = 0.0
+    bias_lr_scale: float = 1.0
+    bias_decay: bool = True
 
 
 @dataclass(frozen=True)
 class Setting:
     """A recipe for one situation, and options there; `source` says how they were chosen.
 
-    The method's own `options` win over these, so that a variant stays what it is in every situation.
+    The method's own `options` win over these, so that a variant stays what it is in every situation. Closed-form
+    methods have no recipe.
     """
 
-    recipe: Recipe
+    recipe: Recipe | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: str = ""
 
@@ -108,19 +123,23 @@ class Paper:
 class Method:
     """A published method by names and numbers only, so that a run's configuration is its JSON.
 
-    `loss`, `hash_layer` and `trainer` are names of registered components. `recipe` is the paper's, for fine-tuning
-    a pretrained backbone; `settings["frozen"]` is for frozen features, `settings["scratch"]` for a backbone without
-    pretrained weights. `options` maps "loss", "hash_layer", "trainer" to keyword options of those components.
-    `backbones` maps a role in `modalities` to the paper's backbone. `supervision`: "supervised", "unsupervised"
-    (labels never reach the loss) or "none" (nothing is trained). `ranking`: "hamming", "inner_product" or "cosine".
-    `floor` marks baselines that stay on every board. `coded=False`: no codes, the features themselves are ranked.
+    `training` says how the hash function is found: "gradient" (`loss`, `recipe` and `trainer`), "fit" (a closed form:
+    `fitter`) or "none" (the hash layer as it is built). `loss`, `hash_layer`, `trainer` and `fitter` are names of
+    registered components. `recipe` is the paper's, for fine-tuning a pretrained backbone; `settings["frozen"]` is for
+    frozen features, `settings["scratch"]` for a backbone without pretrained weights. `options` maps "loss",
+    "hash_layer", "trainer" and "fitter" to keyword options of those components. `modalities` are the method's roles,
+    which the modalities of a dataset take in their order; `backbones` maps a role to the paper's backbone.
+    `supervision` says which labels are seen: "supervised", or "unsupervised" (labels never reach loss or fitter).
+    `database` says what training sees of the database: "hidden", "inputs", or "labels" (both), for asymmetric methods.
+    `ranking`: "hamming", "inner_product" or "cosine". `floor` marks baselines that stay on every board.
+    `coded=False`: no codes, the features themselves are ranked.
     """
 
     name: str
     paper: Paper
-    loss: str
-    hash_layer: str
-    recipe: Recipe
+    loss: str = ""
+    hash_layer: str = "linear"
+    recipe: Recipe | None = None
     modalities: tuple[str, ...] = ("image",)
     trainer: str = "gradient"
     supervision: str = "supervised"
@@ -131,21 +150,27 @@ class Method:
     summary: str = ""
     floor: bool = False
     coded: bool = True
+    training: str = "gradient"
+    fitter: str = ""
+    database: str = "hidden"
 
 
 @dataclass(frozen=True)
 class Component:
-    """A named builder: a callable, or "package.module:attribute" so that listing it imports nothing.
+    """A named builder: a class or function, or "package.module:attribute" so that listing it imports nothing.
 
     backbone    build(**options) -> Module, input -> (N, D), with `.feature_dim` and `.preprocessing` (or None)
     hash layer  build(feature_dim, problem, **options) -> Module, (N, D) -> (relaxed (N, K), codes (N, K))
     loss        build(problem, **options) -> Module, (output, batch) -> {term: scalar, already weighted}
+    fitter      build(problem, **options) -> object with fit(features, labels, seed) -> {role: {buffer: tensor}}
     trainer     build(**options) -> object with fit(job)
     evaluator   build(protocol) -> callable, Retrieval -> {metric: number or curve}
 
-    A loss's `output` is a HashOutput; for methods of several modalities, {modality: HashOutput}.
+    A loss's `output` is a HashOutput; for methods of several modalities, {role: HashOutput}.
     `accepts` (backbones): "image" for uint8 images, "vector" for (N, D) floats, "any".
     `pretrained` (backbones): comes with pretrained weights unless the option weights="random" is given.
+    `requires` maps "loss", "hash_layer" or "trainer" to the name of the one it works with; another is refused.
+    `metrics` (evaluators): names of the registered metrics that it gives.
     A name that ends in "/" is a family: "timm/" answers to "timm/<model>" and is built as build("<model>", **options).
     """
 
@@ -154,6 +179,51 @@ class Component:
     summary: str = ""
     accepts: str = "any"
     pretrained: bool = False
+    requires: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that an evaluator gives, by its base name: "map" stands for map, map@5000, map@h2, map:best.
+
+    `range` are the smallest and the largest possible value, None where there is no bound. `higher_is_better` None:
+    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes", or
+    "relaxed" where only real-valued outputs give it.
+    """
+
+    name: str
+    higher_is_better: bool | None = True
+    range: tuple[float | None, float | None] = (0.0, 1.0)
+    on_board: bool = False
+    needs: str = "codes"
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command `hashzoo <name>`; `build` names a click command as "package.module:attribute"."""
+
+    name: str
+    summary: str
+    build: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper claims, in a form that a program can check: `better` is ahead of `worse` in `metric`.
+
+    `better` and `worse` are names of methods; `bits` and `protocols` narrow the claim (empty: all). `source` says where
+    the paper makes it.
+    """
+
+    text: str
+    source: str
+    better: str
+    worse: str
+    metric: str
+    bits: tuple[int, ...] = ()
+    protocols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,6 +233,8 @@ class Protocol:
     `sha256` is that of the split's index lists ("" where the user's own data make it known only at run time).
     `pairs` are (query modality, database modality). `sizes` are (query, train, database); 0 = known at run time.
     `queries_in_database` is only for published lists that have this flaw; everywhere else it is refused.
+    `status` says where the lists come from: "published list", "published rule", or "our draw" of published sizes;
+    `flaws` names in words what is wrong with them. `evaluators` are those that a run on it uses.
     """
 
     id: str
@@ -172,11 +244,13 @@ class Protocol:
     pairs: tuple[tuple[str, str], ...] = (("image", "image"),)
     bits: tuple[int, ...] = (16, 32, 48, 64)
     headline: str = "map"
-    relevance: str = "share_label"
     aliases: tuple[str, ...] = ()
     source: str = ""
     summary: str = ""
     queries_in_database: bool = False
+    status: str = "our draw"
+    flaws: str = ""
+    evaluators: tuple[str, ...] = ("retrieval", "code_quality")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def data_list(as_json: bool) -> None:
     Example:
       hashzoo data list --json
     """
-    from hashzoo.running import data_commands
+    from hashzoo.runner import data_commands
 
     warn_of_broken_plugins()
     rows = data_commands.list_datasets()
@@ -81,7 +81,7 @@ def data_path(dataset: str | None) -> None:
     Example:
       hashzoo data path cifar10
     """
-    from hashzoo.running import data_commands
+    from hashzoo.runner import data_commands
 
     paths = data_commands.data_path(dataset)
     for path in paths:
@@ -91,9 +91,9 @@ def data_path(dataset: str | None) -> None:
 
 
 def _report(protocol: str, settings: tuple[str, ...], as_json: bool, action: str) -> None:
-    from hashzoo.running import data_commands
-    from hashzoo.running.progress import terminal_reporter
-    from hashzoo.running.request import parse_assignments
+    from hashzoo.runner import data_commands
+    from hashzoo.runner.progress import terminal_reporter
+    from hashzoo.runner.request import parse_assignments
 
     options = parse_assignments(settings)
     with terminal_reporter() as reporter:

@@ -34,7 +34,7 @@ def evaluate_command(run: Path | None, as_json: bool, check: bool, **options: An
       hashzoo evaluate runs/digits-1k_greedyhash_... --convention deephash-pytorch
       hashzoo evaluate --query q.npz --database d.npz --metrics map,map@5000 --json
     """
-    from hashzoo.running import evaluating
+    from hashzoo.runner import reevaluate as evaluating
 
     if run is not None and (options["query"] or options["database"]):
         raise click.UsageError("Give either RUN or --query and --database.")
@@ -47,7 +47,7 @@ def evaluate_command(run: Path | None, as_json: bool, check: bool, **options: An
             raise click.UsageError("--check compares a RUN with its records; give RUN.")
         click.echo(evaluating.check_run(run))
         return
-    from hashzoo.running.progress import stage, terminal_reporter
+    from hashzoo.runner.progress import stage, terminal_reporter
 
     with terminal_reporter() as reporter:
         options["progress"] = stage(reporter, "count")
@@ -84,7 +84,7 @@ def compare_command(first: Path, second: Path, metric: str, as_json: bool) -> No
       hashzoo compare runs/digits-1k_dch_... runs/digits-1k_dhn_...
       hashzoo compare runs/digits-1k_dch_.../bits-032/seed-0 runs/digits-1k_dch_.../bits-064/seed-0
     """
-    from hashzoo.running import evaluating
+    from hashzoo.runner import reevaluate as evaluating
 
     results = evaluating.compare_runs(first, second, metric)
     if as_json:

@@ -17,7 +17,7 @@ def export_command(cell: Path, folder: Path) -> None:
     Example:
       hashzoo export runs/digits-1k_dch_.../bits-032/seed-0 codes
     """
-    from hashzoo.running.exporting import export_codes
+    from hashzoo.runner.export import export_codes
 
     for path in export_codes(cell, folder):
         click.echo(path)
@@ -36,7 +36,7 @@ def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None,
     Example:
       hashzoo encode runs/.../bits-048/seed-0 photos photos-codes.npz
     """
-    from hashzoo.running.exporting import encode_inputs
+    from hashzoo.runner.export import encode_inputs
 
     count = encode_inputs(cell, inputs, output, modality=modality, device=device)
     click.echo(f"Wrote {count} codes to {output}.")

@@ -74,7 +74,7 @@ def leaderboard_command(
         boards=boards,
     )
     if output is not None:
-        from hashzoo.results.files import write_text
+        from hashzoo.files import write_text
 
         write_text(output, text)
         click.echo(f"Wrote {output}.")

@@ -25,7 +25,7 @@ def plugins_command(as_json: bool, strict: bool) -> None:
       hashzoo plugins
       HASHZOO_PLUGINS=dhn,dch hashzoo plugins --json
     """
-    from hashzoo.running.describing import plugin_rows
+    from hashzoo.plugins.describe import plugin_rows
 
     rows = plugin_rows()
     if as_json:
@@ -55,7 +55,7 @@ def list_command(kind: str, as_json: bool) -> None:
       hashzoo list methods
       hashzoo list protocols --json
     """
-    from hashzoo.running.describing import list_rows
+    from hashzoo.plugins.describe import list_rows
 
     warn_of_broken_plugins()
     rows = list_rows(kind)
@@ -80,7 +80,7 @@ def show_command(name: str, kind: str | None, as_json: bool) -> None:
       hashzoo show cifar10-5k-disjoint
       hashzoo show tanh --kind hash_layers
     """
-    from hashzoo.running.describing import find_and_describe
+    from hashzoo.plugins.describe import find_and_describe
 
     warn_of_broken_plugins()
     found = find_and_describe(name, kind)
@@ -99,7 +99,7 @@ def doctor_command(as_json: bool) -> None:
     Example:
       hashzoo doctor
     """
-    from hashzoo.running.environment import doctor_report
+    from hashzoo.runner.environment import doctor_report
 
     report = doctor_report()
     if as_json:

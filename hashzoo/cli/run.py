@@ -49,8 +49,8 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any)
       hashzoo run -m dch -p cifar10-5k-disjoint --bits 16,32,48,64 --seeds 0,1,2 --set loss.gamma=20
       hashzoo run -m hashnet -d imagefolder --set data.path=photos -b timm/resnet18.a1_in1k --freeze-backbone
     """
-    from hashzoo.running.progress import terminal_reporter
-    from hashzoo.running.request import merge, parse_assignments, parse_numbers, read_config
+    from hashzoo.runner.progress import terminal_reporter
+    from hashzoo.runner.request import merge, parse_assignments, parse_numbers, read_config
 
     given = {key: value for key, value in options.items() if value not in (None, ())}
     for name in ("bits", "seeds"):
@@ -64,7 +64,7 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any)
     given["settings"] = parse_assignments(given.pop("settings", ()))
     request = merge(read_config(config) if config else {}, given)
     warn_of_broken_plugins()
-    from hashzoo.running.run import run
+    from hashzoo.runner.run import run
 
     main_process = os.environ.get("RANK", "0") == "0"  # set by `accelerate launch`
     with terminal_reporter(quiet or not main_process) as reporter:

@@ -23,8 +23,8 @@ def verify_command(record: Path, no_train: bool, device: str, as_json: bool) -> 
     Example:
       hashzoo verify leaderboards/records/digits-1k/dch/smallcnn-scratch/bits-032-seed-0.json
     """
-    from hashzoo.running.progress import terminal_reporter
-    from hashzoo.running.verify import verify
+    from hashzoo.runner.progress import terminal_reporter
+    from hashzoo.runner.verify import verify
 
     with terminal_reporter() as reporter:
         verdict = verify(record, train=not no_train, device=device, reporter=reporter)

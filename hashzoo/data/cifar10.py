@@ -13,9 +13,9 @@ import numpy as np
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits
 from hashzoo.data.image_cache import ImageCache, PixelStream, StoredImages
 from hashzoo.data.options import yes_or_no
-from hashzoo.data.torchvision_compat import import_torchvision
 from hashzoo.errors import WorkError
 from hashzoo.specs import Protocol, Splits
+from hashzoo.torchvision_compat import import_torchvision
 
 FOLDER = "cifar-10-batches-py"
 OFFICIAL = PerClass()

@@ -73,7 +73,7 @@ def _row(*cells: str) -> str:
 
 def main(path: str) -> None:
     """Rewrite the generated part of the file at `path`."""
-    from hashzoo.data.builtin import hashzoo_register_datasets
+    from hashzoo.data.datasets import hashzoo_register_datasets
 
     file = Path(path)
     text = with_tables(file.read_text(encoding="utf-8"), protocol_tables(hashzoo_register_datasets()))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError
-from hashzoo.models.sign import sign
+from hashzoo.losses import sign
 from hashzoo.specs import Problem
 
 _SEED_BYTES = 16

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashzoo.specs import (
+    Claim,
+    Command,
     Component,
     Dataset,
     Method,
+    Metric,
     Paper,
     PaperRow,
     PaperTable,
@@ -18,7 +21,7 @@ from hashzoo.specs import (
     Setting,
 )
 
-Item = Method | Component | Dataset | PaperTable
+Item = Method | Component | Dataset | PaperTable | Metric | Command | Claim
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]*")
 
@@ -38,10 +41,14 @@ KINDS: dict[str, Kind] = {
     "backbones": Kind("hashzoo_register_backbones", Component, "name", "backbone"),
     "hash_layers": Kind("hashzoo_register_hash_layers", Component, "name", "hash layer"),
     "losses": Kind("hashzoo_register_losses", Component, "name", "loss"),
+    "fitters": Kind("hashzoo_register_fitters", Component, "name", "fitter"),
+    "metrics": Kind("hashzoo_register_metrics", Metric, "name", "metric"),
     "evaluators": Kind("hashzoo_register_evaluators", Component, "name", "evaluator"),
     "datasets": Kind("hashzoo_register_datasets", Dataset, "name", "dataset"),
     "trainers": Kind("hashzoo_register_trainers", Component, "name", "trainer"),
     "paper_tables": Kind("hashzoo_register_paper_tables", PaperTable, "id", "paper table"),
+    "claims": Kind("hashzoo_register_claims", Claim, "text", "claim"),
+    "commands": Kind("hashzoo_register_commands", Command, "name", "command"),
 }
 """Every kind, under the name that `Registry.get` and `hashzoo list` take."""
 
@@ -57,13 +64,13 @@ def find_fault(kind: str, item: Any) -> str:
     if not isinstance(item, wanted.type):
         return f"returned {_describe(item)} where a {wanted.type.__name__} was expected"
     name = getattr(item, wanted.key)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not (_NAME.fullmatch(name) or (kind == "claims" and name)):
         return (
             f"returned a {wanted.singular} whose {wanted.key} is {name!r}; a name has letters, digits, "
             "'-', '.', '_', '+' and '/' only"
         )
     try:
-        fault = _FAULTS[wanted.type](item)
+        fault = _FAULTS.get(wanted.type, lambda _: "")(item)
     except Exception as error:  # noqa: BLE001 -- a field of a wrong type can fail in any way
         fault = f"that cannot be read ({type(error).__name__}: {error})"
     return f"returned {wanted.singular} {name!r} {fault}" if fault else ""
@@ -75,6 +82,8 @@ def _describe(value: Any) -> str:
 
 def _method_fault(method: Method) -> str:
     for field, wanted in (("paper", Paper), ("recipe", Recipe)):
+        if field == "recipe" and method.recipe is None and method.training != "gradient":
+            continue
         if not isinstance(getattr(method, field), wanted):
             return f"whose {field} is {_describe(getattr(method, field))} and not a {wanted.__name__}"
     for field in ("loss", "hash_layer", "trainer"):
@@ -84,6 +93,8 @@ def _method_fault(method: Method) -> str:
         return f"whose modalities are {method.modalities!r} and not a tuple of names such as ('image',)"
     for field, known in (
         ("supervision", ("supervised", "unsupervised", "none")),
+        ("training", ("gradient", "fit", "none")),
+        ("database", ("hidden", "inputs", "labels")),
         ("ranking", ("hamming", "inner_product", "cosine")),
     ):
         if getattr(method, field) not in known:

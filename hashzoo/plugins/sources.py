@@ -23,11 +23,11 @@ CORE = "hashzoo"
 """Distribution of the built-in plugins."""
 
 _BUILTINS = {
-    "data": "hashzoo.data.builtin",
-    "models": "hashzoo.models.builtin",
-    "training": "hashzoo.training.builtin",
-    "evaluation": "hashzoo.evaluation.builtin",
-    "results": "hashzoo.results.builtin",
+    "data": "hashzoo.data.datasets",
+    "models": "hashzoo.models.components",
+    "training": "hashzoo.training.references",
+    "evaluation": "hashzoo.evaluation.registered",
+    "results": "hashzoo.results.reported",
 }
 
 

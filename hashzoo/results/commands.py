@@ -10,13 +10,13 @@ import pandas as pd
 
 from hashzoo.plugins import registry
 from hashzoo.results.boards import accept, check_boards, published_tables, write_boards
-from hashzoo.results.cells import Selection
 from hashzoo.results.collect import collect
-from hashzoo.results.formats import render
 from hashzoo.results.layout import paper_boards
-from hashzoo.results.leaderboard import Board, boards, leaderboard
+from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards
 from hashzoo.results.record import Record
+from hashzoo.results.render import render
+from hashzoo.results.table import Board, boards, leaderboard
 from hashzoo.specs import PaperTable
 
 RUNS = Path("runs")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from hashzoo.results.leaderboard import Board
+from hashzoo.results.table import Board
 
 HIGHER_IS_BETTER = ("map", "precision", "recall", "ndcg")
 UNTRAINED = ("none", "")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hashzoo.results.cells import Cell, Cells, Column, Selection, by_setting, measure
-from hashzoo.results.leaderboard import Board, frame_of, statistics_of
+from hashzoo.results.measure import Cell, Cells, Column, Selection, by_setting, measure
 from hashzoo.results.paper_tables import full_metric
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
+from hashzoo.results.table import Board, frame_of, statistics_of
 from hashzoo.specs import PaperRow, PaperTable
 
 LAYOUT_LEVELS = ("dataset", "metric", "bits", "statistic")

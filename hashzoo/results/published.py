@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from hashzoo.results.cells import Cells, Column, Row, Selection, measure
-from hashzoo.results.leaderboard import (
+from hashzoo.results.measure import Cells, Column, Row, Selection, measure
+from hashzoo.results.paper_tables import full_metric
+from hashzoo.results.record import Record
+from hashzoo.results.table import (
     ROW_LEVELS,
     Board,
     frame_of,
@@ -18,8 +20,6 @@ from hashzoo.results.leaderboard import (
     setting_title,
     statistics_of,
 )
-from hashzoo.results.paper_tables import full_metric
-from hashzoo.results.record import Record
 from hashzoo.specs import PaperRow, PaperTable
 
 COMPARISON_LEVELS = (*ROW_LEVELS, "protocol", "metric", "bits")

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from hashzoo.errors import WorkError
-from hashzoo.results.files import read_text, write_text
+from hashzoo.files import read_text, write_text
 
 SCHEMA_VERSION = 1
 """Version of the record's fields; older ones are brought up by `MIGRATIONS` when read."""

@@ -24,10 +24,10 @@ from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
 from hashzoo.models.hash_model import HashModel
 from hashzoo.plugins import Plugin, Registry, registry
-from hashzoo.running.building import build_model
-from hashzoo.running.devices import make_accelerator
-from hashzoo.running.plan import Plan, resolve
-from hashzoo.running.request import RunRequest
+from hashzoo.runner.build import build_model
+from hashzoo.runner.devices import make_accelerator
+from hashzoo.runner.plan import Plan, resolve
+from hashzoo.runner.request import RunRequest
 from hashzoo.specs import (
     Batch,
     Component,

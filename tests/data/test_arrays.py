@@ -8,8 +8,8 @@ import scipy.io
 
 from hashzoo.data import load_splits
 from hashzoo.data.arrays import proportional
-from hashzoo.data.builtin import ARRAYS, ARRAYS_PAIR
 from hashzoo.data.checks import require_usable
+from hashzoo.data.datasets import ARRAYS, ARRAYS_PAIR
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Splits
 

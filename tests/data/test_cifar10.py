@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from hashzoo.data import load_splits
-from hashzoo.data.builtin import CIFAR10, CIFAR10_JPEG
 from hashzoo.data.cifar10 import FOLDER, Source, _reader, stored_batches
 from hashzoo.data.cifar10_jpeg import PUBLISHED, Archive, load_archive
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits, item_ids
+from hashzoo.data.datasets import CIFAR10, CIFAR10_JPEG
 from hashzoo.data.splits import Quota
 from hashzoo.errors import UsageError, WorkError
 

@@ -11,8 +11,8 @@ import scipy.io
 from sklearn.datasets import load_digits
 
 from hashzoo.data import load_splits
-from hashzoo.data.builtin import DIGITS, DIGITS_HALVES, WIKI
 from hashzoo.data.checks import check_splits, require_usable
+from hashzoo.data.datasets import DIGITS, DIGITS_HALVES, WIKI
 from hashzoo.data.wiki import FEATURES, LISTS, load_folder
 from hashzoo.errors import UsageError, WorkError
 

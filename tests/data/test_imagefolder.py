@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from hashzoo.data import load_splits
-from hashzoo.data.builtin import IMAGEFOLDER
 from hashzoo.data.checks import require_usable
+from hashzoo.data.datasets import IMAGEFOLDER
 from hashzoo.errors import UsageError, WorkError
 
 (PROTOCOL,) = IMAGEFOLDER.protocols

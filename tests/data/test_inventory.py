@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashzoo.data.builtin import ARRAYS, CIFAR10, CIFAR10_JPEG, DIGITS, WIKI, hashzoo_register_datasets
+from hashzoo.data.datasets import ARRAYS, CIFAR10, CIFAR10_JPEG, DIGITS, WIKI, hashzoo_register_datasets
 from hashzoo.data.inventory import check, data_path, list_datasets, prepare
 from hashzoo.data.loading import takes_progress
 from hashzoo.data.protocol_docs import BEGIN, END, protocol_tables, with_tables
@@ -40,7 +40,7 @@ def test_registered_datasets_are_consistent() -> None:
 
 def test_describing_datasets_imports_nothing_heavy() -> None:
     script = (
-        "import sys; import hashzoo.data.builtin as b; b.hashzoo_register_datasets(); "
+        "import sys; import hashzoo.data.datasets as b; b.hashzoo_register_datasets(); "
         "import hashzoo.data.inventory; from pathlib import Path; "
         "hashzoo.data.inventory.list_datasets(b.hashzoo_register_datasets(), Path('.')); "
         "print([m for m in ('numpy', 'torch', 'pandas', 'PIL', 'sklearn', 'scipy') if m in sys.modules])"
@@ -52,7 +52,7 @@ def test_describing_datasets_imports_nothing_heavy() -> None:
 def test_loading_imports_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from hashzoo.data import load_splits; "
-        "from hashzoo.data.builtin import DIGITS; load_splits(DIGITS, DIGITS.protocols[0], Path('.')); "
+        "from hashzoo.data.datasets import DIGITS; load_splits(DIGITS, DIGITS.protocols[0], Path('.')); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -61,7 +61,7 @@ def test_loading_imports_no_torch(tmp_path: Path) -> None:
 
 def test_torchvision_imports_whether_or_not_its_operators_fit() -> None:
     script = (
-        "from hashzoo.data.torchvision_compat import import_torchvision as load; tv = load(); assert load() is tv; "
+        "from hashzoo.torchvision_compat import import_torchvision as load; tv = load(); assert load() is tv; "
         "import torch; from torchvision.datasets import CIFAR10; from torchvision.models import alexnet; "
         "alexnet(weights=None); print(torch.ops.torchvision.nms.default._schema)"
     )

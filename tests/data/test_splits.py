@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashzoo.data.builtin import CIFAR10, CIFAR10_JPEG
 from hashzoo.data.cifar10_lists import PerClass, cifar10_rows, item_ids
+from hashzoo.data.datasets import CIFAR10, CIFAR10_JPEG
 from hashzoo.data.splits import (
     Quota,
     draw_rows,

@@ -7,7 +7,6 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hashzoo.data.torchvision_compat import import_torchvision
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.models.backbones.cnn_f import CNNF, build_cnn_f
 from hashzoo.models.backbones.image import measure_feature_dim
@@ -20,6 +19,7 @@ from hashzoo.models.backbones.torchvision_family import (
     build_vgg16,
 )
 from hashzoo.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from hashzoo.torchvision_compat import import_torchvision
 
 
 def images(n: int = 2, height: int = 32, width: int = 32) -> torch.Tensor:

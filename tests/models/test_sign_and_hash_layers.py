@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
+from hashzoo.losses import sign
 from hashzoo.models.floor_layers import build_lsh, build_random_codes, build_uncoded
 from hashzoo.models.hash_layers import build_linear, build_tanh
-from hashzoo.models.sign import sign
 from hashzoo.specs import Problem
 
 

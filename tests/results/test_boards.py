@@ -218,7 +218,7 @@ def test_damaged_published_values_are_a_sentence(records_dir):
 def test_boards_import_no_torch_and_records_no_pandas():
     code = (
         "import sys\n"
-        "import hashzoo.results.builtin, hashzoo.results.paper_tables\n"
+        "import hashzoo.results.reported, hashzoo.results.paper_tables\n"
         "assert not {'torch', 'pandas', 'pydantic', 'numpy'} & set(sys.modules), 'listing'\n"
         "import hashzoo.results.collect\n"
         "assert not {'torch', 'pandas'} & set(sys.modules), 'records'\n"

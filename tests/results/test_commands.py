@@ -8,7 +8,7 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results import commands
 from hashzoo.results.boards import write_boards
-from hashzoo.results.cells import Selection
+from hashzoo.results.measure import Selection
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
 README = "deephash-pytorch-readme-map"

@@ -144,7 +144,7 @@ def test_two_configurations_of_a_method_take_two_lines(make_record):
 
 
 def test_a_dataset_with_several_set_ups_has_a_group_for_each():
-    from hashzoo.results.builtin import hashzoo_register_paper_tables
+    from hashzoo.results.reported import hashzoo_register_paper_tables
 
     (readme,) = hashzoo_register_paper_tables()
     (board,) = paper_boards([], readme)

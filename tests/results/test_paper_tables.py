@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.results.builtin import DEEPHASH_PYTORCH, hashzoo_register_paper_tables
 from hashzoo.results.paper_tables import (
     COLUMNS,
     full_metric,
@@ -14,6 +13,7 @@ from hashzoo.results.paper_tables import (
     paper_tables_from_package,
     table_id,
 )
+from hashzoo.results.reported import DEEPHASH_PYTORCH, hashzoo_register_paper_tables
 from hashzoo.specs import Paper
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hashzoo.results.cells import Selection
+from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards, is_own_paper
 from hashzoo.specs import Paper, PaperRow, PaperTable
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hashzoo.models.hash_model import HashModel
-from hashzoo.running.devices import make_accelerator
+from hashzoo.runner.devices import make_accelerator
 from hashzoo.specs import Batch, HashOutput, Problem, Recipe
 from hashzoo.training.checkpoints import Checkpoints
 from hashzoo.training.job import TrainData, TrainJob

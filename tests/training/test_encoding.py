@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from hashzoo.running.devices import make_accelerator
+from hashzoo.runner.devices import make_accelerator
 from hashzoo.specs import HashOutput
 from hashzoo.training import encoding
 from hashzoo.training.encoding import encode

@@ -17,7 +17,7 @@ from hashzoo.models.hash_model import HashModel
 from hashzoo.specs import HashOutput, Problem, Recipe
 from hashzoo.testing import conformance
 from hashzoo.testing.toy import subject_of
-from hashzoo.training import builtin
+from hashzoo.training import references as builtin
 from hashzoo.training.checkpoints import Checkpoints
 from hashzoo.training.fit_once import ENCODE_BATCH, build_fit_once
 from hashzoo.training.job import TrainData, TrainJob

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from hashzoo.data.torchvision_compat import import_torchvision
 from hashzoo.errors import UsageError
 from hashzoo.models.backbones.image import ImageBackbone
 from hashzoo.models.preprocessing import Preprocessing
 from hashzoo.models.weights import load_weights, read_weights
+from hashzoo.torchvision_compat import import_torchvision
 
 MODEL = "tf_efficientnet_lite0"
 FEATURE_DIM = 1280

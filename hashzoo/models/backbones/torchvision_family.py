@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from hashzoo.data.torchvision_compat import import_torchvision
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.models.backbones.image import ImageBackbone, measure_feature_dim
 from hashzoo.models.preprocessing import INTERPOLATIONS, Preprocessing
 from hashzoo.models.weights import fetch_failed, load_weights
+from hashzoo.torchvision_compat import import_torchvision
 
 
 def build_torchvision(

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.losses import pair_logistic, share_label, widen
 from hashzoo.specs import Batch, HashOutput, Problem
-from hashzoo.training.pairs import pair_logistic, share_label, widen
 
 STARTS = ("normal", "zeros")
 

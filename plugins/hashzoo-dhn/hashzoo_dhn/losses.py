@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.specs import Batch, HashOutput, Problem
-from hashzoo.training.pairs import (
+from hashzoo.losses import (
     WEIGHTS,
     class_weights,
     cosine,
@@ -16,6 +15,7 @@ from hashzoo.training.pairs import (
     share_label,
     widen,
 )
+from hashzoo.specs import Batch, HashOutput, Problem
 
 SIMILARITIES = ("inner_product", "cosine")
 QUANTIZERS = ("log_cosh", "squared")

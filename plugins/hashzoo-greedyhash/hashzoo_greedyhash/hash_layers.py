@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hashzoo.models.sign import sign
+from hashzoo.losses import sign
 from hashzoo.specs import Problem
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.losses import cosine, mean_over, off_diagonal, unit, widen
 from hashzoo.specs import Batch, HashOutput, Problem
-from hashzoo.training.pairs import cosine, mean_over, off_diagonal, unit, widen
 
 PAIRS = ("all", "halves")
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.models.sign import sign
+from hashzoo.losses import sign
 from hashzoo.specs import Problem
 
 SCHEDULES = ("stages", "sqrt", "none")

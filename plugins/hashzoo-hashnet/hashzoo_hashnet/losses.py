@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.losses import WEIGHTS, class_weights, jaccard, pair_logistic, share_label, widen
 from hashzoo.specs import Batch, HashOutput, Problem
-from hashzoo.training.pairs import WEIGHTS, class_weights, jaccard, pair_logistic, share_label, widen
 
 SIMILARITIES = ("jaccard", "binary")
 CONSTANT = "constant"

@@ -8,7 +8,7 @@ from typing import Any
 from hashzoo.data import inventory
 from hashzoo.data.roots import data_root
 from hashzoo.plugins import registry
-from hashzoo.running.progress import Reporter, stage
+from hashzoo.runner.progress import Reporter, stage
 from hashzoo.specs import Dataset, Protocol
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.running.request import (
+from hashzoo.runner.request import (
     RunRequest,
     flatten,
     merge,

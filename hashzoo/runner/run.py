@@ -15,13 +15,13 @@ from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import Registry, registry
-from hashzoo.running.building import frozen_backbone
-from hashzoo.running.cells import Workshop, run_cell
-from hashzoo.running.devices import choose_device, choose_precision, make_accelerator
-from hashzoo.running.directory import RunDirectory, write_json
-from hashzoo.running.plan import Plan, resolve
-from hashzoo.running.progress import Quiet, Reporter, stage
-from hashzoo.running.request import RunRequest
+from hashzoo.runner.build import frozen_backbone
+from hashzoo.runner.cell import RunDirectory, write_json
+from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
+from hashzoo.runner.plan import Plan, resolve
+from hashzoo.runner.progress import Quiet, Reporter, stage
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.stages import Workshop, run_cell
 from hashzoo.training.feature_cache import frozen_features
 
 if TYPE_CHECKING:

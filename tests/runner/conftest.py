@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from hashzoo.data.builtin import ARRAYS
+from hashzoo.data.datasets import ARRAYS
 from hashzoo.plugins import Plugin, Registry, registry
 from hashzoo.specs import (
     Batch,

@@ -43,8 +43,8 @@ def build(problem):
 RUNNER = """
 import os, signal, sys
 from pathlib import Path
-from hashzoo.running.request import RunRequest
-from hashzoo.running.run import run
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
 from hashzoo.training.checkpoints import Checkpoints
 
 out, moment = Path(sys.argv[1]), sys.argv[2]

@@ -15,11 +15,12 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import Registry
 from hashzoo.results.record import Record
-from hashzoo.running import exporting, loading
-from hashzoo.running.exporting import encode_inputs, export_codes
-from hashzoo.running.loading import load_cell_model
-from hashzoo.running.request import RunRequest
-from hashzoo.running.run import run
+from hashzoo.runner import export as exporting
+from hashzoo.runner import loading
+from hashzoo.runner.export import encode_inputs, export_codes
+from hashzoo.runner.loading import load_cell_model
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
 
 ON_CPU = {"device": "cpu", "precision": "fp32"}
 
@@ -127,7 +128,7 @@ def test_a_loaded_model_gives_the_codes_of_the_run(own: Registry, toy: RunReques
 def test_a_model_on_frozen_features_is_loaded_with_its_backbone_in_front(
     own: Registry, toy: RunRequest, method: str
 ) -> None:
-    from hashzoo.data.builtin import DIGITS
+    from hashzoo.data.datasets import DIGITS
     from hashzoo.data.loading import load_splits
 
     settings = {"batch_size": 100, "epochs": 1} if method == "toy" else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hashzoo.results.cells import Cell, Cells, Column, Row, Selection, measure
+from hashzoo.results.measure import Cell, Cells, Column, Row, Selection, measure
 from hashzoo.results.record import Record
 
 ROW_LEVELS = ("method", "backbone", "regime", "settings")

@@ -15,8 +15,8 @@ from hashzoo.evaluation.files import read_pair
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
-from hashzoo.running.directory import STAGE_FILES, RunDirectory
-from hashzoo.running.scoring import find_record, run_evaluators
+from hashzoo.runner.cell import STAGE_FILES, RunDirectory
+from hashzoo.runner.scoring import find_record, run_evaluators
 
 
 def cells_of(run: Path) -> list[Path]:

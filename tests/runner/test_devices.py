@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hashzoo.errors import UsageError
-from hashzoo.running import devices
-from hashzoo.running.devices import choose_device, choose_precision, make_accelerator
+from hashzoo.runner import devices
+from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
 
 
 @pytest.mark.parametrize(

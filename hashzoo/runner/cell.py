@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.results.files import read_text, write_text
+from hashzoo.files import read_text, write_text
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 

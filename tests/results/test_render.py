@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.results.formats import FORMATS, render, tables_text
 from hashzoo.results.layout import paper_boards
-from hashzoo.results.leaderboard import boards
 from hashzoo.results.published import comparison_boards
+from hashzoo.results.render import FORMATS, render, tables_text
+from hashzoo.results.table import boards
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
 P = "cifar10-5k-disjoint"

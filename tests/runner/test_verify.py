@@ -9,12 +9,12 @@ import pytest
 from hashzoo.errors import UsageError
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, read_record, write_record
-from hashzoo.running import verify as module
-from hashzoo.running.plan import resolve
-from hashzoo.running.progress import Quiet
-from hashzoo.running.request import RunRequest
-from hashzoo.running.run import run
-from hashzoo.running.verify import Verdict, request_from, verify
+from hashzoo.runner import verify as module
+from hashzoo.runner.plan import resolve
+from hashzoo.runner.progress import Quiet
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
+from hashzoo.runner.verify import Verdict, request_from, verify
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Registry
-from hashzoo.running.plan import FROZEN as DEFAULT_FROZEN
-from hashzoo.running.plan import SCRATCH as DEFAULT_SCRATCH
-from hashzoo.running.plan import Plan, resolve
-from hashzoo.running.request import RunRequest
+from hashzoo.runner.plan import FROZEN as DEFAULT_FROZEN
+from hashzoo.runner.plan import SCRATCH as DEFAULT_SCRATCH
+from hashzoo.runner.plan import Plan, resolve
+from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
 
 PAPER_RECIPE = Recipe(10, 64, 1e-5, backbone_lr_scale=0.1, schedule=Schedule("step", 5, 0.5))

@@ -10,7 +10,7 @@ from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import Codes
 from hashzoo.plugins import Registry
 from hashzoo.results.record import Record, read_record
-from hashzoo.running.directory import STAGE_FILES
+from hashzoo.runner.cell import STAGE_FILES
 from hashzoo.specs import Protocol, Retrieval
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
-from hashzoo.training.pairs import (
+from hashzoo.losses import (
     class_weights,
     cosine,
     jaccard,

@@ -62,7 +62,7 @@ def doctor_report() -> dict[str, Any]:
     reg = registry()
     report: dict[str, Any] = {"versions": versions(), "executable": sys.executable}
     try:
-        from hashzoo.running.devices import choose_device
+        from hashzoo.runner.devices import choose_device
 
         report["environment"] = describe(choose_device("auto"))
     except Exception as error:  # noqa: BLE001 -- doctor reports a broken torch instead of failing on it

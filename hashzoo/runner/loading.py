@@ -11,9 +11,9 @@ from torch import nn
 
 from hashzoo.models.hash_model import HashModel
 from hashzoo.plugins import Registry, registry
-from hashzoo.running.building import build_backbone, frozen_backbone
-from hashzoo.running.directory import STAGE_FILES
-from hashzoo.running.scoring import find_record
+from hashzoo.runner.build import build_backbone, frozen_backbone
+from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.runner.scoring import find_record
 from hashzoo.specs import HashOutput, Problem
 from hashzoo.training.checkpoints import load_tensors
 

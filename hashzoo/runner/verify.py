@@ -13,11 +13,11 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import codes_sha256, load_codes
 from hashzoo.plugins import plugin_file_hash, registry
 from hashzoo.results.record import Record, read_record
-from hashzoo.running.directory import STAGE_FILES
-from hashzoo.running.evaluating import evaluate_record
-from hashzoo.running.progress import Reporter
-from hashzoo.running.request import RunRequest, flatten
-from hashzoo.running.run import run
+from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.runner.progress import Reporter
+from hashzoo.runner.reevaluate import evaluate_record
+from hashzoo.runner.request import RunRequest, flatten
+from hashzoo.runner.run import run
 
 SPREAD = 3.0
 """A retrained value may differ from the recorded one by this many standard deviations of the other seeds' values."""

@@ -14,10 +14,10 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
 from hashzoo.results.record import same_result
-from hashzoo.running.evaluating import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
-from hashzoo.running.plan import resolve
-from hashzoo.running.request import RunRequest
-from hashzoo.running.run import run
+from hashzoo.runner.plan import resolve
+from hashzoo.runner.reevaluate import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
 
 LSH = RunRequest(method="lsh", backbone="smallcnn", bits=(16,), freeze_backbone=True)
 OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False, "ranking": "hamming"}

@@ -17,7 +17,7 @@ from rich.text import Text
 from hashzoo.errors import unknown_name
 from hashzoo.results.grid import Grid, grid
 from hashzoo.results.html import to_html
-from hashzoo.results.leaderboard import Board
+from hashzoo.results.table import Board
 
 WIDE = 10
 """Columns beyond which a terminal's table is split."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
-from hashzoo.results.files import write_text
+from hashzoo.files import write_text
 from hashzoo.results.record import Record
-from hashzoo.running.directory import STAGE_FILES
-from hashzoo.running.loading import load_cell_model
-from hashzoo.running.scoring import find_record
+from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.runner.loading import load_cell_model
+from hashzoo.runner.scoring import find_record
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -49,7 +49,7 @@ def encode_inputs(cell: Path, inputs: Path, output: Path, *, modality: str | Non
 
     The precision is the run's, so that the run's own inputs get the run's codes.
     """
-    from hashzoo.running.devices import choose_device, make_accelerator
+    from hashzoo.runner.devices import choose_device, make_accelerator
     from hashzoo.training.encoding import encode
 
     record = find_record(cell)

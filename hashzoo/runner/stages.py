@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.plugins import Registry, plugin_file_hash
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
-from hashzoo.running.building import build, build_model, check_fit
-from hashzoo.running.directory import Cell
-from hashzoo.running.environment import describe, versions
-from hashzoo.running.plan import Plan, digest, problem_of
-from hashzoo.running.scoring import run_evaluators
+from hashzoo.runner.build import build, build_model, check_fit
+from hashzoo.runner.cell import Cell
+from hashzoo.runner.environment import describe, versions
+from hashzoo.runner.plan import Plan, digest, problem_of
+from hashzoo.runner.scoring import run_evaluators
 from hashzoo.specs import Problem, Splits
 from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
 from hashzoo.training.encoding import encode
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from hashzoo.models.hash_model import HashModel
-    from hashzoo.running.progress import Reporter
+    from hashzoo.runner.progress import Reporter
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Pieces that pairwise losses share, each stable in float32: similarity of labels, weights, cosine.
+"""Pieces that losses and hash layers share, each stable in float32: sign, similarity of labels, weights, cosine.
 
 Letters: N and M items, K bits, C classes. Everything works on float32 or float64; half precision is widened first.
 """
@@ -17,6 +17,16 @@ NO_DIRECTION = 1e-4
 
 WEIGHTS = ("two_sided", "one_sided", "none")
 """What `class_weights` accepts."""
+
+
+def sign(x: torch.Tensor) -> torch.Tensor:
+    """Return +1 where x >= 0 and -1 elsewhere, in x's dtype and without gradient; never 0.
+
+    >>> sign(torch.tensor([-2.0, -0.0, 0.0, 0.5])).tolist()
+    [-1.0, 1.0, 1.0, 1.0]
+    """
+    x = x.detach()
+    return torch.where(x >= 0, 1, -1).to(x.dtype)
 
 
 def widen(x: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
 from hashzoo.evaluation.names import parse
 from hashzoo.plugins import Registry
-from hashzoo.running.request import RunRequest
+from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
 from hashzoo.training.optimizers import check_recipe
 
@@ -75,6 +75,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
     regime = _regime(request, backbones, registry)
     setting = method.settings.get(regime) or _default_setting(method, regime)
+    assert setting.recipe is not None
     recipe = apply_recipe(setting.recipe, {**options["recipe"], "schedule": options["schedule"]})
     components = _choose_components(request, method, setting, registry, options)
     check_evaluation(request, registry)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.results.cells import Selection, measure
-from hashzoo.results.leaderboard import boards, leaderboard
+from hashzoo.results.measure import Selection, measure
+from hashzoo.results.table import boards, leaderboard
 
 P = "cifar10-5k-disjoint"
 FLOOR = {"floor": True, "regime": "none", "config": {}}
