@@ -147,17 +147,17 @@ class Method:
     recipe: Recipe | None = None
     modalities: tuple[str, ...] = ("image",)
     trainer: str = "gradient"
-    supervision: str = "supervised"
+    supervision: Literal["supervised", "unsupervised"] = "supervised"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     backbones: Mapping[str, str] = field(default_factory=dict)
-    ranking: str = "hamming"
+    ranking: Literal["hamming", "inner_product", "cosine"] = "hamming"
     summary: str = ""
     floor: bool = False
     coded: bool = True
-    training: str = "gradient"
+    training: Literal["gradient", "fit", "none"] = "gradient"
     fitter: str = ""
-    database: str = "hidden"
+    database: Literal["hidden", "inputs", "labels"] = "hidden"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Component:
     name: str
     build: Callable[..., Any] | str
     summary: str = ""
-    accepts: str = "any"
+    accepts: Literal["image", "vector", "any"] = "any"
     pretrained: bool = False
     requires: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
@@ -201,7 +201,7 @@ class Metric:
     higher_is_better: bool | None = True
     range: tuple[float | None, float | None] = (0.0, 1.0)
     on_board: bool = False
-    needs: str = "codes"
+    needs: Literal["codes", "relaxed"] = "codes"
     summary: str = ""
 
 
@@ -253,7 +253,7 @@ class Protocol:
     source: str = ""
     summary: str = ""
     queries_in_database: bool = False
-    status: str = "our draw"
+    status: Literal["published list", "published rule", "our draw"] = "our draw"
     flaws: str = ""
     evaluators: tuple[str, ...] = ("retrieval", "code_quality")
 

@@ -75,13 +75,13 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
         raise UsageError(f"Method {method.name!r} is not trained by gradients, so it has no {key}; leave it out.")
     check_evaluation(request, registry)
     config = RunConfig(
-        method=request.method if ":" in request.method else method.name,
-        training=method.training,  # type: ignore[arg-type] # checked when the method was registered
-        supervision=method.supervision,  # type: ignore[arg-type] # likewise
-        database=method.database,  # type: ignore[arg-type] # likewise
-        ranking=method.ranking,  # type: ignore[arg-type] # likewise
+        method=registry.qualified("methods", request.method),
+        training=method.training,
+        supervision=method.supervision,
+        database=method.database,
+        ranking=method.ranking,
         dataset=Part(name=dataset.name, options=options["data"]),
-        protocol=protocol.id,
+        protocol=request.protocol if request.protocol and ":" in request.protocol else protocol.id,
         protocol_label=protocol.id + ("-validation" if request.validation else ""),
         validation=request.validation,
         roles=dict(zip(dataset.modalities, method.modalities, strict=True)),
