@@ -14,7 +14,8 @@ from hashzoo import hookspecs, specs
 from hashzoo.plugins import KINDS, registry
 
 PAST = Path(__file__).with_name("past")
-NOUNS = ("Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper", "PaperRow", "PaperTable", "Problem",
+NOUNS = ("Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
+         "PaperRow", "PaperTable", "Problem",
          "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table")  # fmt: skip
 
 
