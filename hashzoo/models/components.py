@@ -83,5 +83,7 @@ def hashzoo_register_hash_layers() -> list[Component]:
         ),
         Component("random-codes", "hashzoo.models.floor_layers:build_random_codes", "pseudo-random bits (floor)"),
         Component("lsh", "hashzoo.models.floor_layers:build_lsh", "random hyperplanes on centred features (floor)"),
+        Component("projection", "hashzoo.models.hash_layers:Projection", "an affine map that a fitter finds"),
+        Component("anchors", "hashzoo.models.hash_layers:Anchors", "an RBF expansion on anchors that a fitter finds"),
         Component("uncoded", "hashzoo.models.floor_layers:build_uncoded", "the features themselves (ceiling)"),
     ]
