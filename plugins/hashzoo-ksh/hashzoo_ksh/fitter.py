@@ -62,34 +62,40 @@ class Residue:
         self.found = torch.cat([self.found, codes[:, None]], 1)
 
 
-def smooth_objective(a: torch.Tensor, kernel: torch.Tensor, residue: Residue) -> tuple[float, torch.Tensor]:
-    """Return g(a) = -v^T R v with v = tanh(kernel a / 2), and its gradient (m,).
+def smooth_objective(scores: torch.Tensor, residue: Residue) -> tuple[float, torch.Tensor]:
+    """Return g = -v^T R v, v = tanh(u / 2) of scores u (l,), and -dg/du (l,): (R v) * (1 - v^2).
 
-    kernel (l, m), a (m,); tanh(u / 2) is the paper's 2 / (1 + exp(-u)) - 1.
+    tanh(u / 2) is the paper's 2 / (1 + exp(-u)) - 1. With u = kernel a, the gradient in a is -kernel^T of the second.
     """
-    v = torch.tanh(0.5 * (kernel @ a))
+    v = torch.tanh(0.5 * scores)
     product = residue.times(v[:, None])[:, 0]
-    return -float(v @ product), -(kernel.T @ (product * (1.0 - v.square())))
+    return -float(v @ product), product * (1.0 - v.square())
 
 
 def refine(a: torch.Tensor, kernel: torch.Tensor, residue: Residue) -> torch.Tensor:
-    """Return a (m,) after Nesterov's accelerated descent on `smooth_objective` with backtracking (released code)."""
+    """Return a (m,) after Nesterov's accelerated descent on `smooth_objective` with backtracking (released code).
+
+    Scores kernel a go along with each a by linearity, so that a step costs two products with the kernel (l, m).
+    """
     last, here = a, a
-    value, _ = smooth_objective(a, kernel, residue)
+    last_scores = here_scores = kernel @ a
+    value, _ = smooth_objective(here_scores, residue)
     steepness, before, now = 1.0, 0.0, 1.0
     for _ in range(STEPS):
-        ahead = here + (before - 1.0) / now * (here - last)
-        start, gradient = smooth_objective(ahead, kernel, residue)
-        slope = float(gradient @ gradient)
+        push = (before - 1.0) / now
+        ahead, scores = here + push * (here - last), here_scores + push * (here_scores - last_scores)
+        start, pull = smooth_objective(scores, residue)
+        gradient = -(kernel.T @ pull)
+        along, slope = kernel @ gradient, float(gradient @ gradient)
         for halving in range(HALVINGS + 1):
             beta = steepness * 2.0**halving
-            tried = ahead - gradient / beta
-            reached, _ = smooth_objective(tried, kernel, residue)
+            tried = scores - along / beta
+            reached, _ = smooth_objective(tried, residue)
             if reached <= start - slope / (2.0 * beta):
                 break
         else:
             return here
-        steepness, last, here = beta, here, tried
+        steepness, last, last_scores, here, here_scores = beta, here, here_scores, ahead - gradient / beta, tried
         if abs(reached - value) / len(kernel) <= FLAT:
             return here
         value = reached
