@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hashzoo.data.decoding import ImageFiles, folder_files, stored_images
+from hashzoo.data.image_cache import ImageCache, PixelStream
 from PIL import Image
 
 from hashzoo.data import image_cache
-from hashzoo.data.decoding import ImageFiles, folder_files, stored_images
-from hashzoo.data.image_cache import ImageCache, PixelStream
 from hashzoo.errors import WorkError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
