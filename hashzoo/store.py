@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -102,8 +102,7 @@ class Store:
                 content = make()
                 try:
                     with self._disk(folder, content.size):
-                        self._write(folder, content)
-                        found = self._finish(key, content)
+                        found = self._finish(key, content, *self._write(folder, content))
                 except HashzooError as error:
                     if not isinstance(error, StorageError):  # it would fail again: what was written is of no use
                         self._sweep(folder)
@@ -168,11 +167,14 @@ class Store:
 
     # Writing
 
-    def _write(self, folder: Path, content: Content) -> None:
-        """Write all rows to the part file, going on after the blocks that an earlier process finished."""
+    def _write(self, folder: Path, content: Content) -> tuple[str, dict[str, Any]]:
+        """Write all rows to the part file, going on after the blocks that an earlier process finished.
+
+        Returns the sha256 of the content and what `blocks` noted.
+        """
         shape, dtype = content.shape, np.dtype(content.dtype)
         header, row = _header(shape, dtype), content.size // max(shape[0], 1)
-        state = self._begun(folder, content)
+        state, digest = self._begun(folder, content)
         done = sum(rows for rows, _ in state["blocks"])
         self._require_room(folder, content.size - done * row, content.size)
         with self._part(folder).open("r+b" if done else "wb") as file:
@@ -189,20 +191,20 @@ class Store:
                 file.write(rows.data)
                 file.flush()
                 os.fsync(file.fileno())
+                digest.update(rows.data)
                 done += len(rows)
                 state["blocks"].append([len(rows), hashlib.sha256(rows.data).hexdigest()])
                 _replace(folder / PROGRESS, state)
         if done != shape[0]:
             raise WorkError(f"There are {done:,} of {shape[0]:,} rows of {self.what}; repeat the command.")
+        return digest.hexdigest(), state["noted"]
 
-    def _begun(self, folder: Path, content: Content) -> dict[str, Any]:
-        """Return the state of the part file, compared block by block; what is not whole is begun anew."""
-        part, fresh = (
-            self._part(folder),
-            {"shape": list(content.shape), "dtype": content.dtype, "blocks": [], "noted": {}},
-        )
-        header = _header(content.shape, np.dtype(content.dtype))
-        row = content.size // max(content.shape[0], 1)
+    def _begun(self, folder: Path, content: Content) -> tuple[dict[str, Any], Any]:
+        """Return the state of the part file and the digest of its rows; what is not whole is begun anew."""
+        fresh = {"shape": list(content.shape), "dtype": content.dtype, "blocks": [], "noted": {}}
+        shape, dtype, part = content.shape, np.dtype(content.dtype), self._part(folder)
+        header, digest = _header(shape, dtype), _digest(shape, dtype)
+        row = content.size // max(shape[0], 1)
         try:
             state = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
             if not isinstance(state["noted"], dict) or any(state[name] != fresh[name] for name in ("shape", "dtype")):
@@ -211,27 +213,23 @@ class Store:
                 if file.read(len(header)) != header:
                     raise ValueError("its header is not what was written")
                 for number, (rows, sha256) in enumerate(state["blocks"]):
-                    if rows <= 0 or _hashed(file, rows * row) != sha256:
+                    if rows <= 0 or _hashed(file, rows * row, digest) != sha256:
                         raise ValueError(f"block {number} is not what was written")
         except FileNotFoundError:
-            return fresh
+            return fresh, _digest(shape, dtype)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             _log.warning("The unfinished file %s of %s is damaged (%s); it is begun anew.", part, self.what, error)
-            return fresh
-        return {name: state[name] for name in fresh}
+            return fresh, _digest(shape, dtype)
+        return {name: state[name] for name in fresh}, digest
 
-    def _finish(self, key: str, content: Content) -> Stored:
+    def _finish(self, key: str, content: Content, sha256: str, noted: Mapping[str, Any]) -> Stored:
         """Describe the finished part file and give it its name, which appears last."""
-        folder, shape, dtype = self.folder(key), content.shape, np.dtype(content.dtype)
-        state = json.loads((folder / PROGRESS).read_text(encoding="utf-8")) if shape[0] else {"noted": {}}
-        with self._part(folder).open("rb") as file:
-            file.seek(len(_header(shape, dtype)))
-            digest = _digest(shape, dtype)
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-        about = {"shape": list(shape), "dtype": str(dtype), "sha256": digest.hexdigest(), "noted": state["noted"]}
+        folder, dtype = self.folder(key), np.dtype(content.dtype)
+        about = {"shape": list(content.shape), "dtype": str(dtype), "sha256": sha256, "noted": dict(noted)}
         _replace(folder / META, {**content.about, **about})
-        self._part(folder).replace(self._array(folder))
+        path = self._array(folder)
+        self._part(folder).replace(path)
+        _verified.add(_identity(path, path.stat()))  # this process has just written and hashed it
         stored = self._open(key)
         if stored is None:
             raise WorkError(f"The {self.what} just written to {folder} cannot be read back; check that disk.")
@@ -277,7 +275,7 @@ def _difference(path: Path, header: bytes, digest: Any, expected: str) -> str:
     """Return how a file differs from what was written, "" where it does not; a file is read once per process."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        identity = (str(path), status.st_size, status.st_mtime_ns, status.st_ino)
+        identity = _identity(path, status)
         if identity in _verified:
             return ""
         if file.read(len(header)) != header:
@@ -290,12 +288,18 @@ def _difference(path: Path, header: bytes, digest: Any, expected: str) -> str:
     return ""
 
 
-def _hashed(file: Any, size: int) -> str:
+def _identity(path: Path, status: os.stat_result) -> tuple[str, int, int, int]:
+    return str(path), status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _hashed(file: BinaryIO, size: int, whole: Any) -> str:
+    """Return the sha256 of the next `size` bytes, "" where there are fewer; `whole` takes them too."""
     digest = hashlib.sha256()
     while size and (chunk := file.read(min(size, _CHUNK))):
         digest.update(chunk)
+        whole.update(chunk)
         size -= len(chunk)
-    return digest.hexdigest() if not size else ""
+    return "" if size else digest.hexdigest()
 
 
 def _header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
