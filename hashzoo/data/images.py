@@ -14,7 +14,7 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -356,20 +356,21 @@ def stored_images(
     plain = {"fit": "squash", "skip_damaged": False}
     key = {name: value for name, value in key.items() if name not in plain or value != plain[name]}
 
-    def make() -> Content:
-        with open_files() as files:
+    with ExitStack() as opened:
+
+        def make() -> Content:
+            files = opened.enter_context(open_files())
             shape = _shape(files, size)
 
-        def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
-            with open_files() as files:
+            def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
                 yield from _blocks(files, shape, fit, start, noted, progress)
-            faults = Faults([(name, reason) for _, name, reason in noted.get("skipped", [])])
-            if not skip_damaged:
-                faults.raise_if_any(len(files.names), where)
+                if not skip_damaged:
+                    faults = Faults([(name, reason) for _, name, reason in noted.get("skipped", [])])
+                    faults.raise_if_any(len(files.names), where)
 
-        return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
+            return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
 
-    return images_from_store(key, make)
+        return images_from_store(key, make)
 
 
 def images_from_store(source: Mapping[str, Any], make: Callable[[], Content]) -> StoredImages:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hashzoo.data.decoding import ImageFiles, folder_files, stored_images
 from PIL import Image
 
+from hashzoo.data.images import ImageFiles, folder_files, stored_images
 from hashzoo.errors import WorkError
+from hashzoo.store import Content, Store
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
 SOURCE = {"dataset": "test", "sha256": "abc"}
