@@ -45,9 +45,9 @@ class STMH:
     Options:
         share1: weight of the images' part; released codes 0.5
         share2: weight of the texts' part; released codes 0.5
-        lam: weight of the link; 0.5 in one released code, 1e-6 in the other. Which the paper used is not known here
-        gamma: weight of the ridge; 1e-4 in one released code, 1e-6 in the other
-        rounds: at most so many; 10 in one released code, 5 in the other
+        lam: weight of the link; 1e-6 in the authors' entry point, 0.5 in a later copy
+        gamma: weight of the ridge; 1e-6 in the authors' entry point, 1e-4 in a later copy
+        rounds: at most so many; 5 in the authors' entry point, 10 in a later copy
         tolerance: least change of J in a round; released codes 0.01
         updates: "exact", the minimisers of J in turn, or "released" (README), after which J may rise
     """
@@ -58,9 +58,9 @@ class STMH:
         *,
         share1: float = 0.5,
         share2: float = 0.5,
-        lam: float = 0.5,
-        gamma: float = 1e-4,
-        rounds: int = 10,
+        lam: float = 1e-6,
+        gamma: float = 1e-6,
+        rounds: int = 5,
         tolerance: float = 0.01,
         updates: str = "exact",
     ) -> None:

@@ -32,7 +32,7 @@ G2 = rows("1100 1100 0110 1010 0011 0011 1001 0101")
 
 
 def stmh(bits: int = 4, n: int = 8, **options: Any) -> STMH:
-    return STMH(Problem(bits, 3, n, modalities=ROLES), **options)
+    return STMH(Problem(bits, 3, n, modalities=ROLES), **({"lam": 0.5, "gamma": 1e-4} | options))
 
 
 def random_start(n: int = 40, bits: int = 4, seed: int = 0) -> tuple[torch.Tensor, ...]:
