@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,7 +21,8 @@ class UCCHLoss(nn.Module):
     L_c: for each output the cross entropy of its own key among its key and `negatives` keys that are drawn from all n
     train items with replacement, at logits h k / tau, mean over items, summed over roles. The key of item i is
     sgn(v_i) / sqrt(K), without gradient, with v (n, K) the buffer `memory`. After each batch (in training mode) row i
-    becomes delta v_i + (1 - delta) (h0_i + h1_i) / 2. In the warm-up epochs the keys are the signs of the batch's mean
+    becomes delta v_i + (1 - delta) (h0_i + h1_i) / 2; in evaluation mode all n keys, each counted negatives / n times,
+    stand for the drawn ones, and nothing changes. In the warm-up epochs the keys are the signs of the batch's mean
     outputs, the negatives the other items of the batch, and the memory is overwritten (delta = 0).
 
     L_r: with M = h0 h1' (N, N) and S_ij = M_ij where M_ii - M_ij <= margin, else M_ij - shift, the mean over rows of
@@ -38,6 +40,7 @@ class UCCHLoss(nn.Module):
     """
 
     memory: torch.Tensor
+    warm: torch.Tensor
 
     def __init__(
         self,
@@ -72,34 +75,45 @@ class UCCHLoss(nn.Module):
         self.beta, self.tau, self.delta, self.negatives = beta, tau, delta, negatives
         self.margin, self.shift, self.warmup, self.update = margin, shift, warmup, update
         self.register_buffer("memory", sign(torch.randn(problem.num_train, problem.bits)) / math.sqrt(problem.bits))
-        self.warm = warmup > 0
+        self.register_buffer("warm", torch.tensor(warmup > 0))
+        self._warm = warmup > 0  # as `warm`, without asking the device for it in every step
+        self.register_load_state_dict_post_hook(_note_warm)
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Note whether epoch `epoch` (0-based) belongs to the warm-up."""
-        self.warm = epoch < self.warmup
+        self._warm = epoch < self.warmup
+        self.warm.fill_(self._warm)
 
     def forward(self, output: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
         """Return the two terms, and bring the memory up to date."""
         h0, h1 = (unit(widen(output[role].relaxed)) for role in self.roles)
         mean = 0.5 * (h0 + h1).detach()
-        if self.warm:
+        if self._warm:
             keys, chosen = sign(mean) / math.sqrt(mean.shape[1]), _own_first(len(mean), mean.device)
         else:
             keys = sign(self.memory).to(mean.dtype) / math.sqrt(mean.shape[1])
-            drawn = torch.randint(len(keys), (len(mean), self.negatives), device=mean.device)
-            chosen = torch.cat([batch.index[:, None], drawn], dim=1)
+            chosen = torch.cat([batch.index[:, None], self._negatives(len(mean), mean.device)], dim=1)
         contrast = self.contrast(h0, keys, chosen) + self.contrast(h1, keys, chosen)
         if self.training:
             self._remember(mean, batch.index)
         return {"contrast": self.beta * contrast, "ranking": (1.0 - self.beta) * self.ranking(h0 @ h1.T)}
 
     def contrast(self, outputs: torch.Tensor, keys: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-        """Return the cross entropy of the rows `chosen` (N, 1 + negatives) of keys (n, K), the own key in column 0.
+        """Return the cross entropy of the rows `chosen` (N, 1 + M) of keys (n, K), the own key in column 0.
 
-        All N x n products are cheaper than to gather N (1 + negatives) keys of K numbers.
+        All N x n products are cheaper than to gather N (1 + M) keys of K numbers. M negatives of another number than
+        `negatives` are weighted to count as many, but in the warm-up.
         """
         logits = (outputs @ keys.T / self.tau).gather(1, chosen)
-        return (logits.logsumexp(dim=1) - logits[:, 0]).mean()
+        weight = 0.0 if self._warm else math.log(self.negatives / (chosen.shape[1] - 1))
+        return (torch.logaddexp(logits[:, 0], logits[:, 1:].logsumexp(dim=1) + weight) - logits[:, 0]).mean()
+
+    def _negatives(self, n: int, device: torch.device) -> torch.Tensor:
+        """Return rows of the memory for n items, drawn in training, all of them else."""
+        rows = len(self.memory)
+        if self.training:
+            return torch.randint(rows, (n, self.negatives), device=device)
+        return torch.arange(rows, device=device).expand(n, rows)
 
     def ranking(self, products: torch.Tensor) -> torch.Tensor:
         """Return L_r of the inner products (N, N), without its weight."""
@@ -112,7 +126,7 @@ class UCCHLoss(nn.Module):
 
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, index: torch.Tensor) -> None:
-        old, delta = self.memory[index], 0.0 if self.warm else self.delta
+        old, delta = self.memory[index], 0.0 if self._warm else self.delta
         fresh = unit(mean) if self.update == "released" else mean
         rows = delta * old + (1.0 - delta) * fresh.to(old.dtype)
         self.memory[index] = unit(rows) if self.update == "released" else rows
@@ -122,3 +136,7 @@ def _own_first(n: int, device: torch.device) -> torch.Tensor:
     """Return (n, n): row i holds i, i + 1, ... around the batch, so that an item's own key comes first."""
     rows = torch.arange(n, device=device)
     return (rows[:, None] + rows[None, :]) % n
+
+
+def _note_warm(module: nn.Module, keys: Any) -> None:
+    module._warm = bool(module.warm)

@@ -37,7 +37,7 @@ def trained(**options: Any) -> UCCHLoss:
 
 
 def test_contrast_by_hand() -> None:
-    loss = trained()
+    loss = trained(negatives=2)
     keys = torch.where(MEMORY >= 0, 1.0, -1.0).double() / math.sqrt(2)
     logits = (HU @ keys.T / 0.9).gather(1, CHOSEN)
     expected = [
@@ -77,8 +77,23 @@ def test_memory_by_hand_and_by_the_paper() -> None:
         row = 0.4 * MEMORY[i] + 0.6 * 0.5 * (HU[i] + HG[i])
         assert paper.memory[i].tolist() == pytest.approx(row.tolist(), abs=1e-9)
     still = trained().eval()
-    still(outputs(), batch())
+    once, twice = still(outputs(), batch()), still(outputs(), batch())
+    assert torch.equal(once["contrast"], twice["contrast"])  # nothing is drawn
     assert torch.equal(still.memory, MEMORY)
+
+
+def test_evaluation_takes_the_expectation_of_what_training_draws() -> None:
+    torch.manual_seed(0)
+    drawn = trained(negatives=200_000)(outputs(), batch())["contrast"].item()
+    assert trained(negatives=200_000).eval()(outputs(), batch())["contrast"].item() == pytest.approx(drawn, rel=1e-3)
+
+
+def test_a_loss_read_back_knows_whether_it_is_warm() -> None:
+    loss, fresh = trained(), UCCHLoss(PROBLEM).double()
+    fresh.load_state_dict(loss.state_dict())
+    assert fresh.eval()(outputs(), batch())["contrast"].item() == pytest.approx(
+        loss.eval()(outputs(), batch())["contrast"].item(), rel=1e-12
+    )
 
 
 def test_warm_up_against_a_plain_loop() -> None:
@@ -94,8 +109,8 @@ def test_warm_up_against_a_plain_loop() -> None:
             total -= math.log(own / sum(math.exp((h[i] @ keys[j]).item() / 0.9) for j in range(4))) / 4
     assert terms["contrast"].item() == pytest.approx(0.7 * total, rel=1e-9)
     assert torch.allclose(loss.memory[:4], F.normalize(mean))  # overwritten
-    assert UCCHLoss(PROBLEM).warm
-    assert not UCCHLoss(PROBLEM, warmup=0).warm
+    assert bool(UCCHLoss(PROBLEM).warm)
+    assert not bool(UCCHLoss(PROBLEM, warmup=0).warm)
 
 
 def test_ranking_against_a_plain_loop_and_its_bounds() -> None:
