@@ -16,15 +16,11 @@ from hashzoo.evaluation.names import parse
 from hashzoo.plugins import Registry
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+from hashzoo.training.default_recipes import default_setting
 from hashzoo.training.optimizers import check_recipe
 
 DEFAULT_DATASET = "digits"
 DEFAULT_DATASET_PAIR = "digits-halves"
-
-FROZEN = Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam")
-"""Used for frozen features where the method's plugin states no setting of its own."""
-SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
-"""Used for backbones without pretrained weights where the method's plugin states no setting of its own."""
 
 RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
 SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
@@ -74,7 +70,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     options = _split_settings(request.settings)
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
     regime = _regime(request, backbones, registry)
-    setting = method.settings.get(regime) or _default_setting(method, regime)
+    setting = method.settings.get(regime) or default_setting(method, regime)
     assert setting.recipe is not None
     recipe = apply_recipe(setting.recipe, {**options["recipe"], "schedule": options["schedule"]})
     components = _choose_components(request, method, setting, registry, options)
@@ -150,14 +146,6 @@ def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     changed = replace(recipe, **values, schedule=schedule)
     check_recipe(changed)
     return changed
-
-
-def _default_setting(method: Method, regime: str) -> Setting:
-    if regime == "frozen":
-        return Setting(FROZEN, source="hashzoo's default for frozen features")
-    if regime == "scratch":
-        return Setting(SCRATCH, source="hashzoo's default for training from scratch")
-    return Setting(method.recipe, source="the paper")
 
 
 def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tuple[Dataset, Protocol]:
