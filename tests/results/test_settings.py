@@ -125,9 +125,7 @@ def test_another_loss_is_accepted_only_as_a_row_of_its_own(tmp_path, wave, store
     records = [wave(), wave(value=0.9, loss={"name": "hashnet", "options": {}})]
     known = Known(own_settings(records, REGISTRY))
     folder = tmp_path / "boards" / "records"
-    with pytest.raises(
-        UsageError, match="is wave with loss hashnet, and that is not the method as its"
-    ):
+    with pytest.raises(UsageError, match="is wave with loss hashnet, and that is not the method as its"):
         accept([store(*records)], folder, known=known)
     assert not folder.exists()
     own, other = accept([store(*records)], folder, known=known, other_parts=True)
