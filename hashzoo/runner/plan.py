@@ -16,15 +16,11 @@ from hashzoo.plugins import Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+from hashzoo.training.default_recipes import FROZEN, default_setting
 from hashzoo.training.optimizers import check_recipe
 
 DEFAULT_DATASET = "digits"
 DEFAULT_DATASET_PAIR = "digits-halves"
-
-FROZEN = Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam")
-"""Used for frozen features where the method's plugin states no setting of its own."""
-SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
-"""Used for backbones without pretrained weights where the method's plugin states no setting of its own."""
 
 RAW = {"vector": "identity", "image": "pixels"}
 """Backbones that hand on the inputs as they are: what closed forms are fitted on where no pretrained network is."""
@@ -68,7 +64,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     by_gradient = method.training == "gradient"
     freeze = request.freeze_backbone or not by_gradient
     regime = _regime(freeze, backbones, registry)
-    setting = method.settings.get(regime) or _default_setting(method, regime)
+    setting = method.settings.get(regime) or default_setting(method, regime)
     recipe = apply_recipe(setting.recipe or FROZEN, {**options["recipe"], "schedule": options["schedule"]})
     if not by_gradient and (options["recipe"] or options["schedule"]):
         key = next(iter({**options["recipe"], **options["schedule"]}))
@@ -150,14 +146,6 @@ def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     changed = replace(recipe, **values, schedule=schedule)
     check_recipe(changed)
     return changed
-
-
-def _default_setting(method: Method, regime: str) -> Setting:
-    if regime == "frozen":
-        return Setting(FROZEN, source="hashzoo's default for frozen features")
-    if regime == "scratch":
-        return Setting(SCRATCH, source="hashzoo's default for training from scratch")
-    return Setting(method.recipe, source="the method's recipe for fine-tuning")
 
 
 def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tuple[Dataset, Protocol]:
