@@ -10,7 +10,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
-from hashzoo.evaluation.counts import rows_of
+from hashzoo.evaluation.counting.counts import rows_of
 from hashzoo.evaluation.files import read_pair
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry

@@ -172,7 +172,7 @@ def test_per_query_values_average_to_the_figure(make_codes):
 
 
 def test_without_metrics_a_full_set_is_computed(make_codes):
-    query, database = make_codes()
+    query, database = make_codes(items=5000)
     assert set(evaluate(query, database)) == {*DEFAULT, "queries_without_relevant"}
     by_score = evaluate(query, database, ranking="cosine")
     assert not any("@h" in name or "lookup" in name for name in by_score)
@@ -196,7 +196,10 @@ def test_unknown_metrics_are_a_sentence_with_near_names(make_codes, name, near):
         ({"divisor": "total"}, "divisor"),
         ({"ranking": "hammming"}, "did you mean 'hamming'"),
         ({"convention": "hashnets"}, "did you mean 'hashnet"),
-        ({"metrics": "map"}, "list of names"),
+        ({"metrics": ","}, "No metric is named"),
+        ({"metrics": [5]}, "named by a text"),
+        ({"metrics": ["map@99999999999999999999"]}, "20 digits"),
+        ({"metrics": ["map@h" + "9" * 5000]}, "5000 digits"),
         ({"metrics": ["map@0"]}, "at least 1"),
     ],
 )
