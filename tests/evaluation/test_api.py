@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.evaluators import build_code_quality, build_retrieval
+from hashzoo.evaluation.evaluators import CodeQuality, RankingMetrics
 from hashzoo.evaluation.names import DEFAULT, parse
 from hashzoo.specs import Protocol, Retrieval
 
@@ -230,8 +230,8 @@ def test_the_built_in_evaluators(make_codes):
     query, database = make_codes()
     protocol = Protocol("p", "d", (0, 0, 0), headline="map@77")
     task = Retrieval(query, database, metrics=("precision@5",), convention="hashnet")
-    values = build_retrieval(protocol)(task)
+    values = RankingMetrics(protocol)(task)
     assert values == evaluate(query, database, ["map@77", "precision@5"], convention="hashnet")
-    quality = build_code_quality(protocol)(task)
+    quality = CodeQuality(protocol)(task)
     assert quality["warning"] is None
     assert quality["items"] == len(database)
