@@ -1,7 +1,7 @@
 """How sure a figure is: intervals over queries, paired tests of two runs, and the rows tied with the best.
 
 Runs on the same queries are compared query by query. A method's seeds are a second source of chance: where there are
-several, they are resampled along with the queries.
+several, another draw of them is allowed for as well.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ class Standing:
     """How a row of a board stands to the best one.
 
     mean: over seeds and queries. difference: by how much it is worse than the best, at least 0, with its 95 % interval
-    low to high. p_value: two-sided, corrected for the number of comparisons. tied: not shown to be worse.
+    low to high (of this pair alone). p_value: of a difference as large by chance, corrected for all comparisons. tied:
+    not shown to be worse.
     """
 
     row: str
@@ -118,9 +119,11 @@ def tied_with_best(
     values: for each row (S, Q), one value per seed and query, the same queries in the same order; rows may differ in S.
     NaN for a query that has no value, which then counts in no row.
 
-    The row with the best mean over seeds and queries is compared with every other one by the paired bootstrap of
-    `paired_difference`; Holm's procedure (1979) keeps the chance of calling any tied row worse below `level`, however
-    many rows there are. Deterministic for one `seed`. Raises UsageError for rows that do not fit each other.
+    The row with the best mean over seeds and queries is compared with every other one, with chance as in
+    `paired_difference`. p_value is the chance that among as many equal rows the best and the worst lie as far apart
+    (Tukey's range, by bootstrap), so that the chance of calling any equal row worse stays below `level`, however many
+    rows there are and although the best was found from the same values. Deterministic for one `seed`. Raises
+    UsageError for rows that do not fit each other.
     """
     rows = list(values)
     if not rows:
@@ -129,13 +132,11 @@ def tied_with_best(
     sign = 1.0 if higher_is_better else -1.0
     means = np.array([array.mean() for array in arrays])
     best = int(np.argmax(sign * means))
-    drawn = sign * _resampled_means(arrays, resamples, seed)
+    chance = sign * _deviations(arrays, resamples, seed)
     differences = sign * (means[best] - means)
-    spread = drawn[:, best, None] - drawn - differences
-    p_values = (1 + (np.abs(spread) >= differences - _SAME).sum(axis=0)) / (resamples + 1)
-    others = [place for place in range(len(rows)) if place != best]
-    p_values[others] = holm(p_values[others])
-    low, high = np.quantile(spread, [0.025, 0.975], axis=0) + differences
+    apart = chance.max(axis=1) - chance.min(axis=1)
+    p_values = (1 + (apart[:, None] >= differences - _SAME).sum(axis=0)) / (resamples + 1)
+    low, high = np.quantile(chance[:, best, None] - chance, [0.025, 0.975], axis=0) + differences
     return [
         Standing(
             rows[place],
@@ -155,16 +156,16 @@ def paired_difference(
 ) -> dict[str, float | int]:
     """Return how much larger `second` is than `first`, both (S, Q): difference, 95 % interval low and high, p_value.
 
-    Queries are resampled for both rows together, and the seeds of each row by themselves (the pigeonhole bootstrap,
-    Owen 2007), so that the interval covers another draw of queries and another draw of seeds. Of S seeds S - 1 are
-    drawn, which gives the variance of their mean without bias (Rao and Wu 1988); a single seed says nothing of
-    another, and the interval is then that over queries. p_value is two-sided: the chance of as large a deviation from
-    the observed difference. Values without a query in the other row count in neither.
+    The queries are resampled, the same ones for both rows (paired bootstrap). To that is added how the mean of S seeds
+    deviates, Student's t with S - 1 degrees of freedom times the standard error over the seeds of that row, so that the
+    interval covers another draw of queries and another draw of seeds; a single seed says nothing of another, and the
+    interval is then that over queries. p_value is two-sided: the chance of a deviation as large as the difference.
+    Queries without a value in one row count in neither.
     """
     arrays = _of_shared_queries([first, second], ["first", "second"])
-    drawn = _resampled_means(arrays, resamples, seed)
+    chance = _deviations(arrays, resamples, seed)
     difference = float(arrays[1].mean() - arrays[0].mean())
-    spread = drawn[:, 1] - drawn[:, 0] - difference
+    spread = chance[:, 1] - chance[:, 0]
     low, high = np.quantile(spread, [0.025, 0.975]) + difference
     return {
         "queries": int(arrays[0].shape[1]),
@@ -176,7 +177,7 @@ def paired_difference(
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Return p values corrected for their number by Holm's procedure (1979), in the same order.
+    """Return p values corrected for their number by Holm's procedure (1979), in the same order: for separate questions.
 
     >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
     [0.03, 0.06, 0.06]
@@ -204,23 +205,21 @@ def _of_shared_queries(values: Sequence[ArrayLike], rows: Sequence[str]) -> list
     return [array[:, kept] for array in arrays]
 
 
-def _resampled_means(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return the mean of each row under resampled queries (shared) and seeds (of each row), (resamples, rows)."""
+def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows)."""
     rng = np.random.default_rng(seed)
-    queries = arrays[0].shape[1]
-    joined = np.concatenate(arrays).T  # (Q, all seeds of all rows)
-    means = np.empty((resamples, joined.shape[1]))
+    over_seeds = np.stack([array.mean(axis=0) for array in arrays], axis=1)  # (Q, rows)
+    queries, rows = over_seeds.shape
+    result = np.empty((resamples, rows))
     step = max(1, _BATCH // queries)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         drawn = rng.integers(0, queries, (size, queries)) + np.arange(size)[:, None] * queries
         times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
-        means[start : start + size] = times @ joined / queries
-    result = np.empty((resamples, len(arrays)))
-    stop = 0
+        result[start : start + size] = (times - 1.0) @ over_seeds / queries
     for place, array in enumerate(arrays):
-        start, stop = stop, stop + len(array)
         seeds = len(array)
-        weights = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), resamples) / (seeds - 1) if seeds > 1 else 1.0
-        result[:, place] = (means[:, start:stop] * weights).sum(axis=1)
+        if seeds > 1:
+            error = array.mean(axis=1).std(ddof=1) / np.sqrt(seeds)
+            result[:, place] += error * rng.standard_t(seeds - 1, resamples)
     return result

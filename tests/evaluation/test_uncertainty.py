@@ -96,28 +96,28 @@ def test_the_group_tied_with_the_best_is_found():
 
 
 def test_the_interval_covers_queries_and_seeds():
-    """The bootstrap's spread against the standard error of a two-way layout, which is known here."""
+    """The spread against the standard error of a two-way layout; with so many seeds Student's t is nearly normal."""
     rng = np.random.default_rng(1)
-    first, second = board(rng, {"a": 0.5, "b": 0.5}, seeds=8, queries=400, seed_noise=0.02).values()
+    first, second = board(rng, {"a": 0.5, "b": 0.5}, seeds=30, queries=400, seed_noise=0.04).values()
     found = paired_difference(first, second, resamples=3000)
     by_query = (second - first).mean(axis=0).var(ddof=1) / 400
-    by_seed = sum(row.mean(axis=1).var(ddof=1) / 8 for row in (first, second))
+    by_seed = sum(row.mean(axis=1).var(ddof=1) / 30 for row in (first, second))
     half = 1.96 * np.sqrt(by_query + by_seed)
-    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.15)
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.1)
     queries_only = paired_difference(first.mean(axis=0), second.mean(axis=0), resamples=3000)
     assert queries_only["high"] - queries_only["low"] < 0.6 * (found["high"] - found["low"])
 
 
 def test_equal_methods_with_noisy_seeds_are_rarely_told_apart():
-    """40 boards of five equal methods: called different by queries alone nearly always, with seeds seldom."""
+    """40 boards of five equal methods, three seeds: told apart by queries alone nearly always, with seeds hardly."""
     rng = np.random.default_rng(2)
     wrong = {"seeds": 0, "queries": 0}
     for _ in range(40):
-        rows = board(rng, dict.fromkeys("abcde", 0.5), seeds=5, queries=200, seed_noise=0.02)
+        rows = board(rng, dict.fromkeys("abcde", 0.5), seeds=3, queries=200, seed_noise=0.02)
         wrong["seeds"] += not all(s.tied for s in tied_with_best(rows, resamples=499))
         means = {name: row.mean(axis=0) for name, row in rows.items()}
         wrong["queries"] += not all(s.tied for s in tied_with_best(means, resamples=499))
-    assert wrong["seeds"] <= 12
+    assert wrong["seeds"] <= 4
     assert wrong["queries"] >= 30
 
 
