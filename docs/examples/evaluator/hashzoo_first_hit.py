@@ -1,11 +1,16 @@
 """An evaluator alone: is what is nearest relevant? Exact under ties, as everything in hashzoo."""
 
-from hashzoo import Component, hookimpl
+from hashzoo import Component, Metric, hookimpl
+
+
+@hookimpl
+def hashzoo_register_metrics():
+    return [Metric("first_hit", on_board=True, summary="share of relevant first results")]
 
 
 @hookimpl
 def hashzoo_register_evaluators():
-    return [Component("first-hit", "hashzoo_first_hit:build", summary="share of relevant first results")]
+    return [Component("first-hit", "hashzoo_first_hit:build", "share of relevant first results", metrics=("first_hit",))]
 
 
 def build(protocol):
