@@ -193,15 +193,16 @@ class Metric:
     """A figure that an evaluator gives, by its base name: "map" stands for map, map@5000, map@h2, map:best.
 
     `range` are the smallest and the largest possible value, None where there is no bound. `higher_is_better` None:
-    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes", or
-    "relaxed" where only real-valued outputs give it.
+    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes",
+    "relaxed" where only real-valued outputs give it, or "either" where a ranking by one or the other does; where the
+    features themselves are ranked there are no codes, and metrics that need them are left out.
     """
 
     name: str
     higher_is_better: bool | None = True
     range: tuple[float | None, float | None] = (0.0, 1.0)
     on_board: bool = False
-    needs: Literal["codes", "relaxed"] = "codes"
+    needs: Literal["codes", "relaxed", "either"] = "codes"
     summary: str = ""
 
 
@@ -314,7 +315,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What an evaluator is given: query and database codes (with labels and, where needed, relaxed outputs)."""
+    """What an evaluator is given: query and database codes (with labels and relaxed outputs), which it may not change.
+
+    `metrics`: the names asked for among those that the evaluator declares, "default" standing for all that it gives
+    unasked; None: nothing was asked. `coded`: False where the features themselves are ranked; then only `relaxed` of
+    the two sets means anything.
+    """
 
     query: Codes
     database: Codes
@@ -322,6 +328,7 @@ class Retrieval:
     metrics: tuple[str, ...] | None = None
     ties: str = "expected"
     convention: str = "hashzoo"
+    coded: bool = True
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
 BRINGS = {
     "backbone": {"backbones": ["colour-histogram"]},
     "dataset": {"datasets": ["wine"]},
-    "evaluator": {"evaluators": ["first-hit"]},
+    "evaluator": {"evaluators": ["first-hit"], "metrics": ["first_hit"]},
     "paper-table": {"paper_tables": ["csq-2020-readme"]},
     "smallest": {"losses": ["smallest"], "methods": ["smallest"]},
     "trainer": {"trainers": ["clipped"]},

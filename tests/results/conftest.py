@@ -8,7 +8,6 @@ import pytest
 
 from hashzoo.results.record import Record, write_record
 
-
 LAYERS = {"lsh": "projection", "uncoded": "uncoded", "random": "random-codes"}
 RECIPE = {"epochs": 1, "batch_size": 48, "lr": 0.001}
 

@@ -123,5 +123,5 @@ def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[
 
 
 def test_another_evaluator_may_have_metrics_of_its_own(reg: Registry) -> None:
-    found = plan(reg, evaluators=("code_quality",), metrics=("mine",))
-    assert found.config.evaluation.metrics == ("mine",)
+    found = plan(reg, evaluators=("code_quality",), metrics=("entropy",))
+    assert found.config.evaluation.metrics == ("entropy",)

@@ -237,8 +237,8 @@ def test_an_evaluation_says_what_was_done_with_a_querys_own_item(tmp_path: Path)
     np.savez(tmp_path / "all.npz", codes=signs, labels=np.array([0, 0, 0, 1, 1, 1]), ids=np.arange(6))
     options = {**OPTIONS, "query": tmp_path / "all.npz", "database": tmp_path / "all.npz"}
     options |= {"query_labels": None, "database_labels": None, "bits": None}
-    kept = evaluate_files(("precision@1",), options)[""]
-    left = evaluate_files(("precision@1",), {**options, "leave_self_out": True})[""]
+    kept = evaluate_files(("precision@1",), options)
+    left = evaluate_files(("precision@1",), {**options, "leave_self_out": True})
     assert kept["precision@1"] == 1.0
     assert left["precision@1"] < 1.0
     assert left["own_item"] == "left out of 6 lists"

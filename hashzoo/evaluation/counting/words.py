@@ -11,6 +11,8 @@ from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import Codes
 
 Words = NDArray[np.uint64]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def code_words(packed: NDArray[np.uint8]) -> Words:

@@ -18,8 +18,7 @@ from numba import njit
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from hashzoo.evaluation.buckets import Ints
-from hashzoo.evaluation.words import Words
+from hashzoo.evaluation.counting.words import Ints, Words
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -1,17 +1,30 @@
-"""Rankings that need the order of single items: by real-valued outputs, in stable database order, within a ball."""
+"""Rankings with ties: groups of equally ranked items, from counts or from the order of single items.
+
+What every ranking metric is computed from. By Hamming distance the groups come from counts (`Counts.buckets`); here are
+those that need single items: by real-valued outputs, in stable database order, and within a ball.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.evaluation.buckets import Buckets, Floats, Ints
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.words import check_pair, code_words, distances_to, label_words, rows_left_out, share_label
+from hashzoo.evaluation.counting.words import (
+    Floats,
+    Ints,
+    check_pair,
+    code_words,
+    distances_to,
+    label_words,
+    rows_left_out,
+    share_label,
+)
 
 RANKINGS = ("hamming", "inner_product", "cosine")
 
@@ -20,6 +33,75 @@ _CELLS = 1 << 21
 
 _FRACTION = 40
 """Scores are compared in fixed point, with this many bits after the point relative to the largest norms."""
+
+_SHORTEST = 30
+"""Items shorter than 2 to minus this of the longest have fewer than ten bits of score left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Buckets:
+    """Rankings of Q queries as groups of equally ranked items, best first.
+
+    before, n, r: (Q, B) items ranked before the group, items in it, relevant items in it. Groups without relevant
+    items may be left out, since `before` holds their place. Unused places at the end of a row have n = r = 0 and
+    before = total. total: (Q,) items in the whole list. sums: `metrics.precision_sums` by tie order, once computed.
+    """
+
+    before: Ints
+    n: Ints
+    r: Ints
+    total: Ints
+    sums: dict[str, Floats] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def relevant_before(self) -> Ints:
+        """Relevant items ranked before each group, (Q, B)."""
+        result: Ints = np.cumsum(self.r, axis=1) - self.r
+        return result
+
+    @cached_property
+    def relevant(self) -> Ints:
+        """Relevant items of each query, (Q,)."""
+        result: Ints = self.r.sum(axis=1)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Where a cut-off falls in each of Q rankings; every field is (Q,).
+
+    sums, found: sum of precision and relevant items of the buckets wholly before the cut. before, n, r: the
+    bucket the cut divides: items ranked before it, items, relevant items; m of its items are taken (all 0
+    if none is cut).
+    """
+
+    sums: Floats
+    found: Ints
+    before: Ints
+    n: Ints
+    r: Ints
+    m: Ints
+
+    @classmethod
+    def of(cls, buckets: Buckets, limit: Ints, sums: Floats) -> Cut:
+        """Find the cut after `limit` (Q,) items; `sums` (Q, B) is each bucket's sum of precision."""
+        edge = limit[:, None]
+        whole = buckets.before + buckets.n <= edge
+        divided = (buckets.before < edge) & ~whole
+        taken = np.where(divided, edge - buckets.before, 0)
+        return cls(
+            sums=np.where(whole, sums, 0.0).sum(axis=1),
+            found=np.where(whole, buckets.r, 0).sum(axis=1),
+            before=np.where(divided, buckets.before, 0).sum(axis=1),
+            n=np.where(divided, buckets.n, 0).sum(axis=1),
+            r=np.where(divided, buckets.r, 0).sum(axis=1),
+            m=taken.sum(axis=1),
+        )
+
+    def rows(self, rows: Ints) -> Cut:
+        """Return the cuts of some queries."""
+        return Cut(*(getattr(self, name)[rows] for name in ("sums", "found", "before", "n", "r", "m")))
+
 
 Blocks = Iterator[tuple[slice, Buckets]]
 Group = tuple[Ints, Ints, Ints]
@@ -45,9 +127,9 @@ def stable_blocks(query: Codes, database: Codes, leave_out: ArrayLike | None = N
 def score_blocks(query: Codes, database: Codes, ranking: str, leave_out: ArrayLike | None = None) -> Blocks:
     """Yield (query rows, rankings) by inner product or cosine of the real-valued outputs; equal scores are ties.
 
-    Scores are computed in float64 from the float32 outputs. Two scores are equal when they agree to 2^-40
-    of the product of the largest query norm and the largest database norm, which is above rounding and
-    below what single precision outputs can mean: so equal items tie, whatever the order of summation.
+    Scores are computed in float64. Two scores of a query are equal when they agree to 2^-40 of the query's norm times
+    the largest norm in the database, which is above rounding and below what single precision outputs can mean: so
+    equal items tie, whatever the order of summation.
     """
     check_pair(query, database)
     ours, theirs = _scaled(query, database, ranking)
@@ -151,15 +233,35 @@ def _scaled(query: Codes, database: Codes, ranking: str) -> tuple[Floats, Floats
             f"Query outputs have {query.relaxed.shape[1]} values and database outputs "
             f"{database.relaxed.shape[1]}; they must match."
         )
-    return tuple(_unit(codes.relaxed, ranking) for codes in (query, database))  # type: ignore[return-value] # two
-
-
-def _unit(relaxed: Any, ranking: str) -> Floats:
-    values = np.asarray(relaxed, dtype=np.float64)
-    norms = np.sqrt((values * values).sum(axis=1))
+    ours, theirs = (np.asarray(codes.relaxed, dtype=np.float64) for codes in (query, database))
     if ranking == "cosine":
-        return values / np.where(norms > 0, norms, 1.0)[:, None]
-    largest = float(norms.max(initial=0.0))
-    # A power of two, so that scaling rounds nothing.
-    scaled: Floats = values * (2.0 ** -np.ceil(np.log2(largest)) if largest > 0 else 1.0)
-    return scaled
+        return _unit(ours), _unit(theirs)
+    lengths, exponents = _lengths(theirs)
+    _require_one_scale(lengths, exponents)
+    # Powers of two, so that scaling rounds nothing; the length of a query orders nothing.
+    return np.ldexp(ours, -_lengths(ours)[1][:, None]), np.ldexp(theirs, -int(exponents.max()))
+
+
+def _lengths(values: Floats) -> tuple[Floats, Ints]:
+    """Return the norm of each row as (m, e) with norm m 2^e, m at most 1: none overflows or underflows."""
+    largest = np.frexp(np.abs(values).max(axis=1, initial=0.0))[1].astype(np.int64)
+    scaled = np.ldexp(values, -largest[:, None])
+    mantissa, exponent = np.frexp(np.sqrt((scaled * scaled).sum(axis=1)))
+    return mantissa, largest + exponent
+
+
+def _unit(values: Floats) -> Floats:
+    """Return rows of length 1; rows of zeros stay."""
+    mantissa, exponent = _lengths(values)
+    result: Floats = np.ldexp(values, -exponent[:, None]) / np.where(mantissa > 0, mantissa, 1.0)[:, None]
+    return result
+
+
+def _require_one_scale(mantissa: Floats, exponent: Ints) -> None:
+    """Raise UsageError where more than 1 % of the items are so short that their scores would all tie."""
+    short = (mantissa > 0) & (exponent < exponent[mantissa > 0].max(initial=np.iinfo(np.int64).min // 2) - _SHORTEST)
+    if short.mean() > 0.01:
+        raise UsageError(
+            f"The outputs of {int(short.sum())} database items are less than a billionth as long as the longest, so "
+            "that their inner products cannot be told apart; rank by 'cosine', or give outputs of one scale."
+        )

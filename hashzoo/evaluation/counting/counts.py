@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.buckets import Buckets, Ints
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.words import (
+from hashzoo.evaluation.counting.words import (
+    Ints,
     Words,
     check_pair,
     code_words,
@@ -21,6 +21,7 @@ from hashzoo.evaluation.words import (
     rows_left_out,
     share_label,
 )
+from hashzoo.evaluation.ranking import Buckets
 
 Progress = Callable[[int, int], None]
 
@@ -126,12 +127,12 @@ def _adder(kernel: str, pairs: int, threads: int | None) -> Adder:
     if kernel == "numpy":
         return add_block
     if kernel == "numba":
-        from hashzoo.evaluation.kernel import add_block as add_block_numba
+        from hashzoo.evaluation.counting.kernel_numba import add_block as add_block_numba
 
         return functools.partial(add_block_numba, threads=threads)
     name, _, device = kernel.partition(":")
     if name == "torch":
-        from hashzoo.evaluation.counts_torch import adder_for
+        from hashzoo.evaluation.counting.kernel_torch import adder_for
 
         found: Adder = adder_for(device or None)
         return found

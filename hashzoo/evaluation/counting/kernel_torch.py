@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hashzoo.evaluation.buckets import Ints
-from hashzoo.evaluation.words import Words
+from hashzoo.evaluation.counting.words import Ints, Words
 
 _PAIRS = 1 << 26
 """Query-item pairs held on the device at a time (on a CPU a 32nd of it)."""
