@@ -10,7 +10,8 @@ import click
 from hashzoo.cli.main import warn_of_broken_plugins
 
 KINDS = (
-    "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "trainers", "evaluators", "paper_tables",
+    "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators",
+    "metrics", "paper_tables", "claims", "commands",
 )  # fmt: skip
 
 

@@ -41,8 +41,8 @@ def fitted(fitter: Any, layer: nn.Module, train: Part, seed: int = 0, *, labels:
 
 def digits() -> Parts:
     """Return the digits of scikit-learn as 64 grey levels 0..16, split as the protocol digits-1k."""
+    from hashzoo.data import load_splits
     from hashzoo.data.datasets import DIGITS
-    from hashzoo.data.loading import load_splits
 
     splits = load_splits(DIGITS, DIGITS.protocols[0], Path())
     images, labels = splits.table.inputs["image"], splits.table.labels
