@@ -98,7 +98,7 @@ class MLHFitter:
         similar_share: least share of similar pairs in a batch (the released code's lambda); 0.5, released code.
         weight_decay: 1e-4, where the released code's validation starts.
         lr: first rate, falling evenly to 0; 0.1, released code.
-        iterations: of 1,000 batches of 100 pairs; 10, chosen on digits (released code: 20 to 75 in validation, 500 at last).
+        iterations: of 1,000 batches of 100 pairs; 10, see README (released code: 20 to 75, and 500 at last).
         pca: axes kept of the features of unit length; 0 for all (released code: 40 where targets are distances).
     """
 
