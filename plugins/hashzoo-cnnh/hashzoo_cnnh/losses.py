@@ -29,8 +29,8 @@ class CNNHLoss(nn.Module):
 
     Options:
         sweeps: passes over all coordinates of H; 10, as in a port (the paper's number is not known here).
-        step: "exact" goes to the lowest point of the quartic; "newton" is the paper's, skipped where its curvature <= 0.
-        regression: "squared" or "sigmoid", the cross-entropy of a sigmoid per bit; which one the paper means is not known.
+        step: "exact" goes to the lowest point; "newton" is the paper's, skipped where the curvature is not positive.
+        regression: "squared" or "sigmoid" (cross-entropy per bit); which one the paper means is not known.
     """
 
     targets: torch.Tensor
