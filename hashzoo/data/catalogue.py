@@ -142,11 +142,11 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     if not missing:
         return
     what = "a file which does not exist" if len(missing) == 1 else f"{len(missing)} files which do not exist"
-    fetch = f", or fetch it with `hashzoo data prepare {protocol.id}`" if downloads else ""
+    fetch = f" fetch it with `hashzoo data prepare {protocol.id}`," if downloads else ""
     where = f" ({dataset.homepage})" if dataset.homepage else ""
     raise WorkError(
-        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where}, set HASHZOO_DATA, give "
-        f"the option path{fetch}."
+        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set HASHZOO_DATA, or "
+        "give the option path."
     )
 
 

@@ -81,6 +81,7 @@ def _cifar_protocols(dataset: str, aliases: dict[str, tuple[str, ...]]) -> tuple
             aliases=aliases.get(kind, ()),
             source=sources[kind],
             summary=summaries[kind],
+            status="published rule" if kind == "50k" else "our draw",
         )
         for kind in sizes
     )
@@ -127,6 +128,7 @@ WIKI = Dataset(
             pairs=(("image", "text"), ("text", "image")),
             bits=(16, 32, 64),
             source="Rasiwasia et al., ACM Multimedia 2010: the published training and test parts",
+            status="published list",
             summary=f"the test part queries the training part; SIFT words and {text}",
         )
         for name, text in (
@@ -176,7 +178,6 @@ LISTS = Dataset(
             source="the user's own",
             summary="the same for lists whose queries stand in their database",
             queries_in_database=True,
-            flaws="queries may be in the database, where each finds itself first",
         ),
     ),
     load="hashzoo.data.own_lists:load",
