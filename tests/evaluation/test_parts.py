@@ -142,3 +142,10 @@ def test_a_damaged_part_is_a_sentence(stored, damage):
         replace(part, counts=replace(part.counts, n=n)).save(path)
     with pytest.raises(WorkError, match=r"damaged|cannot be read"):
         merge_parts([path])
+
+
+@pytest.mark.parametrize("labels", [0, [0, 1], np.zeros((3, 2))])
+def test_labels_that_do_not_match_are_a_sentence_for_a_part_too(tmp_path, labels):
+    np.save(tmp_path / "d.npy", np.array([[0], [1], [0], [200]], dtype=np.uint8))
+    with pytest.raises(UsageError, match=r"4 codes and \d labels"):
+        read_part(tmp_path / "d.npy", tmp_path / "d.npy", [0, 0, 0, 0], labels, part=(2, 2))
