@@ -7,6 +7,7 @@ from typing import Any
 
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
+from hashzoo.evaluation.names import DEFAULT
 from hashzoo.specs import Protocol, Retrieval
 
 Evaluator = Callable[[Retrieval], dict[str, Any]]
@@ -17,6 +18,8 @@ def build_retrieval(protocol: Protocol | None = None) -> Evaluator:
 
     def retrieval(task: Retrieval) -> dict[str, Any]:
         names = task.metrics
+        if names is not None and "default" in names:
+            names = tuple(dict.fromkeys(n for name in names for n in (DEFAULT if name == "default" else (name,))))
         if names is not None and protocol is not None and protocol.headline not in names:
             names = (protocol.headline, *names)
         return evaluate(task.query, task.database, names, task.ties, task.convention, ranking=task.ranking)

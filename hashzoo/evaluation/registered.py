@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Component
 
+hashzoo_api = 2
+
 
 @hookimpl
 def hashzoo_register_evaluators() -> tuple[Component, ...]:

@@ -10,11 +10,11 @@ from itertools import zip_longest
 from pathlib import Path
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.files import read_text, write_text
+from hashzoo.files import json_sha256, read_text, write_text
 from hashzoo.results.collect import Found, collect, describe, identity
 from hashzoo.results.measure import Cells, Selection, by_setting, measure
 from hashzoo.results.published import comparison_board, used_tables
-from hashzoo.results.record import Record, json_sha256, read_record, write_record
+from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.results.render import long_frame, markdown_board
 from hashzoo.results.table import board, part
 from hashzoo.specs import Paper, PaperRow, PaperTable

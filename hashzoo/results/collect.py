@@ -8,15 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.results.record import Record, json_sha256, read_record
+from hashzoo.files import json_sha256
+from hashzoo.results.record import Record, read_record
 
 PATTERNS = ("record.json", "bits-*-seed-*.json")
 """Names of record files in run directories and among the accepted records."""
-
-NOT_THE_METHOD = (
-    "bits", "dataset", "evaluation", "input_shapes", "problem", "protocol", "protocol_label", "seed", "validation",
-)  # fmt: skip
-"""Top-level keys of a configuration that say on what and how it was measured, not what was trained."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def identity(record: Record) -> dict[str, Any]:
 
 def method_config(record: Record) -> dict[str, Any]:
     """Return the part of the configuration that decides what was trained, without data and evaluation."""
-    return {key: value for key, value in record.config.items() if key not in NOT_THE_METHOD}
+    return record.config.trained_by()
 
 
 def describe(record: Record) -> str:

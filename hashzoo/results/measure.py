@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.files import canonical_json
 from hashzoo.results.collect import method_config
-from hashzoo.results.record import Record, canonical_json
+from hashzoo.results.record import Record
 
 
 class Row(NamedTuple):

@@ -12,10 +12,11 @@ from hashzoo.results.record import Record
 SHOWN = ("map", "map@h2", "precision@h2", "precision@1000")
 
 
-def print_records(records: Sequence[Record]) -> None:
-    """Print one row per record and direction: bits, seed, the main metrics, seconds."""
+def print_records(records: Sequence[Record], asked: Sequence[str] | None = None) -> None:
+    """Print one row per record and direction: bits, seed, the metrics asked for (or the main ones), seconds."""
     directions = directions_of(records)
     names = shown_metrics(records)[: 4 if directions == [""] else 3]  # with directions, what fits 80 columns
+    names = [name for name in asked or () if name != "default"] or names
     title = f"{records[0].method} on {records[0].protocol}" if records else None
     table = Table(title=title, title_justify="left")
     for heading in ("bits", "seed", *(["direction"] if directions != [""] else []), *names, "seconds"):

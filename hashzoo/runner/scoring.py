@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import Codes
 from hashzoo.plugins import Registry
-from hashzoo.results.record import Record, read_record
-from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.results.config import RunConfig
 from hashzoo.specs import Protocol, Retrieval
 
 
-def find_record(cell: Path) -> Record:
-    """Read the record of a cell folder; a folder without one is a UsageError that says what was expected."""
-    path = cell / STAGE_FILES["evaluate"]
-    if not path.is_file():
-        raise UsageError(
-            f"{cell} holds no {path.name}; give one finished cell of a run such as runs/<name>/bits-048/seed-0."
-        )
-    return read_record(path)
-
-
 def run_evaluators(
-    registry: Registry, config: Mapping[str, Any], protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
+    registry: Registry, config: RunConfig, protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
 ) -> tuple[dict[str, float], dict[str, list[Any]], list[str]]:
     """Return (metrics, curves, notes) of all pairs; with several pairs names are prefixed "image-to-text/"."""
-    settings = config["evaluation"]
+    settings = config.evaluation
     metrics: dict[str, float] = {}
     curves: dict[str, list[Any]] = {}
     notes: list[str] = []
-    asked = None if settings["metrics"] is None else tuple(settings["metrics"])
+    asked = settings.metrics
     for query, database in protocol.pairs:
         prefix = f"{query}-to-{database}/" if len(protocol.pairs) > 1 else ""
         retrieval = Retrieval(
             query=codes[f"query.{query}"],
             database=codes[f"database.{database}"],
-            ranking=config["ranking"],
+            ranking=config.ranking,
             metrics=asked,
-            ties=settings["ties"],
-            convention=settings["convention"],
+            ties=settings.ties,
+            convention=settings.convention,
         )
-        for name in settings["evaluators"]:
+        for name in settings.evaluators:
             if name == "code_quality" and not coded:
                 continue
             evaluator = registry.build("evaluators", name, protocol)

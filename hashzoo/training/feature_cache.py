@@ -20,6 +20,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
+import hashzoo
 from hashzoo.errors import WorkError
 from hashzoo.models.weights import weights_digest
 
@@ -37,13 +38,15 @@ _log = logging.getLogger(__name__)
 class FeatureRequest:
     """Everything that decides the features of a table; its sha256 names their folder.
 
-    `fingerprint` is that of the table, `weights` the sha256 of the backbone's state, `preprocessing` its
-    fields.
+    `fingerprint` is that of the table, `owner` names the plugin behind the
+    backbone with version and files, and hashzoo's version, `weights` the sha256 of the backbone's state,
+    `preprocessing` its fields.
     """
 
     fingerprint: str
     modality: str
     backbone: str
+    owner: str
     options: Mapping[str, Any]
     weights: str
     preprocessing: Mapping[str, Any] | None
@@ -94,6 +97,7 @@ def frozen_features(
         fingerprint=fingerprint,
         modality=modality,
         backbone=str(choice["name"]),
+        owner=f"{choice.get('owner', '')}; hashzoo {hashzoo.__version__}",
         options={k: v for k, v in choice["options"].items() if k != "weights"},  # their sha256 says more
         weights=weights_digest(backbone),
         preprocessing=None if preprocessing is None else asdict(preprocessing),

@@ -24,7 +24,7 @@ import torch
 
 from hashzoo.errors import WorkError
 from hashzoo.models.backbones.smallcnn import build_smallcnn
-from hashzoo.models.backbones.vector import build_mlp
+from hashzoo.models.backbones.vector import MLP
 from hashzoo.training import feature_cache
 from hashzoo.training.feature_cache import (
     FeatureRequest,
@@ -35,7 +35,7 @@ from hashzoo.training.feature_cache import (
 )
 
 N, D, BLOCK = 23, 3, 5
-REQUEST = FeatureRequest("table", "image", "smallcnn", {"size": 8}, "abc", {"size": 8}, "fp32")
+REQUEST = FeatureRequest("table", "image", "smallcnn", "hashzoo 1", {"size": 8}, "abc", {"size": 8}, "fp32")
 TRUTH = np.random.default_rng(0).standard_normal((N, D)).astype(np.float32)
 
 
@@ -123,7 +123,7 @@ def test_a_killed_process_leaves_its_finished_blocks(tmp_path):
         feature_cache.BLOCK_ROWS = {BLOCK}
         truth = np.random.default_rng(0).standard_normal(({N}, {D})).astype(np.float32)
         size = {{"size": 8}}
-        request = feature_cache.FeatureRequest("table", "image", "smallcnn", size, "abc", size, "fp32")
+        request = feature_cache.FeatureRequest("table", "image", "smallcnn", "hashzoo 1", size, "abc", size, "fp32")
         def extract(rows):
             if rows.start == 10:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -297,7 +297,7 @@ def test_other_weights_are_other_features(tmp_path):
     results = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        backbone = build_mlp(4, hidden=6)
+        backbone = MLP(4, hidden=6)
         results.append(frozen_features(backbone, choice, source, device="cpu", precision="fp32", root=tmp_path))
     assert not np.array_equal(results[0], results[1])
     assert len(list((tmp_path / "features").iterdir())) == 2

@@ -49,7 +49,8 @@ class CIBHashLoss(nn.Module):
         logits, codes = widen(output.relaxed), widen(output.codes)
         others = off_diagonal(len(codes), codes.device)
         i, j = ((batch.index[:, None] == batch.index[None, :]) & others).nonzero(as_tuple=True)
-        near = (cosine(codes, codes) / self.temperature).masked_fill(~others, torch.finfo(codes.dtype).min)
+        near = widen(cosine(codes, codes)) / self.temperature
+        near = near.masked_fill(~others, torch.finfo(near.dtype).min)
         contrast = torch.logsumexp(near, dim=1)[i] - near[i, j]
         divergence = bernoulli_divergence(logits[i], logits[j].detach())
         count = max(1, len(i))
