@@ -270,13 +270,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Splits:
-    """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists."""
+    """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists.
+
+    `notes` are sentences on what the loader chose or left out, shown by a run and kept in `split.json`, as are
+    `details`, JSON of what else decides the inputs (the vocabulary of a text).
+    """
 
     table: Table
     train: np.ndarray
     query: np.ndarray
     database: np.ndarray
     sha256: str
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -285,8 +291,9 @@ class Dataset:
 
     `modalities` maps each name to "image" or "vector"; `backbones` are the defaults per modality. The first
     protocol is the default one. `files` are the paths under the data root that it needs (none: embedded or the
-    user's own). A loader may take `progress` as its third parameter, called as progress(done, total); one with
-    an option `download` is able to fetch its files.
+    user's own); they are looked for before the loader runs, unless it is given another `path` or may download. A
+    loader may take `progress` as its third parameter, called as progress(done, total); one with an option `download`
+    is able to fetch its files; one with an option `lists_only` gives labels and lists without opening an image.
     """
 
     name: str

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.data.array_labels import labels_of
-from hashzoo.data.mat_files import read_mat
+from hashzoo.data.labels import multi_hot
 from hashzoo.data.options import whole_number, yes_or_no
-from hashzoo.data.splits import draw_counts, make_splits, strata
+from hashzoo.data.readers import read_arrays
+from hashzoo.data.roots import given_path
+from hashzoo.data.splits import draw_counts, make_splits, proportional, strata
 from hashzoo.data.tables import fingerprint_of
-from hashzoo.errors import UsageError, WorkError, unknown_name
+from hashzoo.errors import UsageError, unknown_name
 from hashzoo.specs import Protocol, Splits, Table
 
 _PARTS = ("train", "query", "database")
@@ -60,14 +61,15 @@ def load(
         "queries": whole_number("queries", queries),
         "train": whole_number("train", train),
     }
-    content = _read(_file(path, root))
+    file = given_path(path, root)
+    content = _Content(file, read_arrays(file))
     modalities = tuple(dict.fromkeys(modality for pair in protocol.pairs for modality in pair))
     names = _names_by_modality(features, modalities, content.arrays)
     parts = _count_parts([*names.values()])
     label_names = _split_names(labels) if labels else _default_names("labels", content.arrays)
     _require_as_many("labels", label_names, parts)
     inputs = {modality: content.features(modality, chosen) for modality, chosen in names.items()}
-    label_matrix, class_names = labels_of([content.get(name) for name in label_names], ":".join(label_names))
+    label_matrix, class_names = multi_hot([content.get(name) for name in label_names], ":".join(label_names))
     item_ids, lengths = content.ids(_split_names(ids) if ids else (), [content.get(name) for name in label_names])
     _require_same_length(inputs, label_matrix, item_ids)
     table = Table(inputs, label_matrix, item_ids, fingerprint_of(inputs), class_names)
@@ -127,29 +129,6 @@ class _Content:
 
 def _rows(labels: np.ndarray) -> int:
     return labels.size if labels.ndim == 2 and 1 in labels.shape else len(labels)
-
-
-def _file(path: str, root: Path) -> Path:
-    given = Path(path).expanduser()
-    file = given if given.exists() else root / given
-    if not file.is_file():
-        raise UsageError(f"There is no file {given}; give path= an .npz or .mat file of features and labels.")
-    return file
-
-
-def _read(path: Path) -> _Content:
-    if path.suffix == ".mat":
-        return _Content(path, read_mat(path))
-    if path.suffix != ".npz":
-        raise UsageError(f"{path.name} ends in {path.suffix or 'nothing'}; arrays reads .npz and .mat files.")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return _Content(path, {name: stored[name] for name in stored.files})
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise WorkError(
-            f"{path} cannot be read as an .npz of plain arrays ({error}); save it again with numpy.savez, without "
-            "object arrays."
-        ) from error
 
 
 def _names_by_modality(
@@ -245,17 +224,3 @@ def _official(table: Table, lengths: Sequence[int], train: int, seed: str) -> Sp
     counts = {label: (0, int(count)) for label, count in enumerate(chosen)}
     drawn, _, _ = draw_counts(table.ids[whole], classes, counts, seed, train_in_database=False)
     return make_splits(table, whole[drawn], query, database)
-
-
-def proportional(sizes: np.ndarray, total: int) -> np.ndarray:
-    """Return how many of `total` fall to each class of the given sizes: largest remainders, ties to the first.
-
-    >>> proportional(np.array([50, 30, 20]), 7).tolist()
-    [4, 2, 1]
-    """
-    if not sizes.sum():
-        return np.zeros(len(sizes), dtype=np.int64)
-    whole, remainder = np.divmod(sizes.astype(np.int64) * total, int(sizes.sum()))
-    extra = np.argsort(-remainder, kind="stable")[: total - int(whole.sum())]
-    whole[extra] += 1
-    return np.asarray(whole, dtype=np.int64)

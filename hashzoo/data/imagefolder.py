@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.data.decoding import folder_files, stored_images
+from hashzoo.data.images import ENDINGS, folder_files, is_image, stored_images
+from hashzoo.data.labels import one_hot
 from hashzoo.data.options import whole_number, yes_or_no
 from hashzoo.data.splits import Quota, draw_rows, make_splits
-from hashzoo.data.tables import one_hot
 from hashzoo.errors import UsageError
 from hashzoo.specs import Protocol, Splits, Table
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
 def load(
@@ -84,7 +82,7 @@ def _images_by_class(folder: Path) -> dict[str, list[str]]:
     if empty:
         raise UsageError(
             f"There are no images in {', '.join(empty[:20])} of {folder}; add some or remove these folders "
-            f"(known endings: {', '.join(sorted(SUFFIXES))})."
+            f"(known endings: {', '.join(sorted(ENDINGS))})."
         )
     return names
 
@@ -94,7 +92,7 @@ def _images_below(folder: Path, class_name: str) -> list[str]:
         (Path(base) / file).relative_to(folder).as_posix()
         for base, _, files in os.walk(folder / class_name)
         for file in files
-        if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
+        if is_image(file)
     ]
     return sorted(found)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hashzoo.data.loading import load_splits
+from hashzoo.data import load_splits
 from hashzoo.data.roots import data_root
 from hashzoo.errors import HashzooError
 from hashzoo.evaluation.codes import Codes

@@ -7,9 +7,9 @@ import pytest
 import scipy.io
 
 from hashzoo.data import load_splits
-from hashzoo.data.arrays import proportional
 from hashzoo.data.checks import require_usable
 from hashzoo.data.datasets import ARRAYS, ARRAYS_PAIR
+from hashzoo.data.splits import proportional
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Splits
 

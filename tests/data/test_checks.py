@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hashzoo.data.checks import check_splits, require_usable
+from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import make_splits
-from hashzoo.data.tables import one_hot
 from hashzoo.errors import UsageError
 from hashzoo.specs import Protocol, Splits, Table
 

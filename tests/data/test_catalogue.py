@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hashzoo.data.catalogue import check, data_path, list_datasets, prepare, takes_progress
 from hashzoo.data.datasets import ARRAYS, CIFAR10, CIFAR10_JPEG, DIGITS, WIKI, hashzoo_register_datasets
-from hashzoo.data.inventory import check, data_path, list_datasets, prepare
-from hashzoo.data.loading import takes_progress
 from hashzoo.data.protocol_docs import BEGIN, END, protocol_tables, with_tables
 from hashzoo.errors import WorkError
 from hashzoo.plugins.options import resolve
@@ -41,8 +40,8 @@ def test_registered_datasets_are_consistent() -> None:
 def test_describing_datasets_imports_nothing_heavy() -> None:
     script = (
         "import sys; import hashzoo.data.datasets as b; b.hashzoo_register_datasets(); "
-        "import hashzoo.data.inventory; from pathlib import Path; "
-        "hashzoo.data.inventory.list_datasets(b.hashzoo_register_datasets(), Path('.')); "
+        "import hashzoo.data.catalogue; from pathlib import Path; "
+        "hashzoo.data.catalogue.list_datasets(b.hashzoo_register_datasets(), Path('.')); "
         "print([m for m in ('numpy', 'torch', 'pandas', 'PIL', 'sklearn', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
