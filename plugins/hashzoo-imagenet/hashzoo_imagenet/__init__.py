@@ -26,7 +26,7 @@ IMAGENET100 = Dataset(
                 "orthohash-imagenet100",
             ),
             source=_HASHNET,
-            summary="HashNet's lists: validation images query the training images of 100 classes, 130 a class trained on",
+            summary="HashNet's lists: validation images query the training images; 130 a class are trained on",
             status="published list",
             flaws="130 training images a class; HashNet's text says 100",
         ),

@@ -46,7 +46,7 @@ NUSWIDE = Dataset(
             source="Cao et al. (DCH), CVPR 2018: lists of thulab/DeepHash",
             summary="the images of NUS-WIDE-m with one of 81 concepts; the database is all but the queries",
             status="published list",
-            flaws="the database is rebuilt by its rule, from the images that are there; its published count is not known",
+            flaws="the database is rebuilt by its rule from the images that are there; its published count is unknown",
         ),
         Protocol(
             id="nuswide21m-10k-2040q-asis",

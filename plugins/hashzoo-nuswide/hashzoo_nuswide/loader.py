@@ -140,8 +140,8 @@ def official_lists(folder: Path, lists_only: bool = False) -> JoinedLists:
         wrong = np.flatnonzero((labels[rows] != items.labels).any(axis=1))
         if len(wrong):
             raise UsageError(
-                f"{items.where(int(wrong[0]))}: the labels are not those of AllLabels ({len(wrong):,} such lines); these "
-                "are other data."
+                f"{items.where(int(wrong[0]))}: the labels are not those of AllLabels ({len(wrong):,} such lines); "
+                "these are other data."
             )
         parts[part] = np.asarray(rows)
     found = np.flatnonzero(labels.any(axis=1))

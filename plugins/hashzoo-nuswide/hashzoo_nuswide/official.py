@@ -121,8 +121,8 @@ def listed_m(folder: Path, total: int) -> dict[int, str]:
         found[number] = file.name
     if not found:
         raise WorkError(
-            f"{image_folder(folder)} holds no images of NUS-WIDE-m (named <row>_<Flickr id>_<secret>_m.jpg), from which "
-            "the database of this protocol is made; unpack them there."
+            f"{image_folder(folder)} holds no images of NUS-WIDE-m (named <row>_<Flickr id>_<secret>_m.jpg), from "
+            "which the database of this protocol is made; unpack them there."
         )
     return found
 
