@@ -67,7 +67,7 @@ def read_regions(folder: Path) -> dict[int, set[int]]:
     files = sorted(place.glob("saiapr_tc-12/*/labels.txt"))
     if not files:
         raise WorkError(
-            f"{place} holds no saiapr_tc-12/<NN>/labels.txt; unpack saiaprtc12ok.part1..3.rar of ImageCLEF into {folder}."
+            f"{place} holds no saiapr_tc-12/<NN>/labels.txt; unpack saiaprtc12ok.part1.rar of ImageCLEF into {folder}."
         )
     labels: dict[int, set[int]] = {}
     for file in files:
