@@ -145,9 +145,19 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     fetch = f" fetch it with `hashzoo data prepare {protocol.id}`," if downloads else ""
     where = f" ({dataset.homepage})" if dataset.homepage else ""
     raise WorkError(
-        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set HASHZOO_DATA, or "
-        "give the option path."
+        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set "
+        "HASHZOO_DATA, or give the option path."
     )
+
+
+def image_fit(name: str, options: Mapping[str, Any]) -> str:
+    """Return how a dataset given `options` brings images to one size: its option `fit`, else "squash"."""
+    from hashzoo.plugins import registry
+
+    if "fit" in options:
+        return str(options["fit"])
+    parameter = inspect.signature(_loader(registry().get("datasets", name))).parameters.get("fit")
+    return "squash" if parameter is None else str(parameter.default)
 
 
 # Preparing and checking
