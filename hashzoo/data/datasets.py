@@ -8,6 +8,8 @@ from __future__ import annotations
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Dataset, Protocol
 
+hashzoo_api = 2
+
 _UCI_DIGITS = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
 _DIGITS_SHA256 = "58e69b88dc1ba9fca709cb859435427108effb5fae444f35cb0ee75a89a0d191"
 
