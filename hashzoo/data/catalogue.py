@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,14 +150,17 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     )
 
 
-def image_fit(name: str, options: Mapping[str, Any]) -> str:
-    """Return how a dataset given `options` brings images to one size: its option `fit`, else "squash"."""
+def image_preparation(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, bool]:
+    """Return how a dataset given `options` brought images to one size, and whether to that of `shape` (H, W, 3).
+
+    "squash" and False for a dataset whose images had their size already, or whose loader has no option `fit`.
+    """
     from hashzoo.plugins import registry
 
-    if "fit" in options:
-        return str(options["fit"])
-    parameter = inspect.signature(_loader(registry().get("datasets", name))).parameters.get("fit")
-    return "squash" if parameter is None else str(parameter.default)
+    parameters = inspect.signature(_loader(registry().get("datasets", name))).parameters
+    given = {key: parameters[key].default for key in ("fit", "stored_size") if key in parameters} | dict(options)
+    side = given.get("stored_size")
+    return str(given.get("fit", "squash")), "fit" in given and list(shape[:2]) == [side, side]
 
 
 # Preparing and checking
