@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,9 +145,22 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     fetch = f" fetch it with `hashzoo data prepare {protocol.id}`," if downloads else ""
     where = f" ({dataset.homepage})" if dataset.homepage else ""
     raise WorkError(
-        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set HASHZOO_DATA, or "
-        "give the option path."
+        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set "
+        "HASHZOO_DATA, or give the option path."
     )
+
+
+def image_preparation(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, bool]:
+    """Return how a dataset given `options` brought images to one size, and whether to that of `shape` (H, W, 3).
+
+    "squash" and False for a dataset whose images had their size already, or whose loader has no option `fit`.
+    """
+    from hashzoo.plugins import registry
+
+    parameters = inspect.signature(_loader(registry().get("datasets", name))).parameters
+    given = {key: parameters[key].default for key in ("fit", "stored_size") if key in parameters} | dict(options)
+    side = given.get("stored_size")
+    return str(given.get("fit", "squash")), "fit" in given and list(shape[:2]) == [side, side]
 
 
 # Preparing and checking

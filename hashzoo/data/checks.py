@@ -307,8 +307,8 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     where = "all" if inside == train else f"{inside:,} of the" if inside else "none of the"
     lines = [
         f"{report['protocol']}: {parts}" + (", as the protocol has them." if pinned else "."),
-        f"{report['items']:,} items in {len(report['class_names']):,} classes, {mean:.2f} labels an item (at most {most}); "
-        f"{where} {train:,} training items are searched.",
+        f"{report['items']:,} items in {len(report['class_names']):,} classes, {mean:.2f} labels an item (at most "
+        f"{most}); {where} {train:,} training items are searched.",
         f"The split's sha256 is {report['sha256']}.",
         f"Random codes reach a mAP of about {report['chance']:.3f}.",
     ]

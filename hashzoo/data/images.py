@@ -15,10 +15,10 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -114,15 +114,16 @@ class Faults:
 
     found: list[tuple[str, str]] = field(default_factory=list)
 
-    def sentence(self, total: int, where: Path) -> str:
+    def sentence(self, total: int, where: Path | None = None) -> str:
         """Return the files with their reasons, at most 20 of them, and how many are not there at all."""
         listed = "; ".join(f"{name} ({reason})" for name, reason in sorted(self.found)[:_LISTED])
         more = f"; and {len(self.found) - _LISTED:,} more" if len(self.found) > _LISTED else ""
         missing = sum(reason == MISSING for _, reason in self.found)
         more += f" ({missing:,} are missing)" if missing and more else ""
-        return f"{len(self.found):,} of {total:,} image files in {where} cannot be read: {listed}{more}"
+        place = f" in {where}" if where is not None else ""
+        return f"{len(self.found):,} of {total:,} image files{place} cannot be read: {listed}{more}"
 
-    def raise_if_any(self, total: int, where: Path) -> None:
+    def raise_if_any(self, total: int, where: Path | None = None) -> None:
         """Raise WorkError naming the files."""
         if self.found:
             raise WorkError(
@@ -213,14 +214,12 @@ def zip_files(archive: Path, names: Sequence[str] | None = None) -> Iterator[Ima
 # ----------------------------------------------------------------------------------------------------------
 
 
-def open_image(source: Path | bytes | BinaryIO) -> Image.Image:
-    """Open an image of one of FORMATS, upright by its EXIF orientation only after `to_rgb`; nothing is decoded yet.
+def open_image(data: bytes) -> Image.Image:
+    """Open an image of one of FORMATS from the bytes of its file; `to_rgb` decodes it and turns it upright.
 
-    Raises OSError or a Pillow error for what is none, too large, or no plain file.
+    Raises OSError or a Pillow error for what is none or too large.
     """
-    if isinstance(source, Path):
-        source = read_file(source)
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise OSError(f"{image.width} x {image.height} pixels, more than an image can have")
     return image
@@ -283,19 +282,17 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode_image(
-    source: Path | bytes | BinaryIO, size: tuple[int, int] | None = None, fit: str = "squash"
-) -> np.ndarray:
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None, fit: str = "squash") -> np.ndarray:
     """Return the pixels (H, W, 3) uint8 of one image file or its bytes; see `to_rgb`.
 
     Raises WorkError that names the file and says what is wrong with it.
     """
+    name, data = str(source) if isinstance(source, Path) else "The image", b""
     try:
-        with open_image(source) as image:
+        data = read_file(source) if isinstance(source, Path) else source
+        with open_image(data) as image:
             return to_rgb(image, size, fit)
     except Exception as error:
-        data = source if isinstance(source, bytes) else b""
-        name = str(source) if isinstance(source, Path) else "The image"
         raise WorkError(f"{name} cannot be read as an image ({_reason(error, data)}); replace or remove it.") from error
 
 
@@ -326,8 +323,35 @@ def decode_images(
                 pixels[row] = item
             if progress is not None:
                 progress(row + 1, len(listed.names))
-    faults.raise_if_any(len(listed.names), where or Path())
+    faults.raise_if_any(len(listed.names), where)
     return pixels
+
+
+def decode_any(images: Mapping[str, Any], size: tuple[int, ...] | None = None, fit: str = "squash") -> list[np.ndarray]:
+    """Return the pixels (H, W, 3) uint8 of named images, each a file, its bytes or an image of Pillow.
+
+    `size` (height, width); None keeps that of each image, of which "crop" takes the middle square. Raises WorkError
+    that names every image that cannot be read.
+    """
+    _require_fit(fit)
+
+    def one(item: Any) -> np.ndarray | str:
+        data = b""
+        try:
+            data = read_file(Path(item)) if isinstance(item, (str, Path)) else item
+            with open_image(data) if isinstance(data, bytes) else nullcontext(data) as image:
+                side = min(image.size)
+                wanted = size or ((side, side) if fit == "crop" else None)
+                return to_rgb(image, None if wanted is None else (wanted[0], wanted[1]), fit)
+        except Exception as error:  # noqa: BLE001 -- a broken file can fail in any way; all are reported by name
+            return _reason(error, data if isinstance(data, bytes) else b"")
+
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(one, images.values()))
+    faults = Faults([(name, item) for name, item in zip(images, found, strict=True) if isinstance(item, str)])
+    if faults.found:
+        raise WorkError(f"{faults.sentence(len(found))}. Remove or replace them.")
+    return [item for item in found if isinstance(item, np.ndarray)]
 
 
 def cores() -> int:
