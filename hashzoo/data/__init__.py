@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hashzoo.data.catalogue import load_splits
+    from hashzoo.data.drawing import draw_by_size
     from hashzoo.data.images import (
         ImageFiles,
         StoredImages,
@@ -51,9 +52,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalogue": ("load_splits",),
+    "drawing": ("draw_by_size",),
+    "image_lists": ("drawn_image_splits", "listed_splits"),
     "images": (
-        "ImageFiles", "StoredImages", "decode_image", "decode_images", "folder_files", "is_image", "stored_images",
-        "zip_files",
+        "ImageFiles", "ImageOptions", "StoredImages", "decode_image", "decode_images", "file_states", "folder_files",
+        "is_image", "stored_images", "zip_files",
     ),
     "labels": ("multi_hot", "one_hot", "row_numbers"),
     "lists": (
@@ -73,13 +76,14 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
-    "load_splits", "ImageFiles", "StoredImages", "decode_image", "decode_images", "folder_files", "is_image",
-    "stored_images", "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain",
-    "find_images", "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share",
-    "whole_number", "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root",
-    "given_path", "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256",
-    "make_splits", "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256",
-    "bag_of_words", "vocabulary",
+    "load_splits", "draw_by_size", "drawn_image_splits", "listed_splits", "ImageFiles", "ImageOptions",
+    "StoredImages", "decode_image", "decode_images", "file_states", "folder_files", "is_image", "stored_images",
+    "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain", "find_images",
+    "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share", "whole_number",
+    "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root", "given_path",
+    "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256", "make_splits",
+    "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256", "bag_of_words",
+    "vocabulary",
 ]  # fmt: skip
 
 

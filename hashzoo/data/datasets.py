@@ -8,6 +8,8 @@ from __future__ import annotations
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Dataset, Protocol
 
+hashzoo_api = 2
+
 _UCI_DIGITS = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
 _DIGITS_SHA256 = "58e69b88dc1ba9fca709cb859435427108effb5fae444f35cb0ee75a89a0d191"
 
@@ -156,6 +158,32 @@ IMAGEFOLDER = Dataset(
     summary="your own images: path=FOLDER with one folder per class",
 )
 
+LISTS = Dataset(
+    name="lists",
+    modalities={"image": "image"},
+    protocols=(
+        Protocol(
+            id="lists",
+            dataset="lists",
+            sizes=(0, 0, 0),
+            source="the user's own",
+            summary="the lists' own train, query and database, or drawn from one list, the numbers asked and a seed",
+        ),
+        Protocol(
+            id="lists-asis",
+            dataset="lists",
+            sizes=(0, 0, 0),
+            source="the user's own",
+            summary="the same for lists whose queries stand in their database",
+            queries_in_database=True,
+            flaws="queries may be in the database, where each finds itself first",
+        ),
+    ),
+    load="hashzoo.data.own_lists:load",
+    backbones={"image": "efficientnet_lite0"},
+    summary="images with lists or a table of labels, as HashNet and DeepHash pass them on: path=FOLDER or FILE",
+)
+
 _ARRAYS_SUMMARY = "the file's own train/query parts, or drawn from its rows, the numbers asked and a seed"
 
 ARRAYS = Dataset(
@@ -199,4 +227,4 @@ ARRAYS_PAIR = Dataset(
 @hookimpl
 def hashzoo_register_datasets() -> tuple[Dataset, ...]:
     """Return the datasets that come with hashzoo; `digits` is the default one."""
-    return (DIGITS, DIGITS_HALVES, CIFAR10, CIFAR10_JPEG, WIKI, IMAGEFOLDER, ARRAYS, ARRAYS_PAIR)
+    return (DIGITS, DIGITS_HALVES, CIFAR10, CIFAR10_JPEG, WIKI, IMAGEFOLDER, LISTS, ARRAYS, ARRAYS_PAIR)

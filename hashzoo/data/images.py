@@ -6,6 +6,7 @@ only if it is a plain file, and decoded only if it is not larger than what a pho
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import os
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from hashzoo.data.options import whole_number, yes_or_no
 from hashzoo.data.roots import below, cache_root
 from hashzoo.errors import WorkError, unknown_name
 from hashzoo.store import Content, Store, key_of
@@ -31,8 +33,8 @@ ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What Pillow may recognise, by content and whatever the ending."""
 FITS = ("crop", "squash")
-MAX_PIXELS = 2**28
-"""Largest image decoded, 268 megapixels: what is larger is taken for a decompression bomb."""
+MAX_PIXELS = 89_478_485
+"""Largest image decoded, a quarter of a gigabyte as Pillow counts: what is larger is taken for a decompression bomb."""
 MAX_BYTES = 2**29
 """Largest image file read."""
 
@@ -65,6 +67,32 @@ class ImageFiles:
 
     names: Sequence[str]
     read: Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How image files become pixels: the common options of datasets of image files.
+
+    `size` and `fit`: see `stored_images`. `skip_damaged`: leave out what cannot be read. `lists_only`: open no image.
+    """
+
+    size: int = 256
+    fit: str = "crop"
+    skip_damaged: bool = False
+    lists_only: bool = False
+
+    @classmethod
+    def checked(
+        cls, stored_size: Any = 256, fit: Any = "crop", skip_damaged: Any = False, lists_only: Any = False
+    ) -> ImageOptions:
+        """Return the options after making sure that a user's values are what they have to be."""
+        _require_fit(fit)
+        return cls(
+            whole_number("stored_size", stored_size, at_least=1),
+            fit,
+            yes_or_no("skip_damaged", skip_damaged),
+            yes_or_no("lists_only", lists_only),
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +151,32 @@ def read_file(path: Path) -> bytes:
 def folder_files(folder: Path, names: Sequence[str]) -> Iterator[ImageFiles]:
     """Give the files of a folder; names are relative to it."""
     yield ImageFiles(names, lambda name: read_file(folder / name))
+
+
+def file_states(folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return what stands for the content of files in a cache key: their number, and a sha256 of names, sizes, times."""
+    digest = hashlib.sha256()
+    for name in names:
+        try:
+            status = (folder / name).stat()
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            state = "missing"  # decoding reports it by name
+        digest.update(f"{name}\n{state}\n".encode("utf-8", "surrogateescape"))
+    return {"files": len(names), "files_sha256": digest.hexdigest()}
+
+
+def member_states(archive: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return the same for members of a zip archive: a sha256 of names, sizes and checksums."""
+    digest = hashlib.sha256()
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            known = {info.filename: f"{info.file_size} {info.CRC}" for info in opened.infolist()}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
+    for name in names:
+        digest.update(f"{name}\n{known.get(name, 'missing')}\n".encode("utf-8", "surrogateescape"))
+    return {"files": len(names), "files_sha256": digest.hexdigest()}
 
 
 @contextmanager

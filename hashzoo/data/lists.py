@@ -10,6 +10,7 @@ import gzip
 import lzma
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -34,14 +35,15 @@ _NUMBER = re.compile(rb"[+-]?\d+")
 class ItemList:
     """One list: its file, the path of every line, and the labels.
 
-    `labels` are multi-hot (n, C) uint8, class numbers (n,) int64 with -1 for none, or None where the lines hold paths
-    alone. Row i stands in line `lines[i]` of the file.
+    `labels` are multi-hot (n, C) uint8, class numbers (n,) int64 with -1 for none, tuples of names (n,), or None where
+    the lines hold paths alone. Row i stands in line `lines[i]` of the file. `class_names`: where the file names them.
     """
 
     file: str
     paths: tuple[str, ...]
     labels: np.ndarray | None
     lines: np.ndarray
+    class_names: tuple[str, ...] = ()
 
     def where(self, row: int) -> str:
         """Return "file, line n" for messages."""
@@ -301,10 +303,39 @@ def _as_rows(
         raise UsageError(f"The lists differ in their number of labels ({listed}); they do not belong together.")
     if all(array.ndim == 2 for array in labels.values()):
         width = next(iter(widths.values()))
-        return dict(labels), tuple(str(column) for column in range(width))
+        named = {one.class_names for one in parts.values() if one.class_names}
+        if len(named) > 1:
+            raise UsageError("The lists name their columns of labels differently; they do not belong together.")
+        return dict(labels), next(iter(named), tuple(str(column) for column in range(width)))
+    if any(array.dtype == object for array in labels.values()):
+        return _from_words(labels, parts)
     matrix, names = multi_hot(list(labels.values()), ", ".join(one.file for one in parts.values()))
     bounds = np.cumsum([0, *(len(array) for array in labels.values())])
     return {name: matrix[bounds[i] : bounds[i + 1]] for i, name in enumerate(labels)}, names
+
+
+def _from_words(
+    labels: Mapping[str, np.ndarray], parts: Mapping[str, ItemList]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return multi-hot rows from tuples of names; whole numbers are sorted as numbers, and -1 is no label."""
+    words = {word for array in labels.values() for cell in array for word in cell} - {"-1"}
+    numbers = all(re.fullmatch(r"-?\d{1,18}", word) for word in words)
+    known = sorted(words, key=lambda word: (int(word), word) if numbers else (0, word))
+    if not known:
+        raise UsageError(f"No item has a label in {next(iter(parts.values())).file}; give labels.")
+    for name, array in labels.items() if numbers else ():
+        for row, cell in enumerate(array):
+            if any(word.startswith("-") and word != "-1" for word in cell):
+                raise UsageError(
+                    f"{parts[name].where(row)}: {', '.join(cell)} is no class number (-1 says that there is no label); "
+                    "correct it."
+                )
+    column = {word: at for at, word in enumerate(known)}
+    matrices = {name: np.zeros((len(array), len(known)), dtype=np.uint8) for name, array in labels.items()}
+    for name, array in labels.items():
+        for row, cell in enumerate(array):
+            matrices[name][row, [column[word] for word in cell if word in column]] = 1
+    return matrices, tuple(known)
 
 
 def common_prefix(paths: Iterable[str]) -> str:
@@ -342,7 +373,7 @@ def find_images(paths: Sequence[str], folder: Path, prefix: str = "") -> list[st
     """
     heads = [head for head in PurePosixPath(prefix).parts if head not in ("/", ".")]
     leads = ["", *("/".join(heads[-n:]) + "/" for n in range(1, min(len(heads), 3) + 1))]
-    present = _Present(folder)
+    present = _Present(folder) if folder.is_dir() else _Members(folder)
     found = []
     for path in paths:
         path = below(path, str(folder))
@@ -368,3 +399,18 @@ class _Present:
             except OSError:
                 self.listed[head] = frozenset()
         return base in self.listed[head]
+
+
+class _Members(_Present):
+    """Which files are in a zip archive."""
+
+    def __init__(self, archive: Path) -> None:
+        super().__init__(archive)
+        try:
+            with zipfile.ZipFile(regular_file(archive)) as opened:
+                self.names = frozenset(opened.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
+
+    def has(self, name: str) -> bool:
+        return name in self.names

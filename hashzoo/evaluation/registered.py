@@ -37,6 +37,9 @@ def hashzoo_register_metrics() -> tuple[Metric, ...]:
     return (*RANKING, *STATISTICS)
 
 
+hashzoo_api = 2
+
+
 @hookimpl
 def hashzoo_register_evaluators() -> tuple[Component, ...]:
     """Return the ranking metrics and the statistics of the codes."""

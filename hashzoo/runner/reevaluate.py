@@ -9,7 +9,7 @@ from typing import Any
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
-from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
+from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.counting.counts import count, rows_of
 from hashzoo.evaluation.counting.parts import Part, merge_parts
 from hashzoo.evaluation.evaluators import short_list
@@ -18,44 +18,29 @@ from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
-from hashzoo.runner.cell import STAGE_FILES, RunDirectory
-from hashzoo.runner.scoring import find_record, run_evaluators
+from hashzoo.runner.cell import Cell, cells_of
+from hashzoo.runner.scoring import run_evaluators
 
 KEPT = "kept, where the query is in the database"
 """What is said of a query's own item where nothing was asked."""
-
-
-def cells_of(run: Path) -> list[Path]:
-    """Return the finished cells of a run directory, or the cell itself where one is given."""
-    if (run / STAGE_FILES["evaluate"]).is_file():
-        return [run]
-    cells = [path.parent for path in RunDirectory(run).records()]
-    if not cells:
-        raise UsageError(f"{run} holds no finished run; give a run directory such as runs/<name>.")
-    return cells
 
 
 def check_run(run: Path) -> str:
     """Evaluate every cell's stored codes and compare with its record bit for bit; WorkError on any difference."""
     cells = cells_of(run)
     for cell in cells:
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-        if codes_sha256(codes) != record.codes_sha256:
-            raise WorkError(
-                f"{cell}: codes.npz is not the file that the record was made from; run it again with "
-                "--overwrite always."
-            )
-        metrics, curves = evaluate_record(record, codes)
+        record = cell.record
+        metrics, curves = evaluate_record(record, cell.codes)
         for name in sorted({*metrics, *record.metrics}):
             if metrics.get(name) != record.metrics.get(name):
                 raise WorkError(
-                    f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and "
+                    f"{cell.path}: {name} is {metrics.get(name)!r} from the stored codes and "
                     f"{record.metrics.get(name)!r} in the record; the record was made by another version or machine: "
                     "run it again with --overwrite always."
                 )
         if curves != record.curves:
             raise WorkError(
-                f"{cell}: the curves from the stored codes differ from the record's; run it again with "
+                f"{cell.path}: the curves from the stored codes differ from the record's; run it again with "
                 "--overwrite always."
             )
     return f"{len(cells)} record(s) of {run} follow from their codes bit for bit."
@@ -64,7 +49,7 @@ def check_run(run: Path) -> str:
 def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the metrics and curves that a record's own settings give for its codes."""
     reg = registry()
-    _, protocol = reg.protocol(record.config["protocol"])
+    _, protocol = reg.protocol(record.config.protocol)
     metrics, curves, _ = run_evaluators(reg, record.config, protocol, codes, coded=record.bits > 0)
     plain: dict[str, Any] = Record.model_validate({**record.model_dump(), "curves": curves}).curves
     return defined(metrics), plain
@@ -77,13 +62,13 @@ def evaluate_run(run: Path, metrics: Sequence[str] | None, options: Mapping[str,
     """
     results: dict[str, dict[str, Any]] = {}
     for cell in cells_of(run):
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
+        record = cell.record
         if record.bits == 0:
             _require_no_codes(metrics, record.method)
-        for query, database, label in pairs_of(codes, record):
-            given = {**options, "ranking": options.get("ranking") or record.config["ranking"]}
-            name = f"{record.bits} bits, seed {record.seed}{label}"
-            results[name] = _evaluate(codes[query], codes[database], metrics, given)
+        for direction, (query, database) in cell.pairs.items():
+            given = {**options, "ranking": options.get("ranking") or record.config.ranking}
+            label = f", {direction}" if direction else ""
+            results[f"{record.bits} bits, seed {record.seed}{label}"] = _evaluate(query, database, metrics, given)
     return results
 
 
@@ -94,17 +79,6 @@ def _require_no_codes(metrics: Sequence[str] | None, method: str) -> None:
             f"{method} ranks features and has no codes, so there is no {', '.join(by_codes)}; ask for metrics of the "
             "ranking, such as map@5000."
         )
-
-
-def pairs_of(codes: Mapping[str, Codes], record: Record) -> list[tuple[str, str, str]]:
-    """Return (query key, database key, label) of every pair that the record's protocol measures."""
-    _, protocol = registry().protocol(record.config["protocol"])
-    several = len(protocol.pairs) > 1
-    wanted = [(f"query.{q}", f"database.{d}", f", {q}-to-{d}" if several else "") for q, d in protocol.pairs]
-    missing = sorted({name for query, database, _ in wanted for name in (query, database)} - set(codes))
-    if missing:
-        raise WorkError(f"The stored codes lack {', '.join(missing)}, which the protocol measures; encode again.")
-    return wanted
 
 
 def evaluate_files(metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +164,7 @@ def _finished(
 
 def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]:
     """Return `compare_cells` for every (bits, seed) that both runs hold; two single cells are compared as they are."""
-    cells = [{_bits_and_seed(cell): cell for cell in cells_of(run)} for run in (first, second)]
+    cells = [{(c.record.bits, c.record.seed): c for c in cells_of(run)} for run in (first, second)]
     if len(cells[0]) == len(cells[1]) == 1:
         return [compare_cells(next(iter(cells[0].values())), next(iter(cells[1].values())), metric)]
     shared = [key for key in cells[0] if key in cells[1]]
@@ -202,32 +176,23 @@ def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]
     ]
 
 
-def _bits_and_seed(cell: Path) -> tuple[int, int]:
-    record = find_record(cell)
-    return record.bits, record.seed
-
-
-def compare_cells(first: Path, second: Path, metric: str) -> dict[str, Any]:
+def compare_cells(first: Cell | Path, second: Cell | Path, metric: str) -> dict[str, Any]:
     """Return the difference of two cells in a metric, with its interval and a paired test over the queries."""
-    per_query, names = [], []
-    for cell in (first, second):
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-        pairs = pairs_of(codes, record)
-        prefix, _, plain = metric.rpartition("/")
-        asked = parse(plain)
-        if asked.is_curve or asked.is_pooled:
-            raise UsageError(f"A single query has no value of {plain!r}, so runs cannot be compared in it; try 'map'.")
-        chosen = [p for p in pairs if not prefix or p[2] == f", {prefix}"]
-        if len(chosen) != 1:
+    prefix, _, plain = metric.rpartition("/")
+    asked = parse(plain)
+    if asked.is_curve or asked.is_pooled:
+        raise UsageError(f"A single query has no value of {plain!r}, so runs cannot be compared in it; try 'map'.")
+    sides = []
+    for cell in (Cell(side) if isinstance(side, Path) else side for side in (first, second)):
+        directions = [direction for direction in cell.pairs if not prefix or direction == prefix]
+        if len(directions) != 1:
             raise UsageError(
-                f"{cell} measures {len(pairs)} directions; name one in the metric, for example "
-                f"{pairs[0][2][2:]}/{plain}."
+                f"{cell.path} measures {len(cell.pairs)} directions; name one in the metric, for example "
+                f"{next(iter(cell.pairs))}/{plain}."
             )
-        query, database, _ = chosen[0]
-        result = evaluate(codes[query], codes[database], (plain,), ranking=record.config["ranking"], per_query=True)
-        per_query.append(result[f"{plain}:per_query"])
-        names.append((codes[query].ids, record.method))
-    if list(names[0][0]) != list(names[1][0]):
+        query, database = cell.pairs[directions[0]]
+        result = evaluate(query, database, (plain,), ranking=cell.record.config.ranking, per_query=True)
+        sides.append((query.ids, cell.record.method, result[f"{plain}:per_query"]))
+    if list(sides[0][0]) != list(sides[1][0]):
         raise UsageError("The two cells do not have the same queries in the same order, so they cannot be compared.")
-    test = paired_test(per_query[0], per_query[1])
-    return {"metric": metric, "first": names[0][1], "second": names[1][1], **test}
+    return {"metric": metric, "first": sides[0][1], "second": sides[1][1], **paired_test(sides[0][2], sides[1][2])}

@@ -6,7 +6,6 @@ import math
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from hashzoo.evaluation.codes import Codes, codes_sha256
 from hashzoo.evaluation.names import ALL, base_of, metric_of, parse
 from hashzoo.plugins import Plugin, Registry
 from hashzoo.plugins.troubles import one_line
-from hashzoo.results.record import Record, read_record
-from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.results.config import RunConfig
 from hashzoo.specs import Component, Metric, Protocol, Retrieval
 
 Values = tuple[dict[str, float], dict[str, list[Any]], list[str]]
@@ -27,27 +25,17 @@ _ROUNDING = 1e-9
 """How far beyond its range a value may lie by rounding."""
 
 
-def find_record(cell: Path) -> Record:
-    """Read the record of a cell folder; a folder without one is a UsageError that says what was expected."""
-    path = cell / STAGE_FILES["evaluate"]
-    if not path.is_file():
-        raise UsageError(
-            f"{cell} holds no {path.name}; give one finished cell of a run such as runs/<name>/bits-048/seed-0."
-        )
-    return read_record(path)
-
-
 def run_evaluators(
-    registry: Registry, config: Mapping[str, Any], protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
+    registry: Registry, config: RunConfig, protocol: Protocol, codes: Mapping[str, Codes], *, coded: bool
 ) -> Values:
     """Return (metrics, curves, notes) of all pairs; with several pairs names are prefixed "image-to-text/".
 
     Evaluators that have nothing to say without codes are left out where `coded` is False. Raises WorkError, naming
     plugin and distribution, for an evaluator that fails, gives a name that is not its own, or a value that is none.
     """
-    settings = config["evaluation"]
-    asked = None if settings["metrics"] is None else tuple(settings["metrics"])
-    judges = [_Judge.named(registry, name) for name in settings["evaluators"] or protocol.evaluators]
+    settings = config.evaluation
+    asked = settings.metrics
+    judges = [_Judge.named(registry, name) for name in settings.evaluators or protocol.evaluators]
     judges = [judge for judge in judges if coded or judge.judges_uncoded]
     metrics: dict[str, float] = {}
     curves: dict[str, list[Any]] = {}
@@ -57,9 +45,9 @@ def run_evaluators(
         task = Retrieval(
             query=_set(codes, f"query.{query}"),
             database=_set(codes, f"database.{database}"),
-            ranking=config["ranking"],
-            ties=settings["ties"],
-            convention=settings["convention"],
+            ranking=config.ranking,
+            ties=settings.ties,
+            convention=settings.convention,
             coded=coded,
         )
         for judge in judges:
@@ -70,7 +58,7 @@ def run_evaluators(
                     raise WorkError(f"{judge.what} gives {key!r}, which another evaluator has given; leave one out.")
                 if isinstance(value, list):
                     curves[name] = value
-                elif coded or judge.metrics[base_of(key)].needs != "codes":
+                elif coded or judge.needs(key) != "codes":
                     metrics[name] = float(value)
             notes += [prefix + note for note in said]
     return metrics, curves, notes
@@ -88,31 +76,6 @@ def check_metrics(registry: Registry, evaluators: Iterable[str], asked: Iterable
             raise unknown_name("metric", name, known)
         if judge.owner.builtin:
             parse(name)
-
-
-def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of an evaluation that gives all that either of two gives: metrics are added, none replaced.
-
-    Both are the "evaluation" part of a configuration: evaluators, metrics (None: the default ones), ties, convention.
-    Raises UsageError where ties or convention differ, since one record holds figures of one way of computing them.
-
-    >>> first = {"evaluators": ["retrieval"], "metrics": None, "ties": "expected", "convention": "hashzoo"}
-    >>> merge(first, {**first, "metrics": ["precision@500"]})["metrics"]
-    ['default', 'precision@500']
-    """
-    for what in ("ties", "convention"):
-        if old[what] != new[what]:
-            raise UsageError(
-                f"The record was made with {what} {old[what]!r} and {new[what]!r} is asked for; one record holds "
-                "one of them: look with `hashzoo evaluate RUN`, or make it again with --overwrite always."
-            )
-    lists = [[ALL] if part["metrics"] is None else list(part["metrics"]) for part in (old, new)]
-    joined = list(dict.fromkeys([*lists[0], *lists[1]]))
-    return {
-        **new,
-        "evaluators": list(dict.fromkeys([*old["evaluators"], *new["evaluators"]])),
-        "metrics": None if joined == [ALL] else joined,
-    }
 
 
 @dataclass(frozen=True)
@@ -156,6 +119,11 @@ class _Judge:
         """Whether any of its metrics is there where the features themselves are ranked."""
         return any(metric.needs != "codes" for metric in self.metrics.values())
 
+    def needs(self, key: str) -> str:
+        """Return what a metric is computed from: "codes" or "relaxed"."""
+        metric = self.metrics.get(base_of(key))
+        return metric.needs if metric is not None else "codes"
+
     def judge(
         self, registry: Registry, protocol: Protocol, task: Retrieval, asked: tuple[str, ...] | None
     ) -> tuple[dict[str, Any], list[str]]:
@@ -194,16 +162,13 @@ class _Judge:
         metric = self.metrics.get(base_of(key))
         if metric is None:
             other = metric_of(registry, key)
+            if other is None and self.owner.api < 2:  # interface 1 had no place to declare a metric
+                return self._plain(key, value)
             whose = "" if other is None else f" and which is {registry.owner('metrics', other.name).distribution}'s"
             raise WorkError(
                 f"{self.what} gives {key!r}, which it does not declare{whose}; name it in the evaluator's metrics=."
             )
-        plain = _plain(value)
-        if plain is None:
-            raise WorkError(
-                f"{self.what} gives {key!r} = {_shown(value)}, which is no finite number and no list of such; return "
-                "None where it is undefined."
-            )
+        plain = self._plain(key, value)
         low, high = metric.range
         if not isinstance(plain, list) and (
             (low is not None and plain < low - _ROUNDING) or (high is not None and plain > high + _ROUNDING)
@@ -211,6 +176,15 @@ class _Judge:
             raise WorkError(
                 f"{self.what} gives {key!r} = {plain!r}, outside of the metric's range of {low} to {high}; correct the "
                 "evaluator or the range."
+            )
+        return plain
+
+    def _plain(self, key: str, value: Any) -> float | list[Any]:
+        plain = _plain(value)
+        if plain is None:
+            raise WorkError(
+                f"{self.what} gives {key!r} = {_shown(value)}, which is no finite number and no list of such; return "
+                "None where it is undefined."
             )
         return plain
 

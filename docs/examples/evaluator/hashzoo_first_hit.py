@@ -2,15 +2,18 @@
 
 from hashzoo import Component, Metric, hookimpl
 
-
-@hookimpl
-def hashzoo_register_metrics():
-    return [Metric("first_hit", on_board=True, summary="share of relevant first results")]
+hashzoo_api = 2
 
 
 @hookimpl
 def hashzoo_register_evaluators():
-    return [Component("first-hit", "hashzoo_first_hit:build", "share of relevant first results", metrics=("first_hit",))]
+    summary = "share of relevant first results"
+    return [Component("first-hit", "hashzoo_first_hit:build", summary=summary, metrics=("first_hit",))]
+
+
+@hookimpl
+def hashzoo_register_metrics():
+    return [Metric("first_hit", on_board=True, summary="relevant share of the items at the smallest distance")]
 
 
 def build(protocol):

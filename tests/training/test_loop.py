@@ -12,8 +12,8 @@ from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Batch, HashOutput, Recipe, Schedule
-from hashzoo.training.gradient import GradientTrainer
 from hashzoo.training.job import TrainJob
+from hashzoo.training.loop import GradientTrainer
 from hashzoo.training.optimizers import check_recipe, schedule_factor
 
 MakeJob = Callable[..., TrainJob]

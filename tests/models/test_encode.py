@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from hashzoo.models import encode as encoding
+from hashzoo.models.encode import encode
 from hashzoo.runner.devices import make_accelerator
 from hashzoo.specs import HashOutput
-from hashzoo.training import encoding
-from hashzoo.training.encoding import encode
 
 
 class Model(nn.Module):
