@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hashzoo.evaluation.codes import Codes
     from hashzoo.hookspecs import hookimpl
     from hashzoo.results.paper_tables import paper_tables_from_package
+    from hashzoo.runner.cell import Cell
     from hashzoo.specs import (
         Batch,
         Claim,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         Table,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "hashzoo.api": ("build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run"),
@@ -50,6 +51,7 @@ _HOMES = {
     "hashzoo.evaluation.codes": ("Codes",),
     "hashzoo.hookspecs": ("hookimpl",),
     "hashzoo.results.paper_tables": ("paper_tables_from_package",),
+    "hashzoo.runner.cell": ("Cell",),
     "hashzoo.specs": (
         "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
@@ -61,7 +63,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run",
     "HashzooError", "UsageError", "WorkError", "unknown_name", "evaluate", "Codes", "hookimpl",
-    "paper_tables_from_package",
+    "paper_tables_from_package", "Cell",
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
     "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",

@@ -85,12 +85,11 @@ def load_model(cell: str | Path) -> nn.Module:
     Only safetensors are read, so loading runs no code from the file. With frozen features the backbone is put back in
     front of the hash layer, so that the model takes the dataset's inputs.
     """
-    from hashzoo.runner.loading import load_cell_model
+    from hashzoo.runner.cell import Cell
 
-    path = Path(cell)
-    if not path.is_dir():
-        raise UsageError(f"{path} is no folder; give one cell of a run such as runs/<name>/bits-048/seed-0.")
-    return load_cell_model(path)
+    if not Path(cell).is_dir():
+        raise UsageError(f"{cell} is no folder; give one cell of a run such as runs/<name>/bits-048/seed-0.")
+    return Cell(cell).model()
 
 
 def _request_fields() -> set[str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Lt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 API_VERSION = 2
 """Version of the plugin interface; a plugin module may state `hashzoo_api = 2` (docs/plugins.md)."""
+
+Count = Annotated[int, Ge(1)]
+AtLeastZero = Annotated[float, Ge(0), Lt(float("inf"))]
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -65,10 +70,10 @@ class Schedule:
     `geometric`: from lr to lr * gamma over the run. `unit` is "epoch" or "step".
     """
 
-    name: str = "constant"
-    every: int = 0
-    gamma: float = 1.0
-    unit: str = "epoch"
+    name: Literal["constant", "step", "cosine", "geometric"] = field(default="constant", metadata={"kind": "schedule"})
+    every: Annotated[int, Ge(0)] = 0
+    gamma: AtLeastZero = 1.0
+    unit: Literal["epoch", "step"] = field(default="epoch", metadata={"kind": "unit of a schedule"})
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,18 @@ class Recipe:
     `warmup`: epochs in which the rate rises evenly from 0. `clip`: largest norm of the gradient (0: any).
     """
 
-    epochs: int
-    batch_size: int
-    lr: float
-    optimizer: str = "sgd"  # sgd, adam, adamw or rmsprop
-    backbone_lr_scale: float = 1.0
-    momentum: float = 0.9  # sgd only
+    epochs: Count
+    batch_size: Count
+    lr: AtLeastZero
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
+    backbone_lr_scale: AtLeastZero = 1.0
+    momentum: AtLeastZero = 0.9  # sgd only
     nesterov: bool = False  # sgd only
-    weight_decay: float = 0.0
+    weight_decay: AtLeastZero = 0.0
     schedule: Schedule = Schedule()
-    warmup: int = 0
-    clip: float = 0.0
-    bias_lr_scale: float = 1.0
+    warmup: Annotated[int, Ge(0)] = 0
+    clip: AtLeastZero = 0.0
+    bias_lr_scale: AtLeastZero = 1.0
     bias_decay: bool = True
 
 
@@ -142,17 +147,17 @@ class Method:
     recipe: Recipe | None = None
     modalities: tuple[str, ...] = ("image",)
     trainer: str = "gradient"
-    supervision: str = "supervised"
+    supervision: Literal["supervised", "unsupervised"] = "supervised"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     backbones: Mapping[str, str] = field(default_factory=dict)
-    ranking: str = "hamming"
+    ranking: Literal["hamming", "inner_product", "cosine"] = "hamming"
     summary: str = ""
     floor: bool = False
     coded: bool = True
-    training: str = "gradient"
+    training: Literal["gradient", "fit", "none"] = "gradient"
     fitter: str = ""
-    database: str = "hidden"
+    database: Literal["hidden", "inputs", "labels"] = "hidden"
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class Component:
     name: str
     build: Callable[..., Any] | str
     summary: str = ""
-    accepts: str = "any"
+    accepts: Literal["image", "vector", "any"] = "any"
     pretrained: bool = False
     requires: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
@@ -188,15 +193,16 @@ class Metric:
     """A figure that an evaluator gives, by its base name: "map" stands for map, map@5000, map@h2, map:best.
 
     `range` are the smallest and the largest possible value, None where there is no bound. `higher_is_better` None:
-    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes", or
-    "relaxed" where only real-valued outputs give it.
+    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes",
+    "relaxed" where only real-valued outputs give it, or "either" where a ranking by one or the other does; where the
+    features themselves are ranked there are no codes, and metrics that need them are left out.
     """
 
     name: str
     higher_is_better: bool | None = True
     range: tuple[float | None, float | None] = (0.0, 1.0)
     on_board: bool = False
-    needs: str = "codes"
+    needs: Literal["codes", "relaxed", "either"] = "codes"
     summary: str = ""
 
 
@@ -248,7 +254,7 @@ class Protocol:
     source: str = ""
     summary: str = ""
     queries_in_database: bool = False
-    status: str = "our draw"
+    status: Literal["published list", "published rule", "our draw"] = "our draw"
     flaws: str = ""
     evaluators: tuple[str, ...] = ("retrieval", "code_quality")
 
@@ -309,7 +315,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What an evaluator is given: query and database codes (with labels and, where needed, relaxed outputs)."""
+    """What an evaluator is given: query and database codes (with labels and relaxed outputs), which it may not change.
+
+    `metrics`: the names asked for among those that the evaluator declares, "default" standing for all that it gives
+    unasked; None: nothing was asked. `coded`: False where the features themselves are ranked; then only `relaxed` of
+    the two sets means anything.
+    """
 
     query: Codes
     database: Codes
@@ -317,6 +328,7 @@ class Retrieval:
     metrics: tuple[str, ...] | None = None
     ties: str = "expected"
     convention: str = "hashzoo"
+    coded: bool = True
 
 
 @dataclass(frozen=True)

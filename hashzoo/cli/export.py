@@ -30,13 +30,13 @@ def export_command(cell: Path, folder: Path) -> None:
 @click.option("--modality", help="Which input of a cross-modal model.  [default: the only one]")
 @click.option("--device", default="auto", show_default=True)
 def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None, device: str) -> None:
-    """Encode INPUTS (a folder of images or an .npy of vectors) with the model of CELL into OUTPUT (.npz).
+    """Encode INPUTS (an image, a folder of images, or an .npy of vectors) with the model of CELL into OUTPUT (.npz).
 
     \b
     Example:
       hashzoo encode runs/.../bits-048/seed-0 photos photos-codes.npz
     """
-    from hashzoo.runner.export import encode_inputs
+    from hashzoo.runner.export import write_encoded
 
-    count = encode_inputs(cell, inputs, output, modality=modality, device=device)
+    count = write_encoded(cell, inputs, output, modality=modality, device=device)
     click.echo(f"Wrote {count} codes to {output}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import click
@@ -10,7 +11,8 @@ import click
 from hashzoo.cli.main import warn_of_broken_plugins
 
 KINDS = (
-    "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "trainers", "evaluators", "paper_tables",
+    "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators",
+    "metrics", "paper_tables", "claims", "commands",
 )  # fmt: skip
 
 
@@ -86,6 +88,11 @@ def show_command(name: str, kind: str | None, as_json: bool) -> None:
     found = find_and_describe(name, kind)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))
+        return
+    if found["kind"] == "paper_tables":
+        from hashzoo.results.commands import show_table
+
+        click.echo(show_table(found["id"], shutil.get_terminal_size().columns), nl=False)
         return
     _print_tree(found)
 

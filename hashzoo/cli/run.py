@@ -17,7 +17,7 @@ from hashzoo.cli.main import warn_of_broken_plugins
 @click.option("--dataset", "-d", help="Dataset; its first protocol is used.  [default: digits or digits-halves]")
 @click.option("--protocol", "-p", help="Protocol id or one of its names in the literature (hashzoo list protocols).")
 @click.option("--bits", help="Bit lengths, for example 16,32,48,64.  [default: the protocol's]")
-@click.option("--seeds", help="Seeds, for example 0,1,2.  [default: 0]")
+@click.option("--seeds", help="Seeds, for example 0,1,2 or 0-2.  [default: 0]")
 @click.option("--backbone", "-b", multiple=True, help="Backbone, or modality=backbone (repeat it).")
 @click.option("--freeze-backbone", is_flag=True, default=None, help="Compute features once, train what is on top.")
 @click.option("--weights", help="Backbone weights: pretrained, random or a path to safetensors.")
@@ -31,6 +31,7 @@ from hashzoo.cli.main import warn_of_broken_plugins
 @click.option("--convention", help="Evaluate as another tool would (docs/metrics.md).  [default: hashzoo]")
 @click.option("--device", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]")
 @click.option("--precision", help="auto, fp32, bf16 or fp16.  [default: auto]")
+@click.option("--threads", type=int, help="Threads of training.  [default: 1 below 32 MB of weights, else torch's own]")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file with these options.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of run directories.  [default: runs]")
 @click.option("--resume/--no-resume", default=None, help="Go on from an interrupted training.  [default: resume]")
@@ -76,7 +77,7 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any)
         return
     from hashzoo.results.summary import print_records
 
-    print_records(records)
+    print_records(records, request.metrics or ())
 
 
 def _backbones(values: tuple[str, ...]) -> str | dict[str, str]:

@@ -142,12 +142,22 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     if not missing:
         return
     what = "a file which does not exist" if len(missing) == 1 else f"{len(missing)} files which do not exist"
-    fetch = f", or fetch it with `hashzoo data prepare {protocol.id}`" if downloads else ""
+    fetch = f" fetch it with `hashzoo data prepare {protocol.id}`," if downloads else ""
     where = f" ({dataset.homepage})" if dataset.homepage else ""
     raise WorkError(
-        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where}, set HASHZOO_DATA, give "
-        f"the option path{fetch}."
+        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set "
+        "HASHZOO_DATA, or give the option path."
     )
+
+
+def image_fit(name: str, options: Mapping[str, Any]) -> str:
+    """Return how a dataset given `options` brings images to one size: its option `fit`, else "squash"."""
+    from hashzoo.plugins import registry
+
+    if "fit" in options:
+        return str(options["fit"])
+    parameter = inspect.signature(_loader(registry().get("datasets", name))).parameters.get("fit")
+    return "squash" if parameter is None else str(parameter.default)
 
 
 # Preparing and checking

@@ -8,6 +8,8 @@ from __future__ import annotations
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Dataset, Protocol
 
+hashzoo_api = 2
+
 _UCI_DIGITS = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
 _DIGITS_SHA256 = "58e69b88dc1ba9fca709cb859435427108effb5fae444f35cb0ee75a89a0d191"
 
@@ -79,6 +81,7 @@ def _cifar_protocols(dataset: str, aliases: dict[str, tuple[str, ...]]) -> tuple
             aliases=aliases.get(kind, ()),
             source=sources[kind],
             summary=summaries[kind],
+            status="published rule" if kind == "50k" else "our draw",
         )
         for kind in sizes
     )
@@ -125,6 +128,7 @@ WIKI = Dataset(
             pairs=(("image", "text"), ("text", "image")),
             bits=(16, 32, 64),
             source="Rasiwasia et al., ACM Multimedia 2010: the published training and test parts",
+            status="published list",
             summary=f"the test part queries the training part; SIFT words and {text}",
         )
         for name, text in (
@@ -174,7 +178,6 @@ LISTS = Dataset(
             source="the user's own",
             summary="the same for lists whose queries stand in their database",
             queries_in_database=True,
-            flaws="queries may be in the database, where each finds itself first",
         ),
     ),
     load="hashzoo.data.own_lists:load",

@@ -39,6 +39,7 @@ MAX_BYTES = 2**29
 """Largest image file read."""
 
 _LAYOUT = 2  # part of every key: raise it when the same source would give other pixels
+MISSING = "missing"
 _LISTED = 20  # how many bad files one message names
 _BATCH_BYTES = 32 * 2**20  # decoded pixels held in memory at once
 for _name in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP"):  # else threads race to load all formats
@@ -114,9 +115,11 @@ class Faults:
     found: list[tuple[str, str]] = field(default_factory=list)
 
     def sentence(self, total: int, where: Path) -> str:
-        """Return the files with their reasons, at most 20 of them."""
+        """Return the files with their reasons, at most 20 of them, and how many are not there at all."""
         listed = "; ".join(f"{name} ({reason})" for name, reason in sorted(self.found)[:_LISTED])
         more = f"; and {len(self.found) - _LISTED:,} more" if len(self.found) > _LISTED else ""
+        missing = sum(reason == MISSING for _, reason in self.found)
+        more += f" ({missing:,} are missing)" if missing and more else ""
         return f"{len(self.found):,} of {total:,} image files in {where} cannot be read: {listed}{more}"
 
     def raise_if_any(self, total: int, where: Path) -> None:
@@ -369,7 +372,7 @@ def _pixels(data: bytes, size: tuple[int, int], fit: str) -> np.ndarray:
 def _reason(error: Exception, data: bytes) -> str:
     """Return in a few words why a file is no image that can be used."""
     if isinstance(error, FileNotFoundError):
-        return "missing"
+        return MISSING
     if isinstance(error, UnidentifiedImageError):
         start = data[:512].lstrip().lower()
         if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
@@ -410,6 +413,8 @@ def stored_images(
     plain = {"fit": "squash", "skip_damaged": False}
     key = {name: value for name, value in key.items() if name not in plain or value != plain[name]}
 
+    faults = Faults()
+
     with ExitStack() as opened:
 
         def make() -> Content:
@@ -417,9 +422,18 @@ def stored_images(
             shape = _shape(files, size)
 
             def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
-                yield from _blocks(files, shape, fit, start, noted, progress)
+                for block, bad in _blocks(files, shape, fit, start, progress):
+                    faults.found.extend((name, reason) for _, name, reason in bad)
+                    if bad and skip_damaged:
+                        noted["skipped"] = [*noted.get("skipped", []), *bad]
+                    if skip_damaged and len(noted.get("skipped", [])) > len(files.names) // 2:
+                        raise WorkError(
+                            f"{faults.sentence(len(files.names), where)}. That is more than half, too many to be left "
+                            "out; look whether this is the right folder."
+                        )
+                    if skip_damaged or not faults.found:  # else the rest is only looked at, to name all that is wrong
+                        yield block
                 if not skip_damaged:
-                    faults = Faults([(name, reason) for _, name, reason in noted.get("skipped", [])])
                     faults.raise_if_any(len(files.names), where)
 
             return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
@@ -457,10 +471,9 @@ def _blocks(
     shape: tuple[int, int],
     fit: str,
     start: int,
-    noted: dict[str, Any],
     progress: Callable[[int, int], None] | None,
-) -> Iterator[np.ndarray]:
-    """Yield blocks of decoded images; `noted["skipped"]` gets row, name and reason of what cannot be decoded."""
+) -> Iterator[tuple[np.ndarray, list[list[Any]]]]:
+    """Yield blocks of decoded images, each with row, name and reason of what cannot be decoded and is black."""
     total, rows = len(files.names), max(1, _BATCH_BYTES // (shape[0] * shape[1] * 3))
     with ThreadPoolExecutor(cores()) as pool:
         decoded = _in_order(pool, files, lambda data: _pixels(data, shape, fit), start)
@@ -473,8 +486,6 @@ def _blocks(
                     bad.append([begin + place, files.names[begin + place], item])
                 else:
                     block[place] = item
-            if bad:
-                noted["skipped"] = [*noted.get("skipped", []), *bad]
             if progress is not None:
                 progress(begin + len(block), total)
-            yield block
+            yield block, bad

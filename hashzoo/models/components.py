@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Component
 
-hashzoo_api = 1
+hashzoo_api = 2
 
 _BACKBONES = "hashzoo.models.backbones"
 
@@ -59,11 +59,12 @@ def hashzoo_register_backbones() -> list[Component]:
         ),
         Component(
             "mlp",
-            f"{_BACKBONES}.vector:build_mlp",
+            f"{_BACKBONES}.vector:MLP",
             "DCMH's text network: one layer of 8192 ReLU units",
             "vector",
         ),
-        Component("identity", f"{_BACKBONES}.vector:build_identity", "the features as they are", "vector"),
+        Component("pixels", f"{_BACKBONES}.raw:Pixels", "the pixels of an image as they are", "image"),
+        Component("identity", f"{_BACKBONES}.vector:Identity", "the features as they are", "vector"),
     ]
 
 
@@ -73,15 +74,16 @@ def hashzoo_register_hash_layers() -> list[Component]:
     return [
         Component(
             "linear",
-            "hashzoo.models.hash_layers:build_linear",
+            "hashzoo.models.hash_layers:LinearHashLayer",
             "linear; codes are the sign, without gradient",
         ),
         Component(
             "tanh",
-            "hashzoo.models.hash_layers:build_tanh",
+            "hashzoo.models.hash_layers:TanhHashLayer",
             "linear and tanh; codes are the sign, without gradient",
         ),
-        Component("random-codes", "hashzoo.models.floor_layers:build_random_codes", "pseudo-random bits (floor)"),
-        Component("lsh", "hashzoo.models.floor_layers:build_lsh", "random hyperplanes on centred features (floor)"),
-        Component("uncoded", "hashzoo.models.floor_layers:build_uncoded", "the features themselves (ceiling)"),
+        Component("random-codes", "hashzoo.models.floor_layers:RandomCodes", "pseudo-random bits (floor)"),
+        Component("projection", "hashzoo.models.hash_layers:Projection", "an affine map that a fitter finds"),
+        Component("anchors", "hashzoo.models.hash_layers:Anchors", "an RBF expansion on anchors that a fitter finds"),
+        Component("uncoded", "hashzoo.models.floor_layers:Uncoded", "the features themselves (ceiling)"),
     ]

@@ -1,4 +1,4 @@
-"""HashModel: one backbone and one hash layer for each modality."""
+"""HashModel: one backbone and one hash layer for each of a method's roles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hashzoo.specs import HashOutput
 
 
 class HashModel(nn.Module):
-    """Backbones and hash layers by modality: inputs to features (N, D), relaxed (N, K) and codes (N, K).
+    """Backbones and hash layers by role: inputs to features (N, D), relaxed (N, K) and codes (N, K).
 
     Hash layers compute in float32 whatever the precision of the backbones is, so that a code never depends
     on a rounding to bfloat16 of the relaxed output.

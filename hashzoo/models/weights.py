@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
+from hashzoo.files import file_sha256
+from hashzoo.plugins import Registry
+from hashzoo.specs import Component
 
 SOURCES = ("pretrained", "random")
 _WRAPPERS = ("state_dict", "model")
@@ -85,6 +90,21 @@ def weights_digest(module: nn.Module) -> str:
         total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
+
+
+def starting_weights(reg: Registry, name: str, options: Mapping[str, Any], shape: tuple[int, ...]) -> str:
+    """Return the sha256 of the weights that a backbone starts from: of the file given, or of the state it comes with.
+
+    "" for a backbone that starts untrained; its values follow from the seed.
+    """
+    weights = options.get("weights")
+    component: Component = reg.get("backbones", name)
+    if isinstance(weights, str) and weights not in SOURCES:
+        return file_sha256(Path(weights).expanduser()) if Path(weights).expanduser().is_file() else ""
+    if weights == "random" or not component.pretrained:
+        return ""
+    supplied = {"in_features": prod(shape)} if "in_features" in reg.options("backbones", name) else {}
+    return weights_digest(reg.build("backbones", name, options={**supplied, **options}))
 
 
 def fetch_failed(name: str, error: Exception) -> WorkError:

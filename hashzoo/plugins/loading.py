@@ -39,7 +39,7 @@ class Plugin:
 
     `status`: "ok", "broken", "clash" (a name of it is taken) or "skipped" (by HASHZOO_PLUGINS). A broken
     plugin keeps those of its items that are in order. `calls` are (hook or "import", seconds); `notes` are
-    warnings: printed at import, slow import, old interface.
+    warnings: printed at import, slow import, old interface. `api` is the interface it was written for.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     calls: tuple[tuple[str, float], ...] = ()
     items: Mapping[str, tuple[Item, ...]] = field(default_factory=dict, repr=False)
+    api: int = specs.API_VERSION
 
     @property
     def error(self) -> str:
@@ -104,6 +105,7 @@ class _Loading:
         self.notes: list[str] = []
         self.calls: list[tuple[str, float]] = []
         self.items: dict[str, tuple[Item, ...]] = {}
+        self.api = specs.API_VERSION
 
     def result(self, hooks: tuple[str, ...] = ()) -> Plugin:
         source = self.source
@@ -118,6 +120,7 @@ class _Loading:
             hooks=hooks,
             calls=tuple(self.calls),
             items=self.items,
+            api=self.api,
         )
 
     def trouble(self, error: str, remedy: str) -> None:
@@ -199,10 +202,13 @@ def _check_api(module: Any, loading: _Loading) -> bool:
             f"pip install --upgrade {distribution}, or install an older hashzoo",
         )
     elif stated < ours:
+        loading.api = stated
         loading.notes.append(
             f"it was written for plugin interface {stated}, which interface {ours + 1} will refuse; "
             f"pip install --upgrade {distribution}, or ask its authors for a release"
         )
+    else:
+        loading.api = stated
     return not loading.troubles
 
 

@@ -17,7 +17,7 @@ from hashzoo.plugins.sources import CORE, canonical, find_sources
 from hashzoo.plugins.troubles import Trouble
 from hashzoo.specs import Component, Dataset, Method, Protocol
 
-TAKEN = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "evaluators": 1}
+TAKEN = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "fitters": 1, "evaluators": 1}
 """How many leading arguments of each kind's builder the core fills in (a family's model name comes on top)."""
 
 _NO_OPTIONS: Mapping[str, Any] = {}
@@ -104,6 +104,13 @@ class Registry:
         if isinstance(item, Dataset):
             return replace(item, backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()})
         return item
+
+    def qualified(self, kind: str, name: str) -> str:
+        """Return the name under which this very thing is found again: "distribution:name" where another claims it."""
+        entry, _ = self._find(kind, name)
+        plain = self._split(name)[1]
+        sole = _winner(self._table[kind].get(plain, [entry])) is entry
+        return plain if sole else f"{entry.plugin.distribution}:{plain}"
 
     def owner(self, kind: str, name: str) -> Plugin:
         """Return the plugin that brings `name`."""

@@ -6,43 +6,31 @@ a value changed by hand is noticed; it protects against mistakes and not against
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from hashzoo.errors import WorkError
-from hashzoo.files import read_text, write_text
+from hashzoo.files import json_sha256, read_text, write_text
+from hashzoo.results.config import CellConfig, Json, Regime, config_from_schema_1
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the record's fields; older ones are brought up by `MIGRATIONS` when read."""
 
 Raw = dict[str, Any]
 
-MIGRATIONS: Mapping[int, Callable[[Raw], Raw]] = {}
+MIGRATIONS: Mapping[int, Callable[[Raw], Raw]] = {
+    1: lambda raw: {**raw, "config": config_from_schema_1(raw["config"])},
+}
 """Per schema version the function that turns its fields into those of the next version."""
 
 VOLATILE = ("created", "timings", "record_sha256")
 """Fields in which two records of the same result on the same machine may differ."""
-
-
-def canonical_json(value: Any) -> str:
-    """Return JSON in canonical form: sorted keys, no spaces, no NaN (ValueError).
-
-    >>> canonical_json({"b": [1.0, 2], "a": "ä"})
-    '{"a":"ä","b":[1.0,2]}'
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def json_sha256(value: Any) -> str:
-    """Return the sha256 of a JSON value in canonical form."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def defined(values: Mapping[str, float | None]) -> dict[str, float]:
@@ -57,14 +45,6 @@ def defined(values: Mapping[str, float | None]) -> dict[str, float]:
 def now_utc() -> str:
     """Return the time as the record writes it: ISO 8601, UTC, whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _plain_json(value: Any) -> Any:
-    return json.loads(canonical_json(value))
-
-
-Json = Annotated[dict[str, Any], BeforeValidator(_plain_json)]
-"""A mapping that is JSON: tuples become lists; what JSON cannot hold (a path, NaN) is refused."""
 
 
 class PluginInfo(BaseModel):
@@ -84,32 +64,37 @@ class Record(BaseModel):
     "finetune", "frozen", "scratch", or "none" where nothing is trained. `floor` marks baselines that stay
     on every board. `metrics` is flat; with several pairs of modalities a name is prefixed
     ("image-to-text/map"). `curves` are lists of points. `config` is the resolved configuration; `plugins`
-    maps "method" and component kinds to the plugin that brought them. `headline` is the protocol's main
-    metric. `origin_sha256` is, in a record accepted into the leaderboards, the `record_sha256` of the run's
-    own record. `created` is ISO 8601 in UTC.
+    maps "method", "dataset" and component kinds to the plugin that brought them. `table_sha256` is the fingerprint of
+    the data set's content, `weights` the sha256 of the weights that a backbone started from, by modality. `headline`
+    is the protocol's main metric. `origin_sha256` is, in a record accepted into the leaderboards, the `record_sha256`
+    of the run's own record. `created` is ISO 8601 in UTC.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    schema_version: Literal[1] = 1
+    _path: Path | None = PrivateAttr(default=None)
+
+    schema_version: Literal[2] = 2
     method: str = Field(min_length=1)
     floor: bool
     protocol: str = Field(min_length=1)
     dataset: str = Field(min_length=1)
     backbone: dict[str, str]
     frozen: bool
-    regime: Literal["finetune", "frozen", "scratch", "none"]
+    regime: Regime
     bits: int = Field(ge=0)
     seed: int = Field(ge=0)
     metrics: dict[str, float]
     curves: Json = Field(default_factory=dict)
-    config: Json
+    config: CellConfig
     plugins: dict[str, PluginInfo]
     versions: dict[str, str]
     environment: Json
     timings: dict[str, float]
     codes_sha256: str
     split_sha256: str
+    table_sha256: str = ""
+    weights: dict[str, str] = Field(default_factory=dict)
     convention: str
     ties: str
     headline: str
@@ -134,6 +119,11 @@ class Record(BaseModel):
         return value
 
     @property
+    def path(self) -> Path | None:
+        """The file the record was read from or written to, None for one that is only in memory."""
+        return self._path
+
+    @property
     def backbone_name(self) -> str:
         """The backbones of all modalities as one name, such as "cnn-f+text-mlp"; each name once."""
         return "+".join(dict.fromkeys(self.backbone.values()))
@@ -141,6 +131,12 @@ class Record(BaseModel):
     def sealed(self) -> Record:
         """Return the record with its `record_sha256` filled in."""
         return self.model_copy(update={"record_sha256": seal(self.model_dump(mode="json"))})
+
+    def at(self, path: Path) -> Record:
+        """Return the record with the file that holds it."""
+        copied = self.model_copy()
+        copied._path = path
+        return copied
 
 
 def seal(fields: Mapping[str, Any]) -> str:
@@ -179,7 +175,7 @@ def write_record(path: Path, record: Record) -> Record:
     except ValidationError as error:
         raise WorkError(f"The record for {path} cannot be written: {_first_fault(error)}.") from error
     write_text(path, record_text(checked))
-    return checked
+    return checked.at(path)
 
 
 def read_record(path: Path) -> Record:
@@ -207,7 +203,7 @@ def read_record(path: Path) -> Record:
             f"{path} has record schema {version}, which no release wrote; run the cell again with --overwrite always."
         )
     try:
-        return Record.model_validate(migrated)
+        return Record.model_validate(migrated).at(path)
     except ValidationError as error:
         raise WorkError(
             f"{path} is not a valid record: {_first_fault(error)}; run the cell again with --overwrite always."
@@ -233,7 +229,7 @@ def _parse(path: Path, text: str) -> Raw:
 
     try:
         raw = json.loads(text, parse_constant=refuse)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkError(
             f"{path} is not complete JSON ({error}); it was cut short or damaged: restore it, or run the cell "
             "again with --overwrite always."

@@ -8,6 +8,8 @@ from hashzoo.hookspecs import hookimpl
 from hashzoo.results.paper_tables import paper_tables_from_package
 from hashzoo.specs import Paper, PaperTable
 
+hashzoo_api = 2
+
 DEEPHASH_PYTORCH = Paper(
     key="deephash-pytorch-readme",
     title="DeepHash-pytorch, README: mean average precision of its implementations",

@@ -1,9 +1,11 @@
-"""From a plan to modules: backbones, hash layers and loss of one (bits, seed)."""
+"""From a configuration to modules: backbones, hash layers and loss of one (bits, seed), untrained or loaded back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,80 +13,121 @@ from torch import nn
 
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.models.hash_model import HashModel
-from hashzoo.plugins import Registry
+from hashzoo.plugins import Registry, registry
+from hashzoo.results.config import Part, RunConfig
 from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo.training.checkpoints import load_tensors
 from hashzoo.training.seeds import seed_all
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from hashzoo.results.record import Record
     from hashzoo.training.job import TrainData
 
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shape of one item by modality."""
 
-def build_backbone(registry: Registry, choice: Mapping[str, Any], width: int) -> nn.Module:
-    """Build one backbone; those of vectors (N, D) are told their width D."""
-    options = dict(choice["options"])
-    if "in_features" in registry.options("backbones", choice["name"]):
-        options.setdefault("in_features", int(width))
-    backbone: nn.Module = build(registry, "backbones", choice["name"], options=options)
+
+def build(reg: Registry, kind: str, part: Part, *args: Any, supplied: Mapping[str, Any] | None = None) -> Any:
+    """Build a component; values of its options that it cannot be built with are a UsageError that names them."""
+    try:
+        return reg.build(kind, part.name, *args, options={**(supplied or {}), **part.options})
+    except (TypeError, ValueError, RuntimeError) as error:
+        if not part.options:  # nothing that a user gave: a defect of the component, shown as it is
+            raise
+        given = ", ".join(f"{option}={value!r}" for option, value in part.options.items())
+        raise UsageError(f"{part.name!r} cannot be built with {given}: {type(error).__name__}: {error}.") from error
+
+
+def build_backbone(reg: Registry, part: Part, shape: tuple[int, ...]) -> nn.Module:
+    """Build one backbone; those that take a fixed number of values are told that of an item of this shape."""
+    supplied = {"in_features": prod(shape)} if "in_features" in reg.options("backbones", part.name) else {}
+    backbone: nn.Module = build(reg, "backbones", part, supplied=supplied)
     return backbone
 
 
-def frozen_backbone(registry: Registry, modality: str, choice: Mapping[str, Any], width: int) -> nn.Module:
+def frozen_backbone(reg: Registry, modality: str, part: Part, shape: tuple[int, ...]) -> nn.Module:
     """Build a backbone that is not trained; one without weights is the same in every run, and wherever it is loaded."""
     seed_all(0, "frozen backbone", modality)
-    return build_backbone(registry, choice, width)
-
-
-def build(registry: Registry, kind: str, name: str, *args: Any, options: Mapping[str, Any]) -> Any:
-    """Build a component; values of its options that it cannot be built with are a UsageError that names them."""
-    try:
-        return registry.build(kind, name, *args, options=options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        if not options:  # nothing that a user gave: a defect of the component, shown as it is
-            raise
-        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise UsageError(f"{name!r} cannot be built with {given}: {type(error).__name__}: {error}.") from error
+    return build_backbone(reg, part, shape)
 
 
 def build_model(
-    registry: Registry, config: Mapping[str, Any], problem: Problem, inputs: Mapping[str, np.ndarray], seed: int
-) -> tuple[HashModel, nn.Module]:
-    """Build model and loss of one cell; their initial values depend on the seed alone.
+    reg: Registry, config: RunConfig, problem: Problem, shapes: Shapes, seed: int
+) -> tuple[HashModel, nn.Module | None]:
+    """Build model and loss (None without training by gradients) of one cell; their values depend on the seed alone.
 
-    `inputs` are what the model will see: the table's arrays, or frozen features (then the backbone is `identity`).
+    `shapes` are those of the items that the model will see, by modality: the table's, or of frozen features (then the
+    backbone is `identity`). The model's parts are named by the method's roles.
     """
     seed_all(seed, "model")
     backbones: dict[str, nn.Module] = {}
     layers: dict[str, nn.Module] = {}
-    for modality, choice in config["backbones"].items():
-        frozen = {"name": "identity", "options": {}}
-        backbone = build_backbone(registry, frozen if config["freeze_backbone"] else choice, inputs[modality].shape[-1])
-        backbones[modality] = backbone
-        layers[modality] = build(
-            registry,
-            "hash_layers",
-            config["hash_layer"]["name"],
-            backbone.feature_dim,
-            problem,
-            options=config["hash_layer"]["options"],
-        )
+    for modality, part in config.backbones.items():
+        role = config.roles[modality]
+        backbones[role] = build_backbone(reg, IDENTITY if config.freeze_backbone else part, shapes[modality])
+        width = backbones[role].feature_dim
+        layers[role] = build(reg, "hash_layers", config.hash_layer, width, problem)
     seed_all(seed, "loss")
-    loss: nn.Module = build(registry, "losses", config["loss"]["name"], problem, options=config["loss"]["options"])
+    loss = None if config.loss is None else build(reg, "losses", config.loss, problem)
     return HashModel(backbones, layers), loss
 
 
-def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: Mapping[str, Any]) -> None:
+IDENTITY = Part(name="hashzoo:identity")
+
+
+class EndToEnd(nn.Module):
+    """A trained model as users call it: by the dataset's names, with frozen backbones put back in front."""
+
+    def __init__(self, head: HashModel, roles: Mapping[str, str], backbones: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.head = head
+        self.roles = dict(roles)
+        self.backbones = nn.ModuleDict(dict(backbones))
+
+    def forward(self, modality: str, inputs: torch.Tensor) -> HashOutput:
+        """Return features, relaxed outputs and codes for the dataset's own inputs of a modality."""
+        if modality not in self.roles:
+            raise UsageError(f"The model has no modality {modality!r}; it has {', '.join(self.roles)}.")
+        if modality in self.backbones:
+            inputs = self.backbones[modality](inputs).float()
+        output: HashOutput = self.head(self.roles[modality], inputs)
+        return output
+
+
+def load_model(record: Record, path: Path) -> EndToEnd:
+    """Return the trained model of a record from its model file, in evaluation mode."""
+    config, reg = record.config, registry()
+    tensors, _ = load_tensors(path)
+    state = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    shapes: Shapes = config.input_shapes
+    fronts: dict[str, nn.Module] = {}
+    if config.freeze_backbone:
+        fronts = {m: frozen_backbone(reg, m, part, shapes[m]) for m, part in config.backbones.items()}
+        shapes = {m: (int(front.feature_dim),) for m, front in fronts.items()}  # type: ignore[arg-type] # every backbone has it
+    head, _ = build_model(reg, config, config.problem, shapes, config.seed)
+    try:
+        head.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(
+            f"{path} does not hold the model that its record describes ({reason}); run the cell again with "
+            "--overwrite always."
+        ) from error
+    return EndToEnd(head, config.roles, fronts).eval()
+
+
+def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: RunConfig) -> None:
     """Try loss, hash layer and backbone on two items; what does not fit together is a UsageError.
 
-    Neither the random state nor any parameter or buffer is changed by the trial.
+    Neither the random state nor any parameter or buffer is changed by the trial. Losses that are prepared on the train
+    split, and those with a trainer of their own, are tried by the training itself.
     """
-    if config["trainer"]["name"] != "gradient":
+    own_trainer = config.trainer is not None and config.trainer.name != "gradient"
+    if own_trainer or hasattr(loss, "prepare") or config.loss is None:
         return
     parts = (
-        f"Loss {config['loss']['name']!r} does not fit hash layer {config['hash_layer']['name']!r} on "
-        f"{', '.join(choice['name'] for choice in config['backbones'].values())} with inputs "
-        f"{', '.join(data.modalities)}"
+        f"Loss {config.loss.name!r} does not fit hash layer {config.hash_layer.name!r} on "
+        f"{', '.join(part.name for part in config.backbones.values())} with inputs {', '.join(config.backbones)}"
     )
     saved = {name: value.clone() for name, value in [*model.state_dict().items(), *loss.state_dict().items()]}
     random_state = torch.get_rng_state()
@@ -94,7 +137,7 @@ def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: Mappin
         outputs: dict[str, HashOutput] = {name: model(name, x) for name, x in batch.inputs.items()}
         output = next(iter(outputs.values())) if len(outputs) == 1 else outputs
         _check_terms(loss(output, batch))
-        if bool(batch.labels.isnan().any()):
+        if data.hidden:
             _check_reads_no_labels(loss, output, batch)
     except (HashzooError, torch.OutOfMemoryError):
         raise

@@ -1,39 +1,132 @@
-"""A run directory: config.json, split.json and a folder per (bits, seed), each stage's file beside its fingerprint."""
+"""A cell of a run, one (bits, seed): the finished one as users read it, and its folder while the stages fill it."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.files import read_text, write_text
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
+from hashzoo.files import file_sha256, read_json, write_json, write_text
+from hashzoo.plugins import registry
+from hashzoo.results.record import Record, read_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON, readable, through a temporary name."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON; a damaged file is a WorkError that names it."""
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise WorkError(
-            f"{path} is not complete JSON ({error}): it was cut short or edited; delete it and repeat the command."
-        ) from error
+LOCK = ".lock"
 
 
 class Cell:
-    """The folder of one (bits, seed); a stage is done when its file exists and its fingerprint is the expected one."""
+    """A finished cell: `Cell("runs/<name>/bits-048/seed-0")`.
+
+    Its record, its codes (checked against the record once) and its values by query are read when they are first asked
+    for. Raises UsageError where the folder holds no record.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / STAGE_FILES["evaluate"]).is_file():
+            raise UsageError(
+                f"{self.path} holds no {STAGE_FILES['evaluate']}; give one finished cell of a run such as "
+                "runs/<name>/bits-048/seed-0."
+            )
+
+    def __repr__(self) -> str:
+        return f"Cell({str(self.path)!r})"
+
+    @cached_property
+    def record(self) -> Record:
+        """What was measured."""
+        return read_record(self.path / STAGE_FILES["evaluate"])
+
+    @cached_property
+    def codes(self) -> dict[str, Codes]:
+        """The codes by part and modality ("query.image", "database.image"); WorkError if they are not the record's."""
+        codes = load_codes(self.path / STAGE_FILES["encode"])
+        if codes_sha256(codes) != self.record.codes_sha256:
+            raise WorkError(
+                f"{self.path}: codes.npz is not the file that the record was made from; run it again with "
+                "--overwrite always."
+            )
+        return codes
+
+    @property
+    def pairs(self) -> dict[str, tuple[Codes, Codes]]:
+        """Query and database codes of every direction measured: {"": ...}, or {"image-to-text": ..., ...}."""
+        _, protocol = registry().protocol(self.record.config.protocol)
+        several = len(protocol.pairs) > 1
+        wanted = {f"query.{q}" for q, _ in protocol.pairs} | {f"database.{d}" for _, d in protocol.pairs}
+        if missing := sorted(wanted - set(self.codes)):
+            raise WorkError(
+                f"{self.path}: the codes lack {', '.join(missing)}, which the protocol measures; run it again with "
+                "--overwrite always."
+            )
+        return {
+            f"{query}-to-{database}" if several else "": (
+                self.codes[f"query.{query}"],
+                self.codes[f"database.{database}"],
+            )
+            for query, database in protocol.pairs
+        }
+
+    @cached_property
+    def queries(self) -> dict[str, np.ndarray]:
+        """Values by query (Q,) of the headline metric of each direction, NaN where a query has none."""
+        return self.by_query((self.record.headline,))
+
+    def by_query(self, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return the values by query (Q,) of metrics, under the record's names ("image-to-text/map")."""
+        import numpy as np
+
+        from hashzoo.evaluation.api import evaluate
+
+        evaluation = self.record.config.evaluation
+        found = {}
+        for direction, (query, database) in self.pairs.items():
+            values = evaluate(
+                query, database, metrics, evaluation.ties, evaluation.convention,
+                ranking=self.record.config.ranking, per_query=True,
+            )  # fmt: skip
+            for metric in metrics:
+                name = f"{direction}/{metric}" if direction else metric
+                found[name] = np.array(values[f"{metric}:per_query"], dtype=np.float64)
+        return found
+
+    def model(self) -> nn.Module:
+        """Return the trained model, in evaluation mode, called as model(modality, inputs) with the dataset's inputs.
+
+        Only safetensors are read, so loading runs no code from the file.
+        """
+        from hashzoo.runner.build import load_model
+
+        return load_model(self.record, self.path / STAGE_FILES["train"])
+
+
+def cells_of(run: Path) -> list[Cell]:
+    """Return the finished cells of a run directory, or the cell itself where one is given."""
+    if (run / STAGE_FILES["evaluate"]).is_file():
+        return [Cell(run)]
+    cells = [Cell(path.parent) for path in RunDirectory(run).records()]
+    if not cells:
+        raise UsageError(f"{run} holds no finished run; give a run directory such as runs/<name>.")
+    return cells
+
+
+class CellFolder:
+    """A cell's folder while it is filled.
+
+    A stage is done when its file is there with the content that was written, made from exactly this upstream.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,36 +136,93 @@ class Cell:
         return self.path / STAGE_FILES[stage]
 
     def is_done(self, stage: str, fingerprint: str) -> bool:
-        """Whether the stage's output exists and was made from exactly this upstream."""
-        return self.file(stage).exists() and self._noted().get(stage, {}).get("fingerprint") == fingerprint
+        """Whether the stage's output is there, made from exactly this upstream."""
+        return self.file(stage).is_file() and self.noted(stage).get("fingerprint") == fingerprint
 
-    def mark_done(self, stage: str, fingerprint: str, seconds: float = 0.0) -> None:
-        """Note the fingerprint of a stage whose file has just been put in place, and how long it took."""
-        noted = {**self._noted(), stage: {"fingerprint": fingerprint, "seconds": round(seconds, 3)}}
-        write_json(self.path / "stages.json", noted)
+    def is_damaged(self, stage: str) -> bool:
+        """Whether the stage's file is not the one that was written: cut short, damaged, or copied from elsewhere."""
+        wanted = self.noted(stage).get("sha256")
+        return wanted is not None and self.file(stage).is_file() and file_sha256(self.file(stage)) != wanted
+
+    def mark_done(self, stage: str, fingerprint: str, seconds: float, upstream: Mapping[str, str]) -> None:
+        """Note fingerprint, content, time and parts of the upstream of a stage whose file has just been written."""
+        note = {
+            "fingerprint": fingerprint,
+            "seconds": round(seconds, 3),
+            "upstream": dict(upstream),
+            "sha256": file_sha256(self.file(stage)),
+        }
+        write_json(self.path / "stages.json", {**self._notes(), stage: note})
+
+    def noted(self, stage: str) -> dict[str, Any]:
+        """Return what was noted of a stage; empty where nothing was."""
+        return self._notes().get(stage, {})
 
     def seconds(self) -> dict[str, float]:
         """Return how long each finished stage took, whichever command did it."""
-        return {stage: noted["seconds"] for stage, noted in self._noted().items()}
+        return {stage: noted["seconds"] for stage, noted in self._notes().items()}
 
     def clear(self) -> None:
-        """Remove everything in the folder."""
+        """Remove what stages left in the folder; the lock of whoever holds it stays."""
         try:
-            if self.path.exists():
-                shutil.rmtree(self.path)
+            for entry in self.path.iterdir() if self.path.exists() else ():
+                if entry.name == LOCK:
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
         except OSError as error:
             raise WorkError(f"Could not remove {self.path}: {error.strerror}; make it writable.") from error
+
+    def sweep(self) -> None:
+        """Remove temporary files that a killed process left; the caller holds the lock."""
+        for pattern in ("*.part", "*.part.npy", ".codes.npz.*", "checkpoint/*.part"):
+            for left in self.path.glob(pattern):
+                left.unlink(missing_ok=True)
+
+    def set_aside(self) -> Path | None:
+        """Keep a record that is about to be replaced, as record-<sha>.json beside it; return its path."""
+        old = self.file("evaluate")
+        if not old.is_file():
+            return None
+        kept = old.with_name(f"record-{file_sha256(old)[:8]}.json")
+        old.replace(kept)
+        return kept
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Write history.jsonl: one line per epoch with the mean of each loss term."""
         lines = [json.dumps({"epoch": epoch + 1, **row}, sort_keys=True) for epoch, row in enumerate(rows)]
         write_text(self.path / "history.jsonl", "".join(line + "\n" for line in lines))
 
-    def _noted(self) -> dict[str, dict[str, Any]]:
+    @contextmanager
+    def locked(self, wait: bool = False) -> Iterator[bool]:
+        """Hold the cell for this process; give False where another one holds it, or `wait` for that one to end.
+
+        The lock belongs to a process and ends with it, however it ends.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / LOCK)
+            try:
+                lock.acquire(timeout=-1 if wait else 0)
+            except Timeout:
+                yield False
+                return
+        except OSError as error:
+            raise WorkError(
+                f"Could not write in {self.path}: {error.strerror or error}; choose another --out."
+            ) from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _notes(self) -> dict[str, dict[str, Any]]:
         path = self.path / "stages.json"
         noted = read_json(path) if path.exists() else {}
         if not isinstance(noted, dict) or not all(isinstance(value, dict) for value in noted.values()):
-            raise WorkError(f"{path} is not what hashzoo wrote; delete it and repeat the command.")
+            raise WorkError(f"{path} is not what hashzoo wrote; restore it, or move it away and repeat the command.")
         return noted
 
 
@@ -82,39 +232,31 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def cell(self, bits: int, seed: int) -> Cell:
+    def cell(self, bits: int, seed: int) -> CellFolder:
         """Return the folder of one (bits, seed)."""
-        return Cell(self.path / f"bits-{bits:03d}" / f"seed-{seed}")
+        return CellFolder(self.path / f"bits-{bits:03d}" / f"seed-{seed}")
 
     def records(self) -> list[Path]:
         """Paths of all records written so far, sorted."""
         return sorted(self.path.glob("bits-*/seed-*/record.json"))
 
-    def prepare(self, overwrite: str) -> None:
-        """Create the folder; with overwrite "never" refuse one that already holds records."""
-        if overwrite == "never" and self.records():
+    def require_new(self) -> None:
+        """Raise UsageError where records are there already (overwrite "never")."""
+        if self.records():
             raise UsageError(
                 f"{self.path} already holds {len(self.records())} record(s); use --overwrite missing to add what is "
                 "missing, --overwrite always to make all of it again, or another --out."
             )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WorkError(f"Could not create {self.path}: {error.strerror}; choose another --out.") from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the directory for this process; a second run on it is refused."""
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise WorkError(
-                f"Another run is working in {self.path}; wait for it to end or choose another --out."
-            ) from None
-        except OSError as error:
-            raise WorkError(f"Could not write in {self.path}: {error.strerror}; choose another --out.") from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def describe(self, files: Mapping[str, Any]) -> None:
+        """Write files of JSON that describe the run."""
+        for name, value in files.items():
+            write_json(self.path / name, value)
+
+    def remove_if_empty(self) -> None:
+        """Remove cells in which no stage was finished, and the folder itself where none is left."""
+        for folder in [*self.path.glob("bits-*/seed-*"), *self.path.glob("bits-*")]:
+            if {entry.name for entry in folder.iterdir()} <= {LOCK}:
+                shutil.rmtree(folder, ignore_errors=True)
+        if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
+            shutil.rmtree(self.path, ignore_errors=True)

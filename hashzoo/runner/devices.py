@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hashzoo.errors import UsageError, unknown_name
@@ -17,9 +18,10 @@ def choose_device(device: str) -> str:
     import torch
 
     if device == "auto":
-        from accelerate import PartialState
-
-        return str(PartialState().device)
+        # asked of torch, because Accelerate's PartialState would begin a group of processes with another backend
+        if torch.cuda.is_available():
+            return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         chosen = torch.device(device)
     except RuntimeError:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
+from hashzoo.evaluation.codes import Codes, save_codes
 from hashzoo.files import write_text
-from hashzoo.results.record import Record
-from hashzoo.runner.cell import STAGE_FILES
-from hashzoo.runner.loading import load_cell_model
-from hashzoo.runner.scoring import find_record
+from hashzoo.runner.cell import Cell
 
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+if TYPE_CHECKING:
+    from hashzoo.results.record import Record
+
+IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff"}
+
+Inputs = str | Path | np.ndarray | Sequence[Any]
+"""A folder, an image file, an .npy file, an array of vectors or images, or a list of image files and PIL images."""
 
 
 def export_codes(cell: Path, folder: Path) -> list[Path]:
@@ -24,13 +29,10 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
     The bit order is FAISS's: bit j of a code is bit j % 8 of byte j // 8; padding bits are 0, so an index of
     8 * ceil(K/8) bits gives the same distances.
     """
-    record, stored = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-    if codes_sha256(stored) != record.codes_sha256:
-        raise WorkError(
-            f"{cell}: codes.npz is not the file that the record was made from; run it again with --overwrite always."
-        )
     written = []
-    for name, codes in stored.items():
+    for name, codes in Cell(cell).codes.items():
+        if Path(name).name != name or name.startswith("."):
+            raise WorkError(f"{cell}: the codes hold a set called {name!r}, which is no file name; nothing is written.")
         packed, ids = folder / f"{name}.npy", folder / f"{name}.ids.txt"
         temporary = folder / f"{name}.{os.getpid()}.part.npy"
         try:
@@ -44,77 +46,137 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
     return written
 
 
-def encode_inputs(cell: Path, inputs: Path, output: Path, *, modality: str | None, device: str) -> int:
-    """Encode a folder of images or an .npy of vectors with a cell's model; write the codes and return their number.
+def encode_inputs(cell: Path, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
+    """Return the codes of new inputs by a cell's model, with file names or row numbers as ids.
 
-    The precision is the run's, so that the run's own inputs get the run's codes.
+    Images are taken at their own size where the network resizes them itself, as it did in training. The precision is
+    the run's, so that the run's own inputs get the run's codes.
     """
+    from hashzoo.models.encode import encode
     from hashzoo.runner.devices import choose_device, make_accelerator
-    from hashzoo.training.encoding import encode
 
-    record = find_record(cell)
-    known = list(record.backbone)
-    if modality is None and len(known) > 1:
-        raise UsageError(f"The model has the modalities {', '.join(known)}; name one with --modality.")
-    chosen = modality or known[0]
-    if chosen not in known:
-        raise UsageError(f"The model has no modality {chosen!r}; it has {', '.join(known)}.")
-    shape = tuple(record.config["input_shapes"][chosen])
-    array, ids = _read_inputs(inputs, shape)
-    if array.shape[1:] != shape:
-        raise UsageError(f"{inputs} holds items of shape {array.shape[1:]}; the model takes {shape}.")
-    model = load_cell_model(cell)
+    found = Cell(cell)
+    record = found.record
+    chosen = _modality(record, modality)
+    shape = record.config.input_shapes[chosen]
+    model = found.model()
+    sizes = _resizes(model, record, chosen)
+    arrays, ids = _read_inputs(inputs, shape, keep_size=sizes)
     place = choose_device(device)
     accelerator = make_accelerator(place, _precision(record, place))
     model.to(accelerator.device)
-    relaxed = encode(model, chosen, array, np.arange(len(array)), accelerator)
-    labels = np.zeros((len(array), 1), dtype=np.uint8)
-    save_codes(output, {chosen: Codes.from_relaxed(relaxed, labels, ids=ids)})
-    return len(array)
+    relaxed: list[np.ndarray] = []
+    for array in arrays:
+        if array.shape[1:] != shape and not (sizes and array.ndim == 4):
+            raise UsageError(f"The inputs hold items of shape {array.shape[1:]}; the model takes {shape}.")
+        relaxed.append(encode(model, chosen, array, np.arange(len(array)), accelerator))
+    values = np.concatenate(relaxed)
+    return Codes.from_relaxed(values, np.zeros((len(values), 1), dtype=np.uint8), ids=ids, keep_relaxed=False)
+
+
+def write_encoded(cell: Path, inputs: Path, output: Path, *, modality: str | None, device: str) -> int:
+    """Encode inputs and write the codes to an .npz file; return their number."""
+    if output.suffix != ".npz":
+        raise UsageError(
+            f"{output} does not end in .npz, which is what is written; name it {output.with_suffix('.npz')}."
+        )
+    codes = encode_inputs(cell, inputs, modality=modality, device=device)
+    save_codes(output, {_modality(Cell(cell).record, modality): codes})
+    return len(codes)
+
+
+def _modality(record: Record, asked: str | None) -> str:
+    known = list(record.backbone)
+    if asked is None and len(known) > 1:
+        raise UsageError(f"The model has the modalities {', '.join(known)}; name one with --modality.")
+    if asked is not None and asked not in known:
+        raise UsageError(f"The model has no modality {asked!r}; it has {', '.join(known)}.")
+    return asked or known[0]
+
+
+def _resizes(model: Any, record: Record, modality: str) -> bool:
+    """Return whether the model's backbone brings images to a size of its own."""
+    role = record.config.roles[modality]
+    front = model.backbones[modality] if modality in model.backbones else model.head.backbones[role]
+    preprocessing = getattr(front, "preprocessing", None)
+    return preprocessing is not None and preprocessing.resized > 0
 
 
 def _precision(record: Record, device: str) -> str:
     """Return the precision in which the run computed its features or codes, fp32 where the device has no fp16."""
-    precision = str(record.config["precision"])
-    images = any(len(shape) == 3 for shape in record.config["input_shapes"].values())
-    if not (images or record.config["freeze_backbone"]) or (precision == "fp16" and device == "cpu"):
+    config = record.config
+    images = any(len(shape) == 3 for shape in config.input_shapes.values())
+    if not (images or config.freeze_backbone) or (config.precision == "fp16" and device == "cpu"):
         return "fp32"
-    return precision
+    return config.precision
 
 
-def _read_inputs(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    if path.is_dir():
-        if len(shape) != 3:
-            raise UsageError(f"The model takes vectors of width {shape[-1]}; give an .npy file of (n, {shape[-1]}).")
-        return _read_images(path, (shape[1], shape[0]))
-    if path.suffix != ".npy" or not path.exists():
-        raise UsageError(f"{path} is neither a folder of images nor an .npy file of vectors (n, D); give one of these.")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
-    if array.ndim not in (2, 4) or not len(array):
-        raise UsageError(f"{path} has shape {array.shape}; vectors are (n, D), images (n, H, W, 3) uint8.")
-    if array.ndim == 4 and array.dtype != np.uint8:
-        raise UsageError(f"{path} holds images of type {array.dtype}; they are to be uint8, 0 to 255.")
-    if array.dtype.kind not in "fiu":
-        raise UsageError(f"{path} holds values of type {array.dtype}; vectors are numbers.")
-    return array if array.ndim == 4 else array.astype(np.float32), [str(i) for i in range(len(array))]
-
-
-def _read_images(folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
-    from PIL import Image, UnidentifiedImageError
-
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in IMAGE_ENDINGS)
-    if not files:
-        raise UsageError(f"{folder} holds no images ({', '.join(sorted(IMAGE_ENDINGS))}); give a folder that does.")
-    images, broken = [], []
-    for file in files:
+def _read_inputs(inputs: Inputs, shape: tuple[int, ...], *, keep_size: bool) -> tuple[list[np.ndarray], list[str]]:
+    """Return arrays of inputs, each of one size, and the ids of all items in their order."""
+    if isinstance(inputs, np.ndarray):
+        return [_checked(inputs, "The array")], [str(row) for row in range(len(inputs))]
+    if isinstance(inputs, (str, Path)):
+        path = Path(inputs)
+        if path.is_dir():
+            if len(shape) != 3:
+                raise UsageError(
+                    f"The model takes vectors of width {shape[-1]}; give an .npy file of (n, {shape[-1]})."
+                )
+            files = sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGE_ENDINGS)
+            if not files:
+                raise UsageError(
+                    f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))}); give a folder that does."
+                )
+            return _decoded({str(f.relative_to(path)): f for f in files}, shape, keep_size)
+        if path.suffix.lower() in IMAGE_ENDINGS and path.is_file() and len(shape) == 3:
+            return _decoded({path.name: path}, shape, keep_size)
+        if path.suffix != ".npy" or not path.is_file():
+            raise UsageError(
+                f"{path} is neither an image, a folder of images nor an .npy file of vectors (n, D); give one of these."
+            )
         try:
-            with Image.open(file) as image:
-                images.append(np.asarray(image.convert("RGB").resize(size, Image.Resampling.BILINEAR)))
-        except (OSError, UnidentifiedImageError):
-            broken.append(str(file))
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
+        return [_checked(array, str(path))], [str(row) for row in range(len(array))]
+    return _decoded({str(getattr(item, "filename", "") or n): item for n, item in enumerate(inputs)}, shape, keep_size)
+
+
+def _checked(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim not in (2, 4) or not len(array):
+        raise UsageError(f"{name} has shape {array.shape}; vectors are (n, D), images (n, H, W, 3) uint8.")
+    if array.ndim == 4 and array.dtype != np.uint8:
+        raise UsageError(f"{name} holds images of type {array.dtype}; they are to be uint8, 0 to 255.")
+    if array.dtype.kind not in "fiu":
+        raise UsageError(f"{name} holds values of type {array.dtype}; vectors are numbers.")
+    return array if array.ndim == 4 else array.astype(np.float32)
+
+
+def _decoded(images: Mapping[str, Any], shape: tuple[int, ...], keep_size: bool) -> tuple[list[np.ndarray], list[str]]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    decoded, broken = [], []
+    for name, item in images.items():
+        try:
+            opened = Image.open(item) if isinstance(item, (str, Path)) else item
+            with opened as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+                sized = upright if keep_size else upright.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+                decoded.append(np.asarray(sized))
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+            broken.append(name)
     if broken:
         raise WorkError(f"{len(broken)} image(s) cannot be read: {', '.join(broken[:20])}; remove or replace them.")
-    return np.stack(images), [str(f.relative_to(folder)) for f in files]
+    return list(_in_runs(decoded)), list(images)
+
+
+def _in_runs(images: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+    """Yield consecutive images of one size as one array."""
+    run: list[np.ndarray] = []
+    for image in images:
+        if run and image.shape != run[0].shape:
+            yield np.stack(run)
+            run = []
+        run.append(image)
+    if run:
+        yield np.stack(run)

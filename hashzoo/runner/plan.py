@@ -1,8 +1,7 @@
-"""From a request to a plan: every name resolved, every option checked, the configuration written down as JSON."""
+"""From a request to a plan: every name resolved, every option checked, the configuration written down."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -12,59 +11,48 @@ from hashzoo.data.splits import is_multilabel
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
-from hashzoo.evaluation.names import parse
 from hashzoo.plugins import Registry
+from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.scoring import check_metrics
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+from hashzoo.training.default_recipes import FROZEN, default_setting
 from hashzoo.training.optimizers import check_recipe
 
 DEFAULT_DATASET = "digits"
 DEFAULT_DATASET_PAIR = "digits-halves"
 
-FROZEN = Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam")
-"""Used for frozen features where the method's plugin states no setting of its own."""
-SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
-"""Used for backbones without pretrained weights where the method's plugin states no setting of its own."""
+RAW = {"vector": "identity", "image": "pixels"}
+"""Backbones that hand on the inputs as they are: what closed forms are fitted on where no pretrained network is."""
 
 RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
 SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
-GROUPS = ("loss", "hash_layer", "trainer", "backbone", "data", "recipe", "schedule")
+GROUPS = ("loss", "hash_layer", "trainer", "fitter", "backbone", "data", "recipe", "schedule")
 SUPPLIED_DATA = ("dataset", "protocol", "root", "progress")
 """What a dataset's loader is given by the core, and so is no option."""
+
+COMPONENTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
+"""The parts of a method that are registered components, with their kinds."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run. `config` is JSON and says all that is needed to do the run again."""
+    """A resolved run; `config` says all that is needed to do it again."""
 
     method: Method
     dataset: Dataset
     protocol: Protocol
-    recipe: Recipe
-    config: dict[str, Any]
+    config: RunConfig
     bits: tuple[int, ...]
     seeds: tuple[int, ...]
 
     @property
-    def config_hash(self) -> str:
-        """First 8 hex digits of the sha256 of the configuration; part of the run directory's name.
-
-        How codes are evaluated is left out: asking for other metrics goes on in the same directory.
-        """
-        return digest({key: value for key, value in self.config.items() if key != "evaluation"})[:8]
-
-    @property
     def name(self) -> str:
         """Name of the run directory: protocol, method, backbone, regime and configuration hash."""
-        backbone = "+".join(dict.fromkeys(b["name"] for b in self.config["backbones"].values()))
-        parts = (self.config["protocol_label"], self.method.name, backbone, self.config["regime"], self.config_hash)
+        config = self.config
+        backbone = "+".join(dict.fromkeys(part.name for part in config.backbones.values()))
+        parts = (config.protocol_label, self.method.name, backbone, config.regime, config.config_hash)
         return "_".join(part.replace("/", "-") for part in parts)
-
-
-def digest(value: Any) -> str:
-    """Return the sha256 of a JSON value in canonical form (sorted keys, no spaces)."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def resolve(request: RunRequest, registry: Registry) -> Plan:
@@ -73,35 +61,42 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     dataset, protocol = _choose_data(request, method, registry)
     options = _split_settings(request.settings)
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
-    regime = _regime(request, backbones, registry)
-    setting = method.settings.get(regime) or _default_setting(method, regime)
-    assert setting.recipe is not None
-    recipe = apply_recipe(setting.recipe, {**options["recipe"], "schedule": options["schedule"]})
-    components = _choose_components(request, method, setting, registry, options)
-    check_evaluation(request, registry)
-    config: dict[str, Any] = {
-        "method": method.name,
-        "supervision": method.supervision,
-        "ranking": method.ranking,
-        "dataset": {"name": dataset.name, "options": options["data"]},
-        "protocol": protocol.id,
-        "protocol_label": protocol.id + ("-validation" if request.validation else ""),
-        "validation": request.validation,
-        "backbones": backbones,
-        "freeze_backbone": request.freeze_backbone,
-        "regime": regime if method.supervision != "none" else "none",
-        **components,
-        "recipe": asdict(recipe),
-        "evaluation": {
-            "evaluators": list(request.evaluators or ("retrieval", "code_quality")),
-            "metrics": list(request.metrics) if request.metrics is not None else None,
-            "ties": request.ties,
-            "convention": request.convention,
-        },
-    }
+    by_gradient = method.training == "gradient"
+    freeze = request.freeze_backbone or not by_gradient
+    regime = _regime(freeze, backbones, registry)
+    setting = method.settings.get(regime) or default_setting(method, regime)
+    recipe = apply_recipe(setting.recipe or FROZEN, {**options["recipe"], "schedule": options["schedule"]})
+    if not by_gradient and (options["recipe"] or options["schedule"]):
+        key = next(iter({**options["recipe"], **options["schedule"]}))
+        raise UsageError(f"Method {method.name!r} is not trained by gradients, so it has no {key}; leave it out.")
+    check_evaluation(request, protocol, registry)
+    config = RunConfig(
+        method=registry.qualified("methods", request.method),
+        training=method.training,
+        supervision=method.supervision,
+        database=method.database,
+        ranking=method.ranking,
+        dataset=Part(name=dataset.name, options=options["data"]),
+        protocol=request.protocol if request.protocol and ":" in request.protocol else protocol.id,
+        protocol_label=protocol.id + ("-validation" if request.validation else ""),
+        validation=request.validation,
+        roles=dict(zip(dataset.modalities, method.modalities, strict=True)),
+        backbones=backbones,
+        freeze_backbone=freeze,
+        regime=regime,
+        recipe=recipe if by_gradient else None,
+        settings_source=setting.source,
+        evaluation=Evaluation(
+            evaluators=request.evaluators or protocol.evaluators,
+            metrics=request.metrics,
+            ties=request.ties,
+            convention=request.convention,
+        ),
+        **_choose_components(request, method, setting, registry, options),  # type: ignore[arg-type] # the four parts
+    )
     bits = (0,) if not method.coded else request.bits or protocol.bits
     seeds = request.seeds if method.coded else request.seeds[:1]
-    return Plan(method, dataset, protocol, recipe, config, bits, seeds)
+    return Plan(method, dataset, protocol, config, bits, seeds)
 
 
 def check_component(registry: Registry, kind: str, name: str, options: Mapping[str, Any]) -> None:
@@ -119,17 +114,14 @@ def check_component(registry: Registry, kind: str, name: str, options: Mapping[s
                 break
 
 
-def check_evaluation(request: RunRequest, registry: Registry) -> None:
+def check_evaluation(request: RunRequest, protocol: Protocol, registry: Registry) -> None:
     """Raise UsageError before any work for evaluators, metrics, ties or a convention that do not exist."""
-    evaluators = request.evaluators or ("retrieval",)
-    for name in evaluators:
-        registry.get("evaluators", name)
+    evaluators = request.evaluators or protocol.evaluators
     if request.ties not in (*TIES, "stable"):
         raise unknown_name("tie order", request.ties, (*TIES, "stable"))
-    if "retrieval" in evaluators:  # another evaluator may have metrics and conventions of its own
+    if "retrieval" in evaluators:  # another evaluator may have conventions of its own
         convention_named(request.convention)
-        for metric in request.metrics or ():
-            parse(metric)
+    check_metrics(registry, evaluators, request.metrics or ())
 
 
 def problem_of(plan: Plan, bits: int, splits: Splits) -> Problem:
@@ -139,7 +131,7 @@ def problem_of(plan: Plan, bits: int, splits: Splits) -> Problem:
         num_classes=splits.table.labels.shape[1],
         num_train=len(splits.train),
         multilabel=plan.dataset.multilabel or is_multilabel(splits.table.labels),
-        modalities=tuple(plan.dataset.modalities),
+        modalities=tuple(plan.method.modalities),
     )
 
 
@@ -150,14 +142,6 @@ def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     changed = replace(recipe, **values, schedule=schedule)
     check_recipe(changed)
     return changed
-
-
-def _default_setting(method: Method, regime: str) -> Setting:
-    if regime == "frozen":
-        return Setting(FROZEN, source="hashzoo's default for frozen features")
-    if regime == "scratch":
-        return Setting(SCRATCH, source="hashzoo's default for training from scratch")
-    return Setting(method.recipe, source="the paper")
 
 
 def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tuple[Dataset, Protocol]:
@@ -211,42 +195,68 @@ def _check_json(key: str, value: Any) -> None:
 
 def _choose_components(
     request: RunRequest, method: Method, setting: Setting, registry: Registry, options: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Return name and options of loss, hash layer and trainer; another loss takes none of the method's loss options."""
-    components: dict[str, dict[str, Any]] = {}
-    for kind, plural, asked, chosen in (
-        ("loss", "losses", request.loss, method.loss),
-        ("hash_layer", "hash_layers", request.hash_layer, method.hash_layer),
-        ("trainer", "trainers", None, method.trainer),
-    ):
-        own = {**setting.options.get(kind, {}), **method.options.get(kind, {})}  # what makes a variant wins
-        kept = own if asked in (None, chosen) else {}
-        name = chosen if asked is None else asked
-        components[kind] = {"name": name, "options": {**kept, **options[kind]}}
-        check_component(registry, plural, name, components[kind]["options"])
-    if method.supervision == "none" and request.loss not in (None, method.loss):
+) -> dict[str, Part]:
+    """Return name and options of the method's parts; another loss takes none of the method's loss options."""
+    if method.training != "gradient" and request.loss is not None:
+        registry.get("losses", request.loss)
         raise UsageError(
-            f"Method {method.name!r} is not trained, so it takes no loss; name a trained method (hashzoo list methods)."
+            f"Method {method.name!r} is not trained by gradients, so it takes no loss; name a method that is "
+            "(hashzoo list methods)."
         )
-    return components
+    asked = {"loss": request.loss, "hash_layer": request.hash_layer}
+    parts: dict[str, Part] = {}
+    for role, kind in COMPONENTS.items():
+        if role not in PARTS_OF[method.training]:
+            if options[role]:
+                raise UsageError(
+                    f"Method {method.name!r} has no {role}, so {role}.{next(iter(options[role]))} has no use."
+                )
+            continue
+        chosen: str = getattr(method, role)
+        own = {**setting.options.get(role, {}), **method.options.get(role, {})}  # what makes a variant wins
+        name = asked.get(role) or chosen
+        kept = own if name == chosen else {}
+        parts[role] = Part(name=name, options={**kept, **options[role]})
+        check_component(registry, kind, name, parts[role].options)
+    _check_pairing(registry, parts)
+    return parts
+
+
+PARTS_OF = {
+    "gradient": ("loss", "hash_layer", "trainer"),
+    "fit": ("hash_layer", "fitter"),
+    "none": ("hash_layer",),
+}
+"""Which parts a method has, by its training."""
+
+
+def _check_pairing(registry: Registry, parts: Mapping[str, Part]) -> None:
+    """Raise UsageError where a part states that it needs another one than it was given."""
+    for role, part in parts.items():
+        component: Component = registry.get(COMPONENTS[role], part.name)
+        for needed, name in component.requires.items():
+            other = parts.get(needed)
+            if other is None or other.name.rpartition(":")[2] != name:
+                has = f"it got {other.name!r}" if other else "there is none here"
+                raise UsageError(
+                    f"The {role.replace('_', ' ')} {part.name!r} works with the {needed.replace('_', ' ')} {name!r} "
+                    f"only, and {has}; choose a method whose parts belong together."
+                )
 
 
 def _choose_backbones(
     request: RunRequest, method: Method, dataset: Dataset, registry: Registry, options: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Part]:
     asked = request.backbone
     if isinstance(asked, Mapping):
         for modality in asked:
             if modality not in dataset.modalities:
                 raise unknown_name(f"modality of {dataset.name}", modality, dataset.modalities)
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, Part] = {}
     for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
         wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
-        name = (
-            wanted
-            if wanted is not None
-            else _first_fitting(registry, kind, dataset.backbones.get(modality), method.backbones.get(role))
-        )
+        defaults = (dataset.backbones.get(modality), method.backbones.get(role))
+        name = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
         component: Component = registry.get("backbones", name)
         if component.accepts not in (kind, "any"):
             fitting = [n for n in registry.names("backbones") if registry.get("backbones", n).accepts in (kind, "any")]
@@ -257,28 +267,32 @@ def _choose_backbones(
         own = {k.removeprefix(f"{modality}."): v for k, v in options.items() if k.startswith(f"{modality}.")}
         common = {k: v for k, v in options.items() if k.split(".")[0] not in dataset.modalities}
         given = {**common, **own}
-        if request.weights is not None and kind == "image":
+        accepted = registry.options("backbones", name)
+        if request.weights is not None and kind == "image" and (wanted is not None or "weights" in accepted):
             given["weights"] = request.weights
-        supplied = {"in_features": 1} if "in_features" in registry.options("backbones", name) else {}
+        supplied = {"in_features": 1} if "in_features" in accepted else {}
         check_component(registry, "backbones", name, {**supplied, **given})
-        chosen[modality] = {"name": name, "options": given}
+        chosen[modality] = Part(name=name, options=given)
     return chosen
 
 
-def _first_fitting(registry: Registry, kind: str, *names: str | None) -> str:
-    for name in names:
-        if name and registry.get("backbones", name).accepts in (kind, "any"):
-            return name
-    raise UsageError(f"No default backbone takes {kind} inputs here; name one with --backbone.")
+def _default_backbone(registry: Registry, method: Method, kind: str, *names: str | None) -> str:
+    """Return the first backbone that fits; closed forms get the raw inputs where none of them is pretrained."""
+    fitting = [name for name in names if name and registry.get("backbones", name).accepts in (kind, "any")]
+    if method.training != "gradient":
+        fitting = [name for name in fitting if registry.get("backbones", name).pretrained] or [RAW[kind]]
+    if not fitting:
+        raise UsageError(f"No default backbone takes {kind} inputs here; name one with --backbone.")
+    return fitting[0]
 
 
-def _regime(request: RunRequest, backbones: Mapping[str, Mapping[str, Any]], registry: Registry) -> str:
-    names = [choice["name"] for choice in backbones.values()]
-    if request.freeze_backbone or all(name == "identity" for name in names):
+def _regime(freeze: bool, backbones: Mapping[str, Part], registry: Registry) -> Regime:
+    """Return what the features are: left as they are, fine-tuned, or trained from scratch."""
+    if freeze or all(part.name in RAW.values() for part in backbones.values()):
         return "frozen"
-    for choice in backbones.values():
-        weights = choice["options"].get("weights")
-        has_own = registry.get("backbones", choice["name"]).pretrained
+    for part in backbones.values():
+        weights = part.options.get("weights")
+        has_own = registry.get("backbones", part.name).pretrained
         if weights not in (None, "random") or (has_own and weights != "random"):
             return "finetune"
     return "scratch"

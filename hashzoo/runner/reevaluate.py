@@ -1,55 +1,43 @@
-"""Evaluate again: the stored codes of a run, or codes of any tool from files; compare two cells query by query."""
+"""Evaluate again: the stored codes of a run, or codes of any tool, whole or in parts; compare two cells by query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.evaluation.api import evaluate
+from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
-from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
-from hashzoo.evaluation.counts import rows_of
-from hashzoo.evaluation.files import read_pair
+from hashzoo.evaluation.codes import Codes
+from hashzoo.evaluation.counting.counts import count, rows_of
+from hashzoo.evaluation.counting.parts import Part, merge_parts
+from hashzoo.evaluation.evaluators import short_list
+from hashzoo.evaluation.files import read_pair, read_part
+from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
-from hashzoo.runner.cell import STAGE_FILES, RunDirectory
-from hashzoo.runner.scoring import find_record, run_evaluators
-
-
-def cells_of(run: Path) -> list[Path]:
-    """Return the finished cells of a run directory, or the cell itself where one is given."""
-    if (run / STAGE_FILES["evaluate"]).is_file():
-        return [run]
-    cells = [path.parent for path in RunDirectory(run).records()]
-    if not cells:
-        raise UsageError(f"{run} holds no finished run; give a run directory such as runs/<name>.")
-    return cells
+from hashzoo.runner.cell import Cell, cells_of
+from hashzoo.runner.scoring import run_evaluators
 
 
 def check_run(run: Path) -> str:
     """Evaluate every cell's stored codes and compare with its record bit for bit; WorkError on any difference."""
     cells = cells_of(run)
     for cell in cells:
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-        if codes_sha256(codes) != record.codes_sha256:
-            raise WorkError(
-                f"{cell}: codes.npz is not the file that the record was made from; run it again with "
-                "--overwrite always."
-            )
-        metrics, curves = evaluate_record(record, codes)
+        record = cell.record
+        metrics, curves = evaluate_record(record, cell.codes)
         for name in sorted({*metrics, *record.metrics}):
             if metrics.get(name) != record.metrics.get(name):
                 raise WorkError(
-                    f"{cell}: {name} is {metrics.get(name)!r} from the stored codes and "
+                    f"{cell.path}: {name} is {metrics.get(name)!r} from the stored codes and "
                     f"{record.metrics.get(name)!r} in the record; the record was made by another version or machine: "
                     "run it again with --overwrite always."
                 )
         if curves != record.curves:
             raise WorkError(
-                f"{cell}: the curves from the stored codes differ from the record's; run it again with "
+                f"{cell.path}: the curves from the stored codes differ from the record's; run it again with "
                 "--overwrite always."
             )
     return f"{len(cells)} record(s) of {run} follow from their codes bit for bit."
@@ -58,47 +46,77 @@ def check_run(run: Path) -> str:
 def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the metrics and curves that a record's own settings give for its codes."""
     reg = registry()
-    _, protocol = reg.protocol(record.config["protocol"])
+    _, protocol = reg.protocol(record.config.protocol)
     metrics, curves, _ = run_evaluators(reg, record.config, protocol, codes, coded=record.bits > 0)
     plain: dict[str, Any] = Record.model_validate({**record.model_dump(), "curves": curves}).curves
     return defined(metrics), plain
 
 
-def evaluate_run(run: Path, metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return {cell and pair: {metric: value}} of a run's stored codes, evaluated as asked."""
+def evaluate_run(run: Path, metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {cell and pair: {metric: value}} of a run's stored codes, evaluated as asked.
+
+    options: as the command line's; `ranking` None is the method's own.
+    """
     results: dict[str, dict[str, Any]] = {}
     for cell in cells_of(run):
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-        for query, database, label in pairs_of(codes, record):
-            given = {**options, "ranking": record.config["ranking"]}
-            name = f"{record.bits} bits, seed {record.seed}{label}"
-            results[name] = _evaluate(codes[query], codes[database], metrics, given)
+        record = cell.record
+        if record.bits == 0:
+            _require_no_codes(metrics, record.method)
+        for direction, (query, database) in cell.pairs.items():
+            given = {**options, "ranking": options.get("ranking") or record.config.ranking}
+            label = f", {direction}" if direction else ""
+            results[f"{record.bits} bits, seed {record.seed}{label}"] = _evaluate(query, database, metrics, given)
     return results
 
 
-def pairs_of(codes: Mapping[str, Codes], record: Record) -> list[tuple[str, str, str]]:
-    """Return (query key, database key, label) of every pair that the record's protocol measures."""
-    _, protocol = registry().protocol(record.config["protocol"])
-    several = len(protocol.pairs) > 1
-    return [
-        (f"query.{q}", f"database.{d}", f", {q}-to-{d}" if several else "")
-        for q, d in protocol.pairs
-        if f"query.{q}" in codes and f"database.{d}" in codes
-    ]
+def _require_no_codes(metrics: Sequence[str] | None, method: str) -> None:
+    by_codes = [name for name in metrics or () if name != ALL and parse(name).needs_counts]
+    if by_codes:
+        raise UsageError(
+            f"{method} ranks features and has no codes, so there is no {', '.join(by_codes)}; ask for metrics of the "
+            "ranking, such as map@5000."
+        )
 
 
-def evaluate_files(metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return {"": {metric: value}} of two code files."""
-    query, database = read_pair(
-        options["query"], options["database"], options["query_labels"], options["database_labels"], options["bits"]
-    )
-    return {"": _evaluate(query, database, metrics, options)}
+def evaluate_files(metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {metric: value} of two code files."""
+    query, database = read_pair(*_files(options), **_reading(options))
+    return _evaluate(query, database, metrics, {**options, "ranking": options.get("ranking") or "hamming"})
+
+
+def count_part(part: tuple[int, int], output: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Count part (i, n) of a database and write it to `output`; return what was counted."""
+    query, database, whole = read_part(*_files(options), part=part, **_reading(options))
+    own = rows_of(query, database) if options.get("leave_self_out") else None
+    counts = count(query, database, leave_out=own, progress=options.get("progress"), kernel=options["kernel"])
+    left_out = -1 if own is None else int((own >= 0).sum())
+    Part(counts, *part, whole.items, whole.database_sha256, whole.query_sha256, left_out).save(output)
+    return {"part": f"{part[0]}/{part[1]}", "queries": len(query), "items": len(database), "of": whole.items}
+
+
+def evaluate_parts(paths: Sequence[Path], metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {metric: value} of the sum of all parts of one evaluation; equal to that of the whole."""
+    total = merge_parts(paths)
+    result = evaluate_counts(total.counts, metrics, options["ties"], per_query=_by_query(options))
+    own = "kept" if total.left_out < 0 else f"left out of {total.left_out} lists"
+    return _finished(result, {**options, "convention": None, "ranking": "hamming"}, metrics, total.items, own)
+
+
+def _files(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(options.get(name) for name in ("query", "database", "query_labels", "database_labels", "bits"))
+
+
+def _reading(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"names": options.get("names"), "ids_needed": bool(options.get("leave_self_out"))}
+
+
+def _by_query(options: Mapping[str, Any]) -> bool:
+    return bool(options["per_query"] or options["confidence"])
 
 
 def _evaluate(
-    query: Codes, database: Codes, metrics: tuple[str, ...] | None, options: Mapping[str, Any]
+    query: Codes, database: Codes, metrics: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    wanted = options["per_query"] or options["confidence"]
     own = rows_of(query, database) if options.get("leave_self_out") else None
     result = evaluate(
         query,
@@ -107,32 +125,44 @@ def _evaluate(
         options["ties"],
         options["convention"],
         ranking=options["ranking"],
-        per_query=wanted,
+        per_query=_by_query(options),
         leave_out=own,
         progress=options.get("progress"),
+        kernel=options.get("kernel", "auto"),
     )
-    result |= {
-        "convention": options["convention"] or "hashzoo",
-        "ties": options["ties"] if options["convention"] in (None, "hashzoo") else "as the convention says",
-        "ranking": options["ranking"],
-        "own_item": "kept, where the query is in the database"
-        if own is None
-        else f"left out of {(own >= 0).sum()} lists",
-    }
-    if options["confidence"]:
-        for name in [key for key in result if key.endswith(":per_query")]:
-            kept = [value for value in result[name] if value is not None]
-            low, high = bootstrap_interval(kept)
-            result[name.removesuffix(":per_query") + ":interval95"] = {"low": low, "high": high}
-    if not options["per_query"]:
-        result = {key: value for key, value in result.items() if not key.endswith(":per_query")}
+    kept = "kept, where the query is in the database"
+    result = _finished(
+        result, options, metrics, len(database), kept if own is None else f"left out of {(own >= 0).sum()} lists"
+    )
     warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
     return {**result, "warning": warning} if warning else result
 
 
+def _finished(
+    result: dict[str, Any], options: Mapping[str, Any], metrics: Sequence[str] | None, items: int, own: str
+) -> dict[str, Any]:
+    """Return a result with how it was computed, intervals where asked for, and values by query only where asked for."""
+    result |= {
+        "convention": options["convention"] or "hashzoo",
+        "ties": options["ties"] if options["convention"] in (None, "hashzoo") else "as the convention says",
+        "ranking": options["ranking"],
+        "own_item": own,
+    }
+    if short := short_list(name_list(metrics or ()), items):
+        result["note"] = short
+    by_query = [key for key in result if key.endswith(":per_query")]
+    for name in by_query if options["confidence"] else ():
+        figure = name.removesuffix(":per_query")
+        if result[figure] is not None:
+            low, high = bootstrap_interval(result[name])
+            result[f"{figure}:interval95"] = {"low": low, "high": high}
+    dropped = () if options["per_query"] else by_query
+    return {key: value for key, value in result.items() if key not in dropped}
+
+
 def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]:
     """Return `compare_cells` for every (bits, seed) that both runs hold; two single cells are compared as they are."""
-    cells = [{_bits_and_seed(cell): cell for cell in cells_of(run)} for run in (first, second)]
+    cells = [{(c.record.bits, c.record.seed): c for c in cells_of(run)} for run in (first, second)]
     if len(cells[0]) == len(cells[1]) == 1:
         return [compare_cells(next(iter(cells[0].values())), next(iter(cells[1].values())), metric)]
     shared = [key for key in cells[0] if key in cells[1]]
@@ -144,29 +174,23 @@ def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]
     ]
 
 
-def _bits_and_seed(cell: Path) -> tuple[int, int]:
-    record = find_record(cell)
-    return record.bits, record.seed
-
-
-def compare_cells(first: Path, second: Path, metric: str) -> dict[str, Any]:
+def compare_cells(first: Cell | Path, second: Cell | Path, metric: str) -> dict[str, Any]:
     """Return the difference of two cells in a metric, with its interval and a paired test over the queries."""
-    per_query, names = [], []
-    for cell in (first, second):
-        record, codes = find_record(cell), load_codes(cell / STAGE_FILES["encode"])
-        pairs = pairs_of(codes, record)
-        prefix, _, plain = metric.rpartition("/")
-        chosen = [p for p in pairs if not prefix or p[2] == f", {prefix}"]
-        if len(chosen) != 1:
+    prefix, _, plain = metric.rpartition("/")
+    asked = parse(plain)
+    if asked.is_curve or asked.is_pooled:
+        raise UsageError(f"A single query has no value of {plain!r}, so runs cannot be compared in it; try 'map'.")
+    sides = []
+    for cell in (Cell(side) if isinstance(side, Path) else side for side in (first, second)):
+        directions = [direction for direction in cell.pairs if not prefix or direction == prefix]
+        if len(directions) != 1:
             raise UsageError(
-                f"{cell} measures {len(pairs)} directions; name one in the metric, for example "
-                f"{pairs[0][2][2:]}/{plain}."
+                f"{cell.path} measures {len(cell.pairs)} directions; name one in the metric, for example "
+                f"{next(iter(cell.pairs))}/{plain}."
             )
-        query, database, _ = chosen[0]
-        result = evaluate(codes[query], codes[database], (plain,), ranking=record.config["ranking"], per_query=True)
-        per_query.append(result[f"{plain}:per_query"])
-        names.append((codes[query].ids, record.method))
-    if list(names[0][0]) != list(names[1][0]):
+        query, database = cell.pairs[directions[0]]
+        result = evaluate(query, database, (plain,), ranking=cell.record.config.ranking, per_query=True)
+        sides.append((query.ids, cell.record.method, result[f"{plain}:per_query"]))
+    if list(sides[0][0]) != list(sides[1][0]):
         raise UsageError("The two cells do not have the same queries in the same order, so they cannot be compared.")
-    test = paired_test(per_query[0], per_query[1])
-    return {"metric": metric, "first": names[0][1], "second": names[1][1], **test}
+    return {"metric": metric, "first": sides[0][1], "second": sides[1][1], **paired_test(sides[0][2], sides[1][2])}

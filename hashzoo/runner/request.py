@@ -6,19 +6,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Le, Lt, MinLen
+
+from hashzoo.declared import check_fields
 from hashzoo.errors import UsageError, unknown_name
 
-OVERWRITE = ("never", "missing", "always")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-TEXTS = (
-    "method", "dataset", "protocol", "weights", "loss", "hash_layer", "ties", "convention", "device", "precision",
-    "overwrite",
-)  # fmt: skip
-LISTS = ("metrics", "evaluators", "track")
 MAX_BITS = 65_536
 """Longest code; no published one is longer, and a typing mistake is not to fill the memory."""
+
+Name = Annotated[str, MinLen(1)]
+Names = tuple[Name, ...]
 
 
 @dataclass(frozen=True)
@@ -29,80 +28,69 @@ class RunRequest:
     {"lr": 1e-4, "loss.gamma": 20}; `validation` > 0 measures on that share of the train split instead of the queries.
     """
 
-    method: str
-    dataset: str | None = None
-    protocol: str | None = None
-    bits: tuple[int, ...] | None = None
-    seeds: tuple[int, ...] = (0,)
-    backbone: str | Mapping[str, str] | None = None
+    method: Name
+    dataset: Name | None = None
+    protocol: Name | None = None
+    bits: tuple[Annotated[int, Ge(1), Le(MAX_BITS)], ...] | None = field(
+        default=None,
+        metadata={
+            "is": f"positive integers such as 16,32,48,64 (in a TOML file [16, 32]), at most {MAX_BITS:,}",
+            "says": "Bits",
+        },
+    )
+    seeds: tuple[Annotated[int, Ge(0)], ...] = field(
+        default=(0,),
+        metadata={"is": "integers from 0 up such as 0,1,2", "says": "Seeds"},
+    )
+    backbone: Name | Mapping[str, Name] | None = field(
+        default=None,
+        metadata={"is": "a name, or a name for each modality"},
+    )
     freeze_backbone: bool = False
-    weights: str | None = None
-    loss: str | None = None
-    hash_layer: str | None = None
+    weights: Name | None = None
+    loss: Name | None = None
+    hash_layer: Name | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    validation: float = 0.0
-    metrics: tuple[str, ...] | None = None
-    evaluators: tuple[str, ...] | None = None
-    ties: str = "expected"
-    convention: str = "hashzoo"
-    device: str = "auto"
-    precision: str = "auto"
-    out: Path = Path("runs")
+    validation: Annotated[float, Ge(0), Lt(1)] = field(
+        default=0.0,
+        metadata={"is": "the share of the train split held out, at least 0 and below 1", "says": "--validation"},
+    )
+    metrics: Names | None = field(
+        default=None,
+        metadata={"is": "a list of names"},
+    )
+    evaluators: Names | None = field(
+        default=None,
+        metadata={"is": "a list of names"},
+    )
+    ties: Name = "expected"
+    convention: Name = "hashzoo"
+    device: Name = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    threads: Annotated[int, Ge(0)] = 0
+    out: Path = field(
+        default=Path("runs"),
+        metadata={"is": "the path of a folder"},
+    )
     resume: bool = True
-    overwrite: str = "missing"
-    track: tuple[str, ...] = ()
+    overwrite: Literal["never", "missing", "always"] = field(default="missing", metadata={"kind": "overwrite mode"})
+    track: Names = field(
+        default=(),
+        metadata={"is": "a list of names"},
+    )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.out, (str, Path)):
-            raise UsageError(f"out must be the path of a folder; got {self.out!r}.")
-        object.__setattr__(self, "out", Path(self.out))
-        for name in ("bits", "seeds", *LISTS):
+        if isinstance(self.out, str):
+            object.__setattr__(self, "out", Path(self.out))
+        for name in ("bits", "seeds", "metrics", "evaluators", "track"):
             value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value) if isinstance(value, (tuple, list, range)) else (value,))
-        self._check_kinds()
-        self._check()
-
-    def _check_kinds(self) -> None:
-        for name in TEXTS:
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or not value):
-                raise UsageError(f"{name} must be a text that is not empty; got {value!r}.")
-        for name in LISTS:
-            value = getattr(self, name)
-            if value is not None and not all(isinstance(part, str) and part for part in value):
-                raise UsageError(f"{name} must be a list of names; got {list(value)!r}.")
-        for name in ("freeze_backbone", "resume"):
-            if not isinstance(getattr(self, name), bool):
-                raise UsageError(f"{name} must be true or false; got {getattr(self, name)!r}.")
-        named = self.backbone.values() if isinstance(self.backbone, Mapping) else (self.backbone,)
-        if self.backbone is not None and not all(isinstance(part, str) and part for part in named):
-            raise UsageError(f"backbone must be a name, or a name for each modality; got {self.backbone!r}.")
-
-    def _check(self) -> None:
-        for bits in self.bits or ():
-            if not isinstance(bits, int) or isinstance(bits, bool) or bits < 1:
-                raise UsageError(
-                    f"Bits must be positive integers such as 16,32,48,64 (in a TOML file [16, 32]); got {bits!r}."
-                )
-            if bits > MAX_BITS:
-                raise UsageError(f"Bits must be at most {MAX_BITS:,}; got {bits}.")
-        for seed in self.seeds:
-            if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-                raise UsageError(f"Seeds must be integers from 0 up such as 0,1,2; got {seed!r}.")
+            if value is not None and not isinstance(value, tuple):
+                object.__setattr__(self, name, tuple(value) if isinstance(value, (list, range)) else (value,))
+        check_fields(self)
         for name in ("bits", "seeds"):
             values = getattr(self, name)
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
-        if self.overwrite not in OVERWRITE:
-            raise unknown_name("overwrite mode", self.overwrite, OVERWRITE)
-        if self.precision not in PRECISIONS:
-            raise unknown_name("precision", self.precision, PRECISIONS)
-        share = self.validation
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share < 1.0:
-            raise UsageError(
-                f"--validation is the share of the train split held out, at least 0 and below 1; got {share!r}."
-            )
 
 
 def parse_value(text: str) -> Any:
@@ -131,13 +119,20 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
 
 
 def parse_numbers(text: str, what: str) -> tuple[int, ...]:
-    """Read a comma-separated list of integers such as "16,32,48,64".
+    """Read a comma-separated list of integers such as "16,32,48,64"; "0-2" stands for 0,1,2.
 
-    >>> parse_numbers("16, 32", "bits")
-    (16, 32)
+    >>> parse_numbers("16, 32", "Bits"), parse_numbers("0-2,5", "Seeds")
+    ((16, 32), (0, 1, 2, 5))
     """
     try:
-        return tuple(int(part) for part in text.split(","))
+        parts = [
+            [int(end) for end in part.split("-")] if "-" in part.strip()[1:] else [int(part)]
+            for part in text.split(",")
+        ]
+        ranges = [range(part[0], part[-1] + 1) if len(part) == 2 else part for part in parts]
+        if any(len(part) > 2 for part in parts) or not all(len(part) for part in ranges):
+            raise ValueError
+        return tuple(number for part in ranges for number in part)
     except ValueError:
         raise UsageError(
             f"{what} must be integers separated by commas, for example "

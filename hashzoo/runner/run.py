@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from hashzoo.data import load_splits
@@ -13,19 +14,20 @@ from hashzoo.data.checks import require_usable
 from hashzoo.data.roots import cache_root, data_root
 from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
-from hashzoo.errors import UsageError, WorkError
-from hashzoo.plugins import Registry, registry
+from hashzoo.errors import WorkError
+from hashzoo.models.weights import starting_weights
+from hashzoo.plugins import Registry, plugin_file_hash, registry
 from hashzoo.runner.build import frozen_backbone
-from hashzoo.runner.cell import RunDirectory, write_json
+from hashzoo.runner.cell import RunDirectory
 from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
-from hashzoo.runner.plan import Plan, resolve
+from hashzoo.runner.plan import RAW, Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter, stage
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.stages import Workshop, run_cell
 from hashzoo.training.feature_cache import frozen_features
+from hashzoo.training.loop import require_batch
 
 if TYPE_CHECKING:
-    import numpy as np
     from accelerate import Accelerator
 
     from hashzoo.results.record import Record
@@ -43,62 +45,86 @@ def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | N
     plan = resolve(request, reg)
     device = choose_device(request.device)
     precision = choose_precision(request.precision, device)
-    folder = RunDirectory(request.out / plan.name)
-    accelerator = make_accelerator(device, _training_precision(plan, precision), request.track, folder.path)
+    folder = RunDirectory((request.out / plan.name).absolute())
+    if request.overwrite == "never":
+        folder.require_new()
+    accelerator = make_accelerator(device, training_precision(plan, precision), request.track, folder.path)
     if not accelerator.is_main_process:
         reporter = Quiet()
-    with _held(folder, request.overwrite, accelerator):
-        with accelerator.main_process_first():
-            splits = load_data(plan, reporter)
-            require_batch(plan, splits)
-            inputs = model_inputs(plan, reg, splits, (device, precision), reporter)
+    shop = prepare(plan, reg, accelerator, precision, reporter)
+    shop.resume, shop.threads = request.resume, request.threads
+    if request.track:
+        accelerator.init_trackers(plan.name)
+    try:
+        records = _run_cells(shop, folder, request.overwrite == "always")
+    except torch.OutOfMemoryError as error:
+        raise WorkError(
+            "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
+            f"smaller backbone, and repeat the command ({str(error).splitlines()[0]})."
+        ) from error
+    finally:
         if accelerator.is_main_process:
-            write_json(folder.path / "split.json", split_json(splits, plan.protocol))
-            write_json(folder.path / "config.json", {**plan.config, "precision": precision})
+            folder.remove_if_empty()
         if request.track:
-            accelerator.init_trackers(plan.name)
-        shop = Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, request.resume)
-        try:
-            return list(_cells(shop, folder, request.overwrite == "always"))
-        except torch.OutOfMemoryError as error:
-            raise WorkError(
-                "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
-                f"smaller backbone, and repeat the command ({str(error).splitlines()[0]})."
-            ) from error
-        finally:
-            if request.track:
-                accelerator.end_training()
+            accelerator.end_training()
+    reporter.say(f"Records, codes and models are in {_shown(folder, request)}.")
+    return records
 
 
-@contextmanager
-def _held(folder: RunDirectory, overwrite: str, accelerator: Accelerator) -> Iterator[None]:
-    """Create the run directory and hold it; of several processes the main one does so for all."""
-    if accelerator.is_main_process:
-        folder.prepare(overwrite)
-    with folder.locked() if accelerator.is_main_process else nullcontext():
-        accelerator.wait_for_everyone()
-        yield
+def prepare(
+    plan: Plan, reg: Registry, accelerator: Accelerator, precision: str, reporter: Reporter, cache: Path | None = None
+) -> Workshop:
+    """Load the data and compute what all cells share: frozen features (kept in `cache`) and the digests of weights."""
+    with accelerator.main_process_first():
+        splits = load_data(plan, reporter)
+        if plan.config.recipe is not None:
+            require_batch(plan.config.recipe.batch_size, len(splits.train))
+        inputs = model_inputs(plan, reg, splits, str(accelerator.device), precision, reporter, cache)
+        weights = {
+            modality: digest
+            for modality, part in plan.config.backbones.items()
+            if (digest := starting_weights(reg, part.name, part.options, splits.table.inputs[modality].shape[1:]))
+        }
+    return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights)
 
 
-def _cells(shop: Workshop, folder: RunDirectory, again: bool) -> Iterator[Record]:
-    """Yield the record of every (bits, seed); `again`: what a cell holds is removed when its turn comes."""
-    for bits in shop.plan.bits:
-        for seed in shop.plan.seeds:
-            cell = folder.cell(bits, seed)
-            if again and shop.main:
-                cell.clear()
-            record = run_cell(shop, cell, bits, seed)
-            shop.reporter.say(summary_line(record))
-            yield record
+def _run_cells(shop: Workshop, folder: RunDirectory, again: bool) -> list[Record]:
+    """Return the record of every (bits, seed), in order.
+
+    A cell that another process is working on is left to it and read at the end. `again`: what a cell holds is removed
+    when its turn comes.
+    """
+    cells = [(bits, seed) for bits in shop.plan.bits for seed in shop.plan.seeds]
+    records: dict[tuple[int, int], Record] = {}
+    for wait in (False, True):
+        for bits, seed in cells:
+            if (bits, seed) in records:
+                continue
+            record = _held(shop, folder, bits, seed, again and not wait, wait)
+            if record is not None:
+                records[bits, seed] = record
+                shop.reporter.say(summary_line(record))
+    return [records[cell] for cell in cells]
 
 
-def require_batch(plan: Plan, splits: Splits) -> None:
-    """Raise UsageError for a batch larger than the train split, before anything expensive is done."""
-    if plan.method.supervision != "none" and plan.recipe.batch_size > len(splits.train):
-        raise UsageError(
-            f"The batch size {plan.recipe.batch_size} is larger than the train split ({len(splits.train)} items); "
-            f"use --set batch_size={len(splits.train)} or less."
+def _held(shop: Workshop, folder: RunDirectory, bits: int, seed: int, again: bool, wait: bool) -> Record | None:
+    """Run one cell while holding its lock; None where another process holds it. The main process locks for all."""
+    cell = folder.cell(bits, seed)
+    if not shop.main:
+        return run_cell(shop, cell, bits, seed) if shop.agree(None) else None
+    with cell.locked(wait) as free:
+        if not shop.agree(free):
+            shop.reporter.say(f"Another process is working on {cell.path}; it is left to that one for now.")
+            return None
+        folder.describe(
+            {
+                "split.json": split_json(shop.splits, shop.plan.protocol),
+                "config.json": {**shop.plan.config.model_dump(mode="json"), "precision": shop.precision},
+            }
         )
+        if again:
+            cell.clear()
+        return run_cell(shop, cell, bits, seed)
 
 
 def load_data(plan: Plan, reporter: Reporter) -> Splits:
@@ -108,33 +134,48 @@ def load_data(plan: Plan, reporter: Reporter) -> Splits:
         plan.protocol,
         data_root(),
         progress=stage(reporter, "decode"),
-        **plan.config["dataset"]["options"],
+        **plan.config.dataset.options,
     )
+    for note in splits.notes:
+        reporter.say(f"note: {note}")
     require_usable(splits, plan.protocol)
-    if plan.config["validation"]:
-        splits = keep_used(validation_splits(splits, plan.config["validation"]))
+    if plan.config.validation:
+        splits = keep_used(validation_splits(splits, plan.config.validation))
     return splits
 
 
 def model_inputs(
-    plan: Plan, reg: Registry, splits: Splits, machine: tuple[str, str], reporter: Reporter
+    plan: Plan,
+    reg: Registry,
+    splits: Splits,
+    device: str,
+    precision: str,
+    reporter: Reporter,
+    cache: Path | None = None,
 ) -> Mapping[str, np.ndarray]:
     """Return what the models see, by modality: the table's arrays, or their frozen features from the cache."""
-    if not plan.config["freeze_backbone"]:
+    if not plan.config.freeze_backbone:
         return splits.table.inputs
-    device, precision = machine
     features: dict[str, np.ndarray] = {}
-    for modality, choice in plan.config["backbones"].items():
+    for modality, part in plan.config.backbones.items():
         inputs = splits.table.inputs[modality]
-        backbone = frozen_backbone(reg, modality, choice, inputs.shape[-1])
+        if part.name == RAW["vector"] and inputs.dtype == np.float32:
+            features[modality] = inputs  # the vectors as they are need no cache
+            continue
+        owner = reg.owner("backbones", part.name)
         features[modality] = frozen_features(
-            backbone,
-            choice,
+            frozen_backbone(reg, modality, part, inputs.shape[1:]),
+            {"name": part.name, "options": part.options},
             (splits.table.fingerprint, modality, inputs),
             device=device,
             precision=precision,
-            root=cache_root(),
+            root=cache or cache_root(),
             progress=stage(reporter, f"features of {modality}"),
+            owner={
+                "distribution": owner.distribution,
+                "version": owner.version,
+                "sha256": plugin_file_hash(owner),
+            },
         )
     return features
 
@@ -148,7 +189,11 @@ def summary_line(record: Record) -> str:
     return f"{record.method} {record.protocol} {bits} seed {record.seed}: {values}{notes}"
 
 
-def _training_precision(plan: Plan, precision: str) -> str:
+def _shown(folder: RunDirectory, request: RunRequest) -> str:
+    return str(request.out / folder.path.name)
+
+
+def training_precision(plan: Plan, precision: str) -> str:
     """Linear layers on features or vectors are trained in fp32; mixed precision is for image backbones."""
     on_images = any(kind == "image" for kind in plan.dataset.modalities.values())
-    return precision if on_images and not plan.config["freeze_backbone"] else "fp32"
+    return precision if on_images and not plan.config.freeze_backbone else "fp32"

@@ -5,34 +5,43 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
+from hashzoo.files import json_sha256
+from hashzoo.models.encode import encode
 from hashzoo.plugins import Registry, plugin_file_hash
+from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
-from hashzoo.runner.build import build, build_model, check_fit
-from hashzoo.runner.cell import Cell
+from hashzoo.runner.build import build_model
+from hashzoo.runner.cell import CellFolder
 from hashzoo.runner.environment import describe, versions
-from hashzoo.runner.plan import Plan, digest, problem_of
+from hashzoo.runner.plan import Plan, problem_of
 from hashzoo.runner.scoring import run_evaluators
-from hashzoo.specs import Problem, Splits
+from hashzoo.runner.train import database_data, threads_for, train_data, train_model
 from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
-from hashzoo.training.encoding import encode
-from hashzoo.training.job import TrainData, TrainJob
 
 if TYPE_CHECKING:
-    import numpy as np
     from accelerate import Accelerator
     from torch import nn
 
     from hashzoo.models.hash_model import HashModel
     from hashzoo.runner.progress import Reporter
+    from hashzoo.specs import Problem, Splits
+
+STAGES = ("train", "encode", "evaluate")
 
 
 @dataclass
 class Workshop:
-    """What all cells of a run share: plan, data, what the models see, device and where progress goes."""
+    """What all cells of a run share: plan, data, what the models see, device and where progress goes.
+
+    `weights` are the sha256 of the weights that backbones start from, by modality.
+    """
 
     plan: Plan
     registry: Registry
@@ -41,8 +50,9 @@ class Workshop:
     accelerator: Accelerator
     precision: str
     reporter: Reporter
+    weights: Mapping[str, str] = field(default_factory=dict)
     resume: bool = True
-    seconds: dict[str, float] = field(default_factory=dict)
+    threads: int = 0
     logged: int = 0
 
     @property
@@ -74,234 +84,319 @@ class Workshop:
         return problem_of(self.plan, bits, self.splits)
 
     def owners(self) -> dict[str, dict[str, str]]:
-        """Return distribution, version and file hash of the plugin behind each part of the method."""
+        """Return distribution, version and file hash of the plugin behind each part of the run."""
         config = self.plan.config
-        named = {
-            "method": ("methods", config["method"]),
-            "loss": ("losses", config["loss"]["name"]),
-            "hash_layer": ("hash_layers", config["hash_layer"]["name"]),
-            "trainer": ("trainers", config["trainer"]["name"]),
-            **{f"backbone.{m}": ("backbones", c["name"]) for m, c in config["backbones"].items()},
-        }
+        named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
+        for role, kind in (
+            ("loss", "losses"), ("hash_layer", "hash_layers"), ("trainer", "trainers"), ("fitter", "fitters"),
+        ):  # fmt: skip
+            part = getattr(config, role)
+            if part is not None:
+                named[role] = (kind, part.name)
+        named |= {f"backbone.{modality}": ("backbones", part.name) for modality, part in config.backbones.items()}
+        named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
         return {part: self._owner(kind, name) for part, (kind, name) in named.items()}
 
     def _owner(self, kind: str, name: str) -> dict[str, str]:
         owner = self.registry.owner(kind, name)
+        return {"distribution": owner.distribution, "version": owner.version, "sha256": plugin_file_hash(owner)}
+
+    def upstream(self, bits: int, seed: int) -> dict[str, dict[str, str]]:
+        """Return for each stage a digest of each thing upstream of it, under names that people understand."""
+        owners = self.owners()
+        config = self.plan.config
+        training = {
+            "configuration": json_sha256(config.upstream()),
+            "cell": f"{bits} bits, seed {seed}",
+            "split": self.splits.sha256,
+            "data": self.splits.table.fingerprint,
+            "weights": json_sha256(dict(self.weights)),
+            "precision": self.precision,
+            "device": self.accelerator.device.type,
+            "processes": str(self.accelerator.num_processes),
+            "hashzoo": versions()["hashzoo"],
+            **_plugins({part: owner for part, owner in owners.items() if not part.startswith("evaluator.")}),
+        }
+        evaluation = config.evaluation
+        evaluators = {part: owner for part, owner in owners.items() if part.startswith("evaluator.")}
         return {
-            "distribution": owner.distribution,
-            "version": owner.version,
-            "sha256": plugin_file_hash(owner),
+            "train": training,
+            "encode": {"trained model": json_sha256(training)},
+            "evaluate": {
+                **training,
+                "evaluators": ", ".join(evaluation.evaluators),
+                "ties": evaluation.ties,
+                "convention": evaluation.convention,
+                **_plugins(evaluators),
+            },
         }
 
-    def fingerprints(self, bits: int, seed: int) -> dict[str, str]:
-        """Return for each stage of a cell the sha256 of everything upstream of it."""
-        trained = self._upstream_of_training(bits, seed)
-        encoded = digest([trained, "encode"])
-        evaluation = self.plan.config["evaluation"]
-        evaluators = {name: self._owner("evaluators", name) for name in evaluation["evaluators"]}
-        return {
-            "train": trained,
-            "encode": encoded,
-            "evaluate": digest([encoded, evaluation, _from_plugins(evaluators)]),
-        }
 
-    def _upstream_of_training(self, bits: int, seed: int) -> str:
-        training = {key: value for key, value in self.plan.config.items() if key != "evaluation"}
-        return digest(
-            {
-                "config": training,
-                "bits": bits,
-                "seed": seed,
-                "split": self.splits.sha256,
-                "table": self.splits.table.fingerprint,
-                "plugins": _from_plugins(self.owners()),
-                "precision": self.precision,
-                "device": self.accelerator.device.type,
-                "processes": self.accelerator.num_processes,
-                "hashzoo": versions()["hashzoo"],
-            }
-        )
-
-
-def run_cell(shop: Workshop, cell: Cell, bits: int, seed: int) -> Record:
-    """Bring one cell to its record, doing only the stages whose output is not there yet.
+def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
+    """Bring one cell to its record, doing only what is not there yet; the caller holds the cell.
 
     Of several processes all train; the main one alone writes, encodes and evaluates.
     """
-    prints = shop.fingerprints(bits, seed)
-    todo = shop.agree([stage for stage, fingerprint in prints.items() if not cell.is_done(stage, fingerprint)])
-    shop.seconds = cell.seconds()
+    upstream = shop.upstream(bits, seed)
+    prints = {stage: json_sha256(upstream[stage]) for stage in STAGES}
+    todo = shop.agree(_todo(shop, cell, prints) if shop.main else None)
+    seconds = cell.seconds() if shop.main else {}
     if "encode" in todo:
-        model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), shop.inputs, seed)
+        model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), _shapes(shop.inputs), seed)
         model.to(shop.device)
-        loss.to(shop.device)
+        if loss is not None:
+            loss.to(shop.device)
         if "train" in todo:
-            _train_and_save(shop, cell, (bits, seed), (model, loss), prints["train"])
+            with _timed(seconds, "train"):
+                history, learned = _train(shop, cell, model, loss, bits, seed, prints["train"])
+            if shop.main:
+                _save_model(cell, model, loss, learned, history, prints["train"])
+                cell.mark_done("train", prints["train"], seconds["train"], upstream["train"])
+                (cell.path / "checkpoint" / "last.safetensors").unlink(missing_ok=True)
         else:
-            tensors, _ = load_tensors(cell.file("train"))
-            model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+            learned = _load_into(cell, model)
         if shop.main:
-            _encode_and_save(shop, cell, model, prints["encode"])
-    if shop.main and {"encode", "evaluate"} & set(todo):
-        _evaluate_and_save(shop, cell, (bits, seed), prints["evaluate"])
+            with _timed(seconds, "encode"):
+                save_codes(cell.file("encode"), encode_splits(shop, model, learned))
+            cell.mark_done("encode", prints["encode"], seconds["encode"], upstream["encode"])
+    if shop.main:
+        _evaluate(shop, cell, bits, seed, prints["evaluate"], upstream["evaluate"], seconds, "evaluate" in todo)
     shop.accelerator.wait_for_everyone()
     return read_record(cell.file("evaluate"))
 
 
-def _train_and_save(
-    shop: Workshop, cell: Cell, at: tuple[int, int], modules: tuple[HashModel, nn.Module], fingerprint: str
-) -> None:
-    """Train (going on from the cell's checkpoint) and write history and model; `at` is (bits, seed)."""
-    model, loss = modules
-    with _timed(shop, "train"):
-        history = train(shop, cell, shop.problem(at[0]), modules, at[1], fingerprint)
-    if not shop.main:
-        return
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"loss.{k}": v for k, v in loss.state_dict().items()}
-    cell.write_history(history)
-    save_tensors(cell.file("train"), tensors, {"fingerprint": fingerprint})
-    cell.mark_done("train", fingerprint, shop.seconds["train"])
-    checkpoint = cell.path / "checkpoint" / "last.safetensors"
-    checkpoint.unlink(missing_ok=True)
+def _todo(shop: Workshop, cell: CellFolder, prints: Mapping[str, str]) -> list[str]:
+    """Return the stages whose output is not there, is of another upstream, or is damaged (which is said)."""
+    cell.sweep()
+    todo = [stage for stage in STAGES if not cell.is_done(stage, prints[stage])]
+    for stage in ("encode", "train"):
+        if stage not in todo and (stage == "encode" or "encode" in todo) and cell.is_damaged(stage):
+            shop.reporter.say(
+                f"{cell.file(stage)} is not the file that was written (damaged, or copied from elsewhere); it is made "
+                "again."
+            )
+            todo.append(stage)
+    if "train" in todo and "encode" not in todo:
+        todo.append("encode")  # the model is gone: it is made again, and its codes with it
+    return todo
 
 
-def _encode_and_save(shop: Workshop, cell: Cell, model: HashModel, fingerprint: str) -> None:
-    with _timed(shop, "encode"):
-        codes = encode_splits(shop, model)
-    save_codes(cell.file("encode"), codes)
-    cell.mark_done("encode", fingerprint, shop.seconds["encode"])
-
-
-def _evaluate_and_save(shop: Workshop, cell: Cell, at: tuple[int, int], fingerprint: str) -> None:
-    codes = load_codes(cell.file("encode"))
-    plan = shop.plan
-    with _timed(shop, "evaluate"):
-        results = run_evaluators(shop.registry, plan.config, plan.protocol, codes, coded=plan.method.coded)
-    record = make_record(shop, at, codes, results)
-    write_record(cell.file("evaluate"), record)
-    cell.mark_done("evaluate", fingerprint, shop.seconds["evaluate"])
-    shop.log({f"bits-{at[0]:03d}/seed-{at[1]}/{name}": value for name, value in record.metrics.items()})
-
-
-def train(
-    shop: Workshop, cell: Cell, problem: Problem, modules: tuple[HashModel, nn.Module], seed: int, fingerprint: str
-) -> list[dict[str, float]]:
-    """Train in place and return the history: for each epoch the mean of each loss term."""
-    model, loss = modules
-    config, splits = shop.plan.config, shop.splits
-    data = TrainData(
-        shop.inputs,
-        splits.table.labels[splits.train],
-        splits.train,
-        shop.device,
-        hide_labels=config["supervision"] == "unsupervised",
-    )
-    check_fit(model, loss, data, config)
+def _train(
+    shop: Workshop, cell: CellFolder, model: HashModel, loss: nn.Module | None, bits: int, seed: int, fingerprint: str
+) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
+    """Train in place; return the history (for each epoch the mean of each term) and learned database codes."""
+    config = shop.plan.config
     checkpoints = Checkpoints(cell.path / "checkpoint", fingerprint)
     if not shop.resume:
         if shop.main:
             checkpoints.path.unlink(missing_ok=True)
         shop.accelerator.wait_for_everyone()
     history: list[dict[str, float]] = []
-    epochs = shop.plan.recipe.epochs
-    shop.reporter.begin(f"train {problem.bits} bits, seed {seed}", epochs)
+    shop.reporter.begin(f"train {bits} bits, seed {seed}", config.recipe.epochs if config.recipe else 1)
 
     def report(epoch: int, terms: Mapping[str, float]) -> None:
         history.append(dict(terms))
         shop.reporter.advance(epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in terms.items()))
-        shop.log({f"bits-{problem.bits:03d}/seed-{seed}/loss/{n}": v for n, v in terms.items()})
+        shop.log({f"bits-{bits:03d}/seed-{seed}/loss/{n}": v for n, v in terms.items()})
 
-    trainer = build(shop.registry, "trainers", config["trainer"]["name"], options=config["trainer"]["options"])
-    trainer.fit(
-        TrainJob(
-            model=model,
-            loss=loss,
-            data=data,
-            problem=problem,
-            recipe=shop.plan.recipe,
+    with _threads(threads_for(model, shop.threads)):
+        learned = train_model(
+            shop.registry,
+            config,
+            shop.problem(bits),
+            model,
+            loss,
+            train_data(config, shop.splits, shop.inputs, shop.device),
             seed=seed,
             accelerator=shop.accelerator,
             checkpoints=checkpoints,
             report=report,
+            database=database_data(config, shop.splits, shop.inputs, shop.device),
         )
-    )
-    return history
+    return history, learned
 
 
-def encode_splits(shop: Workshop, model: HashModel) -> dict[str, Codes]:
-    """Return the codes of queries and database for every modality that a pair of the protocol needs."""
-    table = shop.splits.table
-    needed = dict.fromkeys(
-        [("query", q) for q, _ in shop.plan.protocol.pairs] + [("database", d) for _, d in shop.plan.protocol.pairs]
-    )
+def _save_model(
+    cell: CellFolder,
+    model: HashModel,
+    loss: nn.Module | None,
+    learned: Mapping[str, torch.Tensor],
+    history: list[dict[str, float]],
+    fingerprint: str,
+) -> None:
+    """Write history and the trained state; learned codes of the database are part of it."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"loss.{name}": value for name, value in (loss.state_dict() if loss is not None else {}).items()}
+    tensors |= {f"database.{role}": value for role, value in learned.items()}
+    cell.write_history(history)
+    save_tensors(cell.file("train"), tensors, {"fingerprint": fingerprint})
+
+
+def _load_into(cell: CellFolder, model: HashModel) -> dict[str, torch.Tensor]:
+    """Load the trained state of a finished stage; return the learned database codes."""
+    tensors, _ = load_tensors(cell.file("train"))
+    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    return {k.removeprefix("database."): v for k, v in tensors.items() if k.startswith("database.")}
+
+
+def encode_splits(shop: Workshop, model: HashModel, learned: Mapping[str, torch.Tensor]) -> dict[str, Codes]:
+    """Return the codes of queries and database for every modality that a pair of the protocol needs.
+
+    Codes of the database that an asymmetric method learned stand in place of encoding it.
+    """
+    table, roles = shop.splits.table, shop.plan.config.roles
+    pairs = shop.plan.protocol.pairs
+    needed = dict.fromkeys([("query", q) for q, _ in pairs] + [("database", d) for _, d in pairs])
     codes: dict[str, Codes] = {}
     for part, modality in needed:
-        rows = getattr(shop.splits, part)
-        shop.reporter.begin(f"encode {part} {modality}", len(rows))
-        relaxed = encode(model, modality, shop.inputs[modality], rows, shop.accelerator, shop.reporter.advance)
+        rows, role = getattr(shop.splits, part), roles[modality]
+        if part == "database" and role in learned:
+            relaxed = learned[role].float().numpy()
+        else:
+            shop.reporter.begin(f"encode {part} {modality}", len(rows))
+            relaxed = encode(model, role, shop.inputs[modality], rows, shop.accelerator, shop.reporter.advance)
         codes[f"{part}.{modality}"] = Codes.from_relaxed(
             relaxed, table.labels[rows], ids=table.ids[rows], keep_relaxed=True
         )
     return codes
 
 
+def _evaluate(
+    shop: Workshop,
+    cell: CellFolder,
+    bits: int,
+    seed: int,
+    fingerprint: str,
+    upstream: Mapping[str, str],
+    seconds: dict[str, float],
+    again: bool,
+) -> None:
+    """Write the cell's record; where it is there already, add the metrics that it lacks.
+
+    A record of another upstream is kept beside the new one, and what changed is said.
+    """
+    asked = shop.plan.config.evaluation.metrics or ("default",)
+    old = None if again else read_record(cell.file("evaluate"))
+    have = () if old is None else old.config.evaluation.metrics or ("default",)
+    missing = tuple(metric for metric in asked if metric not in have)
+    if not missing:
+        return
+    codes = load_codes(cell.file("encode"))
+    wanted = None if missing == ("default",) else missing
+    evaluation = shop.plan.config.evaluation.model_copy(update={"metrics": wanted})
+    config = shop.plan.config.model_copy(update={"evaluation": evaluation})
+    with _timed(seconds, "evaluate"):
+        results = run_evaluators(shop.registry, config, shop.plan.protocol, codes, coded=shop.plan.method.coded)
+    record = make_record(shop, bits, seed, codes, results, seconds)
+    if old is not None:
+        record = _added(old, record, (*have, *missing))
+    if again:
+        _say_what_changed(shop, cell, upstream)
+    write_record(cell.file("evaluate"), record)
+    cell.mark_done("evaluate", fingerprint, seconds["evaluate"], upstream)
+    shop.log({f"bits-{bits:03d}/seed-{seed}/{name}": value for name, value in record.metrics.items()})
+
+
+def _added(old: Record, new: Record, metrics: tuple[str, ...]) -> Record:
+    """Return the old record with the metrics, curves and notes of the new one added."""
+    evaluation = old.config.evaluation.model_copy(update={"metrics": metrics})
+    return old.model_copy(
+        update={
+            "metrics": {**old.metrics, **new.metrics},
+            "curves": {**old.curves, **new.curves},
+            "notes": list(dict.fromkeys([*old.notes, *new.notes])),
+            "config": old.config.model_copy(update={"evaluation": evaluation}),
+        }
+    )
+
+
+def _say_what_changed(shop: Workshop, cell: CellFolder, upstream: Mapping[str, str]) -> None:
+    before = cell.noted("evaluate").get("upstream", {})
+    changed = [name for name in upstream if before.get(name) != upstream[name]]
+    kept = cell.set_aside()
+    if kept is not None:
+        shop.reporter.say(
+            f"{cell.path} is made again, because this changed: {', '.join(changed) or 'its files'}; the former record "
+            f"is kept as {kept.name}."
+        )
+
+
 def make_record(
     shop: Workshop,
-    cell: tuple[int, int],
+    bits: int,
+    seed: int,
     codes: Mapping[str, Codes],
     results: tuple[dict[str, float], dict[str, list[Any]], list[str]],
+    seconds: Mapping[str, float],
 ) -> Record:
     """Put together the record of one cell."""
-    plan = shop.plan
+    plan, config = shop.plan, shop.plan.config
     metrics, curves, notes = results
     owners = shop.owners()
+    distributions = {owner["distribution"] for owner in owners.values()} - {"hashzoo"}
     return Record(
         method=plan.method.name,
         floor=plan.method.floor,
-        protocol=plan.config["protocol_label"],
+        protocol=config.protocol_label,
         dataset=plan.dataset.name,
-        backbone={modality: choice["name"] for modality, choice in plan.config["backbones"].items()},
-        frozen=bool(plan.config["freeze_backbone"]),
-        regime=plan.config["regime"],
-        bits=cell[0],
-        seed=cell[1],
+        backbone={modality: part.name for modality, part in config.backbones.items()},
+        frozen=config.freeze_backbone,
+        regime=config.regime,
+        bits=bits,
+        seed=seed,
         metrics=defined(metrics),
         curves=curves,
-        config={
-            **plan.config,
-            "precision": shop.precision,
-            "bits": cell[0],
-            "seed": cell[1],
-            "problem": asdict(shop.problem(cell[0])),
-            "input_shapes": {m: list(array.shape[1:]) for m, array in shop.splits.table.inputs.items()},
-        },
+        config=CellConfig(
+            **dict(config),
+            precision=shop.precision,  # type: ignore[arg-type] # checked when the run began
+            bits=bits,
+            seed=seed,
+            problem=shop.problem(bits),
+            input_shapes=_shapes(shop.splits.table.inputs),
+        ),
         plugins={part: PluginInfo(**owner) for part, owner in owners.items()},
-        versions=versions(tuple(sorted({o["distribution"] for o in owners.values()} - {"hashzoo"}))),
+        versions=versions(tuple(sorted(distributions))),
         environment={**describe(shop.device), "processes": shop.accelerator.num_processes},
-        timings={name: round(value, 3) for name, value in shop.seconds.items()},
+        timings={name: round(value, 3) for name, value in seconds.items()},
         codes_sha256=codes_sha256(codes),
         split_sha256=shop.splits.sha256,
-        convention=plan.config["evaluation"]["convention"],
-        ties=plan.config["evaluation"]["ties"],
+        table_sha256=shop.splits.table.fingerprint,
+        weights=dict(shop.weights),
+        convention=config.evaluation.convention,
+        ties=config.evaluation.ties,
         headline=plan.protocol.headline,
         created=now_utc(),
         notes=notes,
     )
 
 
+def _shapes(inputs: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {modality: tuple(int(n) for n in array.shape[1:]) for modality, array in inputs.items()}
+
+
 @contextmanager
-def _timed(shop: Workshop, stage: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     """Note the wall-clock seconds of a block under the stage's name."""
     begin = time.perf_counter()
     yield
-    shop.seconds[stage] = time.perf_counter() - begin
+    seconds[stage] = time.perf_counter() - begin
 
 
-def _from_plugins(owners: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str, str]]:
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let torch compute with this many threads inside a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _plugins(owners: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Return who is behind each part, without the core, whose version is in every fingerprint."""
     return {
-        part: (owner["distribution"], owner["version"], owner["sha256"])
+        f"plugin of the {part}": f"{owner['distribution']} {owner['version']} {owner['sha256']}"
         for part, owner in owners.items()
         if owner["distribution"] != "hashzoo"
     }

@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from hashzoo.errors import UsageError, WorkError
+from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import codes_sha256, load_codes
 from hashzoo.plugins import plugin_file_hash, registry
+from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record, read_record
-from hashzoo.runner.cell import STAGE_FILES
+from hashzoo.runner.cell import STAGE_FILES, CellFolder
+from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
+from hashzoo.runner.plan import Plan
 from hashzoo.runner.progress import Reporter
 from hashzoo.runner.reevaluate import evaluate_record
-from hashzoo.runner.request import RunRequest, flatten
-from hashzoo.runner.run import run
+from hashzoo.runner.run import prepare, training_precision
+from hashzoo.runner.stages import run_cell
+from hashzoo.specs import Method
 
 SPREAD = 3.0
 """A retrained value may differ from the recorded one by this many standard deviations of the other seeds' values."""
@@ -69,37 +73,13 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter) -> Verdi
     return Verdict(name, evaluation, training, tuple(details), evaluation_ok and training_ok)
 
 
-def request_from(record: Record, out: Path, device: str) -> RunRequest:
-    """Return the request that makes this record again: every option spelled out from its configuration."""
-    config = record.config
-    settings: dict[str, Any] = {f"data.{k}": v for k, v in config["dataset"]["options"].items()}
-    for group in ("loss", "hash_layer", "trainer"):
-        settings |= {f"{group}.{k}": v for k, v in config[group]["options"].items()}
-    for modality, choice in config["backbones"].items():
-        settings |= {f"backbone.{modality}.{k}": v for k, v in choice["options"].items()}
-    recipe = dict(config["recipe"])
-    settings |= flatten({"schedule": recipe.pop("schedule")})
-    settings |= recipe
-    evaluation = config["evaluation"]
-    return RunRequest(
-        method=config["method"],
-        protocol=config["protocol"],
-        bits=(record.bits,) if record.bits else None,
-        seeds=(record.seed,),
-        backbone={m: c["name"] for m, c in config["backbones"].items()},
-        freeze_backbone=config["freeze_backbone"],
-        loss=config["loss"]["name"],
-        hash_layer=config["hash_layer"]["name"],
-        settings=settings,
-        validation=config["validation"],
-        metrics=None if evaluation["metrics"] is None else tuple(evaluation["metrics"]),
-        evaluators=tuple(evaluation["evaluators"]),
-        ties=evaluation["ties"],
-        convention=evaluation["convention"],
-        device=device,
-        precision=config["precision"],
-        out=out,
-    )
+def plan_of(record: Record) -> Plan:
+    """Return the plan that makes a record again, from its own configuration."""
+    reg, config = registry(), record.config
+    dataset, protocol = reg.protocol(config.protocol)
+    method: Method = reg.get("methods", config.method)
+    run_config = RunConfig(**{name: getattr(config, name) for name in RunConfig.model_fields})
+    return Plan(method, dataset, protocol, run_config, (record.bits,), (record.seed,))
 
 
 def _check_codes(path: Path, record: Record) -> tuple[str, bool]:
@@ -117,11 +97,15 @@ def _check_codes(path: Path, record: Record) -> tuple[str, bool]:
 
 
 def _train_again(record: Record, device: str, reporter: Reporter) -> Record:
-    with tempfile.TemporaryDirectory(prefix="hashzoo-verify-") as folder:
-        records = run(request_from(record, Path(folder), device), reporter)
-    if len(records) != 1:
-        raise WorkError(f"Training again gave {len(records)} records instead of one; this is a defect, report it.")
-    return records[0]
+    """Train in a temporary folder; features are computed afresh, so that no cache can vouch for itself."""
+    plan, place = plan_of(record), choose_device(device)
+    precision = choose_precision(record.config.precision, place)
+    with tempfile.TemporaryDirectory(prefix="hashzoo-verify-") as name:
+        accelerator = make_accelerator(place, training_precision(plan, precision))
+        shop = prepare(plan, registry(), accelerator, precision, reporter, Path(name) / "cache")
+        cell = CellFolder(Path(name) / "cell")
+        cell.path.mkdir()
+        return run_cell(shop, cell, record.bits, record.seed)
 
 
 def _siblings(path: Path, record: Record) -> list[Record]:
@@ -139,7 +123,7 @@ def _siblings(path: Path, record: Record) -> list[Record]:
 
 
 def _without_seed(record: Record) -> dict[str, Any]:
-    return {key: value for key, value in record.config.items() if key not in ("seed", "evaluation", "precision")}
+    return record.config.model_dump(exclude={"seed", "evaluation", "precision", "settings_source"})
 
 
 def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
@@ -160,7 +144,15 @@ def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool
         if not different:
             return "reproduced (the same codes, bit for bit)", True, details
         return f"the same codes with other values of {', '.join(different)}", False, details
+    if _same_place(record, new):
+        details.insert(0, "not deterministic: the same machine and versions gave other codes")
     return ("within the spread of seeds" if ok else "not reproduced"), ok, details
+
+
+def _same_place(record: Record, new: Record) -> bool:
+    """Whether both were made on the same kind of machine, with the same versions, threads and precision."""
+    places = [(r.environment, r.versions, r.config.precision, r.plugins) for r in (record, new)]
+    return places[0] == places[1]
 
 
 def _changed_plugins(record: Record) -> list[str]:

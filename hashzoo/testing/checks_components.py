@@ -160,8 +160,10 @@ def training_changes_the_model(case: Case) -> None:
 def large_batches_are_refused_or_trained(case: Case) -> None:
     """A batch size above the train split is a sentence, or trains; never another kind of failure."""
     subject = case.subject()
-    recipe = replace(subject.plan.recipe, batch_size=10_000)
+    config = subject.plan.config
+    assert config.recipe is not None  # the host is trained by gradients
+    config = config.model_copy(update={"recipe": replace(config.recipe, batch_size=10_000)})
     try:
-        replace(subject, plan=replace(subject.plan, recipe=recipe)).train(1)
+        replace(subject, plan=replace(subject.plan, config=config)).train(1)
     except HashzooError:
         return

@@ -79,8 +79,8 @@ def gradient_reaches_every_parameter(case: Case) -> None:
     named = _parameters(model, loss)
     if not subject.trainable:
         trained = [name for name, value in named.items() if value.requires_grad]
-        require(not trained, f"A method with supervision 'none' has parameters to train: {', '.join(trained)}.")
-        raise NotApplicable("nothing is trained")
+        require(not trained, f"A method that is not trained by gradients has parameters: {', '.join(trained)}.")
+        raise NotApplicable("it is not trained by gradients")
     model.train()
     for begin in range(0, 128, 32):
         batch = subject.batch(list(range(begin, begin + 32)))
@@ -202,7 +202,7 @@ def bf16_stays_finite(case: Case) -> None:
 def _trained_by_gradient(case: Case, multilabel: bool = False) -> Subject:
     subject = case.subject(multilabel=multilabel)
     if not subject.trainable:
-        raise NotApplicable("nothing is trained")
+        raise NotApplicable("it is not trained by gradients")
     return subject
 
 

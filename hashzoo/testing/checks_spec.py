@@ -15,11 +15,16 @@ from pathlib import Path
 from hashzoo.evaluation.names import parse
 from hashzoo.plugins import registry
 from hashzoo.plugins.options import resolve
+from hashzoo.runner.plan import COMPONENTS, PARTS_OF
 from hashzoo.specs import Method, PaperTable
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-ROLES = (("losses", "loss"), ("hash_layers", "hash_layer"), ("trainers", "trainer"))
+
+
+def roles_of(method: Method) -> list[tuple[str, str]]:
+    """Return (kind, field) of the components that a method has, by its training."""
+    return [(COMPONENTS[role], role) for role in PARTS_OF[method.training]]
 
 
 @check("methods")
@@ -30,7 +35,7 @@ def names_agree(case: Case) -> None:
         bool(_KEBAB.fullmatch(method.name)),
         f"The method's name {method.name!r} is not kebab-case (lower-case words and digits joined by '-').",
     )
-    for kind, role in ROLES:
+    for kind, role in roles_of(method):
         registry().get(kind, getattr(method, role))
     if owner.builtin:
         return
@@ -111,7 +116,7 @@ def check_table(table: PaperTable) -> None:
 def options_are_explicit(case: Case) -> None:
     """Builders name their options, and those that the method sets exist; **kwargs would swallow a misspelling."""
     method: Method = case.spec
-    for kind, role in ROLES:
+    for kind, role in roles_of(method):
         _explicit(kind, getattr(method, role))
         accepted = registry().options(kind, getattr(method, role))
         settings = [method.options, *(setting.options for setting in method.settings.values())]

@@ -13,7 +13,7 @@ import torch
 
 from hashzoo.models.hash_model import HashModel
 from hashzoo.testing.kit import Case, NotApplicable, check, require
-from hashzoo.testing.toy import EPOCHS, UNTRAINED_HOST, Subject, subject_of
+from hashzoo.testing.toy import EPOCHS, FITTED_HOST, Subject, subject_of
 from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
 
 LEARNT, MARGIN = 0.8, 0.2
@@ -103,7 +103,7 @@ def training_resumes_where_it_stopped(case: Case) -> None:
     """A training stopped between epochs and started again ends exactly where an unbroken one does."""
     subject = case.subject()
     if not subject.trainable:
-        raise NotApplicable("nothing is trained")
+        raise NotApplicable("it is not trained by gradients")
     epochs, stop = 4, 2
 
     def interrupt(epoch: int, terms: Mapping[str, float]) -> None:
@@ -152,8 +152,12 @@ def queries_never_reach_the_trainer(case: Case) -> None:
 def unsupervised_methods_never_see_labels(case: Case) -> None:
     """An unsupervised method trains with labels that are all NaN, and its loss does not depend on them."""
     subject = case.subject()
-    if subject.method.supervision != "unsupervised":
-        raise NotApplicable(f"supervision is {subject.method.supervision!r}")
+    if subject.method.supervision != "unsupervised" or not subject.learns:
+        raise NotApplicable("labels may be seen" if subject.learns else "nothing is learnt")
+    if not subject.trainable:
+        outputs = _outputs(subject, subject.train().model)  # a fitter is handed None in place of labels
+        require(bool(np.isfinite(outputs).all()), "Fitted without labels, the outputs are not finite.")
+        return
     model, loss = subject.build()
     model.eval()
     rows = torch.arange(24)
@@ -174,8 +178,8 @@ def unsupervised_methods_never_see_labels(case: Case) -> None:
 def learns_the_toy_problem(case: Case) -> None:
     """Trained, the method solves a problem that an untrained layer does not, and beats LSH by a margin."""
     subject = case.subject()
-    if not subject.trainable:
-        raise NotApplicable("nothing is trained")
+    if not subject.learns or subject.method.floor:
+        raise NotApplicable("it is a reference point" if subject.method.floor else "nothing is learnt")
     unsupervised = subject.method.supervision == "unsupervised"
     wanted = LEARNT_UNSUPERVISED if unsupervised else LEARNT
     margin = MARGIN_UNSUPERVISED if unsupervised else MARGIN
@@ -190,7 +194,7 @@ def learns_the_toy_problem(case: Case) -> None:
 
 def _floor(subject: Subject) -> float:
     """Return the mAP of LSH on the same features; across modalities its projections know nothing of each other."""
-    method = replace(UNTRAINED_HOST, hash_layer="hashzoo:lsh", modalities=subject.method.modalities)
+    method = replace(FITTED_HOST, fitter="hashzoo:lsh", modalities=subject.method.modalities)
     floor = replace(subject_of(method), splits=subject.splits)
     return floor.map(floor.train().model)
 

@@ -15,7 +15,7 @@ import torch
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import KINDS, Plugin, registry
-from hashzoo.testing.toy import BITS, HOST, UNTRAINED_HOST, Subject, subject_of
+from hashzoo.testing.toy import BITS, FITTED_HOST, HOST, UNTRAINED_HOST, Subject, subject_of
 
 
 class CheckFailed(AssertionError):  # noqa: N818 -- a verdict, like pytest's own
@@ -61,8 +61,8 @@ class Case:
         """Return it on the toy problem; a component alone is put into a plain host method."""
         if self.kind == "methods":
             return subject_of(self.name, bits, multilabel)
-        role = {"losses": "loss", "hash_layers": "hash_layer", "trainers": "trainer"}[self.kind]
-        plain = UNTRAINED_HOST if self.kind == "hash_layers" else HOST
+        role = {"losses": "loss", "hash_layers": "hash_layer", "trainers": "trainer", "fitters": "fitter"}[self.kind]
+        plain = {"hash_layers": UNTRAINED_HOST, "fitters": FITTED_HOST}.get(self.kind, HOST)
         host = replace(plain, **{role: self.name})  # type: ignore[arg-type] # the three roles are names
         return subject_of(host, bits, multilabel)
 

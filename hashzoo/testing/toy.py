@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from torch import nn
 import hashzoo
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
+from hashzoo.models.encode import encode
 from hashzoo.models.hash_model import HashModel
 from hashzoo.plugins import Plugin, Registry, registry
 from hashzoo.runner.build import build_model
 from hashzoo.runner.devices import make_accelerator
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.train import database_data, train_data, train_model
 from hashzoo.specs import (
     Batch,
     Component,
@@ -42,8 +44,7 @@ from hashzoo.specs import (
     Table,
 )
 from hashzoo.training.checkpoints import Checkpoints
-from hashzoo.training.encoding import encode
-from hashzoo.training.job import TrainData, TrainJob
+from hashzoo.training.job import TrainData
 
 CLASSES, NUISANCE_AXES = 4, 12
 TRAIN, QUERY = 400, 80
@@ -61,16 +62,18 @@ HOST = Method(
     hash_layer="linear",
     recipe=Recipe(epochs=EPOCHS, batch_size=32, lr=0.01, optimizer="adam"),
 )
-UNTRAINED_HOST = replace(HOST, loss="none", trainer="fit-once", supervision="none")
+UNTRAINED_HOST = replace(HOST, loss="", recipe=None, training="none")
+FITTED_HOST = replace(UNTRAINED_HOST, training="fit", hash_layer="projection")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Model and loss after training, and the mean of each loss term for each epoch."""
+    """Model and loss after training, the mean of each loss term for each epoch, and learned database codes."""
 
     model: HashModel
     loss: nn.Module
     history: tuple[Mapping[str, float], ...]
+    database: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,22 +94,39 @@ class Subject:
     def problem(self) -> Problem:
         """What the builders are told."""
         data = self.plan.dataset
-        return Problem(self.bits, CLASSES, len(self.splits.train), data.multilabel, tuple(data.modalities))
+        return Problem(self.bits, CLASSES, len(self.splits.train), data.multilabel, tuple(self.method.modalities))
 
     @property
     def trainable(self) -> bool:
-        """Whether the method is trained at all (floors are not)."""
-        return self.method.supervision != "none"
+        """Whether the method is trained by gradients."""
+        return self.method.training == "gradient"
+
+    @property
+    def learns(self) -> bool:
+        """Whether the method takes anything from the train split: by gradients or by a closed form."""
+        return self.method.training != "none"
 
     def build(self, seed: int = 0) -> tuple[HashModel, nn.Module]:
-        """Return untrained model and loss."""
-        return build_model(self.registry, self.plan.config, self.problem, self.splits.table.inputs, seed)
+        """Return untrained model and loss (an empty module where the method has none)."""
+        shapes = {name: array.shape[1:] for name, array in self.splits.table.inputs.items()}
+        model, loss = build_model(self.registry, self.plan.config, self.problem, shapes, seed)
+        return model, nn.Module() if loss is None else loss
 
     def data(self) -> TrainData:
         """Return the train split as a trainer gets it; labels of unsupervised methods are NaN."""
-        table, train = self.splits.table, self.splits.train
-        hidden = self.method.supervision == "unsupervised"
-        return TrainData(table.inputs, table.labels[train], train, hide_labels=hidden)
+        return train_data(self.plan.config, self.splits, self.splits.table.inputs, "cpu")
+
+    def prepared(self, seed: int = 0) -> tuple[HashModel, nn.Module]:
+        """Return model and loss after `prepare`, as they are at the first step."""
+        model, loss = self.build(seed)
+        data = self.data()
+        data.model = model
+        for part in (*model.hash_layers.values(), loss):
+            begin: Any = getattr(part, "prepare", None)
+            if begin is not None:
+                with torch.no_grad():
+                    begin(data, seed)
+        return model, loss
 
     def batch(self, rows: list[int] | torch.Tensor, labels: torch.Tensor | None = None) -> Batch:
         """Return rows of the train split as a batch, with other labels (N, C) where given."""
@@ -142,26 +162,28 @@ class Subject:
             if report is not None:
                 report(epoch, terms)
 
-        trainer = self.plan.config["trainer"]
-        built = self.registry.build("trainers", trainer["name"], options=trainer["options"])
-        built.fit(
-            TrainJob(
-                model=model,
-                loss=loss,
-                data=self.data(),
-                problem=self.problem,
-                recipe=replace(self.plan.recipe, epochs=epochs),
-                seed=seed,
-                accelerator=make_accelerator("cpu", "fp32"),
-                checkpoints=Checkpoints(folder, seconds=0.0),
-                report=note,
-            )
+        config = self.plan.config
+        if config.recipe is not None:
+            config = config.model_copy(update={"recipe": replace(config.recipe, epochs=epochs)})
+        learned = train_model(
+            self.registry,
+            config,
+            self.problem,
+            model,
+            loss,
+            self.data(),
+            seed=seed,
+            accelerator=make_accelerator("cpu", "fp32"),
+            checkpoints=Checkpoints(folder, seconds=0.0),
+            report=note,
+            database=database_data(config, self.splits, self.splits.table.inputs, "cpu"),
         )
-        return Trained(model, loss, tuple(history))
+        return Trained(model, loss, tuple(history), learned)
 
     def relaxed(self, model: HashModel, modality: str, rows: np.ndarray) -> np.ndarray:
         """Return the relaxed outputs (n, K) of rows of the table, encoded as a run does."""
-        return encode(model, modality, self.splits.table.inputs[modality], rows, make_accelerator("cpu", "fp32"))
+        role = self.plan.config.roles[modality]
+        return encode(model, role, self.splits.table.inputs[modality], rows, make_accelerator("cpu", "fp32"))
 
     def map(self, model: HashModel) -> float:
         """Return the mean average precision of queries against the database, the lowest of all pairs."""
@@ -187,10 +209,11 @@ def subject_of(method: str | Method, bits: int = BITS, multilabel: bool = False)
         method=method if isinstance(method, str) else f"hashzoo:{method.name}",
         protocol=f"hashzoo:{dataset.protocols[0].id}",
         backbone="hashzoo:identity",
-        settings=SETTINGS,
+        settings=SETTINGS if spec.training == "gradient" else {},
     )
     plan = resolve(request, found)
-    nuisance = UNSUPERVISED_NUISANCE if plan.method.supervision == "unsupervised" else NUISANCE
+    blind = plan.method.supervision == "unsupervised" and plan.method.training != "none" and not plan.method.floor
+    nuisance = UNSUPERVISED_NUISANCE if blind else NUISANCE
     return Subject(found, plan, toy_splits(tuple(spec.modalities), multilabel, nuisance), bits)
 
 

@@ -1,12 +1,11 @@
-"""Built-in trainers, the empty loss and the methods without training: two floors and the uncoded reference."""
+"""The built-in trainer and the reference points of every board: chance, random projections, uncoded features."""
 
 from __future__ import annotations
 
 from hashzoo.hookspecs import hookimpl
-from hashzoo.specs import Component, Method, Paper, Recipe
+from hashzoo.specs import Component, Method, Paper
 
-NOT_TRAINED = Recipe(epochs=1, batch_size=1, lr=0.0)
-"""Methods that are not trained have no recipe; these numbers are never read."""
+hashzoo_api = 2
 
 CHARIKAR = Paper(
     key="charikar-2002",
@@ -27,69 +26,66 @@ NO_PAPER = Paper(
 
 @hookimpl
 def hashzoo_register_trainers() -> tuple[Component, ...]:
-    """Return the built-in trainers."""
+    """Return the built-in trainer."""
     return (
         Component(
-            "gradient",
-            "hashzoo.training.gradient:build_gradient_trainer",
-            "mini-batches, one optimizer for model and loss",
-        ),
-        Component(
-            "fit-once",
-            "hashzoo.training.fit_once:build_fit_once",
-            "hash layers see the train features once; no gradient step",
+            "gradient", "hashzoo.training.loop:GradientTrainer", "mini-batches, one optimizer for model and loss"
         ),
     )
 
 
 @hookimpl
-def hashzoo_register_losses() -> tuple[Component, ...]:
-    """Return the loss of methods that are not trained by gradients."""
-    return (Component("none", "hashzoo.training.no_loss:build_no_loss", "no term at all"),)
+def hashzoo_register_fitters() -> tuple[Component, ...]:
+    """Return the fitters of the reference points."""
+    return (
+        Component("center", "hashzoo.training.reference_fitters:Center", "the mean of the train features"),
+        Component("lsh", "hashzoo.training.reference_fitters:RandomProjection", "random hyperplanes through the mean"),
+    )
 
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
     """Return the reference points that stay on every board."""
     return (
-        _reference("random", NO_PAPER, "random-codes", "independent fair coin per bit: the floor of chance"),
-        _reference(
+        Method(
+            "random",
+            NO_PAPER,
+            hash_layer="random-codes",
+            training="none",
+            supervision="unsupervised",
+            summary="independent fair coin per bit: the floor of chance",
+            floor=True,
+        ),
+        Method(
             "random-cross-modal",
             NO_PAPER,
-            "random-codes",
-            "independent fair coin per bit in both modalities: the floor of chance",
+            hash_layer="random-codes",
+            training="none",
+            supervision="unsupervised",
             modalities=("image", "text"),
+            summary="independent fair coin per bit in both modalities: the floor of chance",
+            floor=True,
         ),
-        _reference("lsh", CHARIKAR, "lsh", "signs of random projections of the same features"),
-        _reference(
+        Method(
+            "lsh",
+            CHARIKAR,
+            hash_layer="projection",
+            training="fit",
+            fitter="lsh",
+            supervision="unsupervised",
+            summary="signs of random projections of the same features",
+            floor=True,
+        ),
+        Method(
             "uncoded",
             NO_PAPER,
-            "uncoded",
-            "the features themselves, ranked by cosine: what coding has to keep",
+            hash_layer="uncoded",
+            training="fit",
+            fitter="center",
+            supervision="unsupervised",
+            ranking="cosine",
+            summary="the features themselves, centred, ranked by cosine: what coding has to keep",
+            floor=True,
             coded=False,
         ),
-    )
-
-
-def _reference(
-    name: str,
-    paper: Paper,
-    hash_layer: str,
-    summary: str,
-    modalities: tuple[str, ...] = ("image",),
-    coded: bool = True,
-) -> Method:
-    return Method(
-        name=name,
-        paper=paper,
-        loss="none",
-        hash_layer=hash_layer,
-        recipe=NOT_TRAINED,
-        modalities=modalities,
-        trainer="fit-once",
-        supervision="none",
-        ranking="hamming" if coded else "cosine",
-        summary=summary,
-        floor=True,
-        coded=coded,
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.evaluators import build_code_quality, build_retrieval
+from hashzoo.evaluation.evaluators import CodeQuality, RankingMetrics
 from hashzoo.evaluation.names import DEFAULT, parse
 from hashzoo.specs import Protocol, Retrieval
 
@@ -172,7 +172,7 @@ def test_per_query_values_average_to_the_figure(make_codes):
 
 
 def test_without_metrics_a_full_set_is_computed(make_codes):
-    query, database = make_codes()
+    query, database = make_codes(items=5000)
     assert set(evaluate(query, database)) == {*DEFAULT, "queries_without_relevant"}
     by_score = evaluate(query, database, ranking="cosine")
     assert not any("@h" in name or "lookup" in name for name in by_score)
@@ -196,7 +196,10 @@ def test_unknown_metrics_are_a_sentence_with_near_names(make_codes, name, near):
         ({"divisor": "total"}, "divisor"),
         ({"ranking": "hammming"}, "did you mean 'hamming'"),
         ({"convention": "hashnets"}, "did you mean 'hashnet"),
-        ({"metrics": "map"}, "list of names"),
+        ({"metrics": ","}, "No metric is named"),
+        ({"metrics": [5]}, "named by a text"),
+        ({"metrics": ["map@99999999999999999999"]}, "20 digits"),
+        ({"metrics": ["map@h" + "9" * 5000]}, "5000 digits"),
         ({"metrics": ["map@0"]}, "at least 1"),
     ],
 )
@@ -227,8 +230,8 @@ def test_the_built_in_evaluators(make_codes):
     query, database = make_codes()
     protocol = Protocol("p", "d", (0, 0, 0), headline="map@77")
     task = Retrieval(query, database, metrics=("precision@5",), convention="hashnet")
-    values = build_retrieval(protocol)(task)
+    values = RankingMetrics(protocol)(task)
     assert values == evaluate(query, database, ["map@77", "precision@5"], convention="hashnet")
-    quality = build_code_quality(protocol)(task)
+    quality = CodeQuality(protocol)(task)
     assert quality["warning"] is None
     assert quality["items"] == len(database)

@@ -13,11 +13,15 @@ from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, ndcg_score, precision_recall_curve
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.alternatives import eleven_point, first_relevant
-from hashzoo.evaluation.buckets import Buckets, harmonic_difference
-from hashzoo.evaluation.counts import Counts
-from hashzoo.evaluation.curves import pr_lookup, relevant_at_ranks
-from hashzoo.evaluation.metrics import average_precision, ndcg_at, precision_at, recall_at
+from hashzoo.evaluation.average_precision import (
+    average_precision,
+    eleven_point,
+    first_relevant,
+    harmonic_difference,
+)
+from hashzoo.evaluation.counting.counts import Counts
+from hashzoo.evaluation.metrics import ndcg_at, pr_lookup, precision_at, recall_at, relevant_at_ranks
+from hashzoo.evaluation.ranking import Buckets
 
 DIVISORS = ("retrieved", "min", "all")
 

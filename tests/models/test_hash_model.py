@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError
-from hashzoo.models.backbones.vector import build_identity, build_mlp
-from hashzoo.models.hash_layers import build_linear, build_tanh
+from hashzoo.models.backbones.vector import MLP, Identity
+from hashzoo.models.hash_layers import LinearHashLayer, TanhHashLayer
 from hashzoo.models.hash_model import HashModel
 from hashzoo.specs import Problem
 
@@ -17,8 +17,8 @@ PROBLEM = Problem(bits=4, num_classes=2, num_train=8, modalities=("image", "text
 
 def two_modalities() -> HashModel:
     return HashModel(
-        {"image": build_identity(5), "text": build_mlp(3, hidden=7)},
-        {"image": build_linear(5, PROBLEM), "text": build_tanh(7, PROBLEM)},
+        {"image": Identity(5), "text": MLP(3, hidden=7)},
+        {"image": LinearHashLayer(5, PROBLEM), "text": TanhHashLayer(7, PROBLEM)},
     )
 
 
@@ -33,7 +33,7 @@ def test_shapes_by_modality():
 def test_codes_are_those_of_float32_under_autocast():
     """Relaxed outputs that bfloat16 cannot tell apart keep their sign: 256.0 and 257.0 are one value in bfloat16."""
     model = HashModel(
-        {"image": build_identity(2)}, {"image": build_linear(2, Problem(bits=1, num_classes=2, num_train=2))}
+        {"image": Identity(2)}, {"image": LinearHashLayer(2, Problem(bits=1, num_classes=2, num_train=2))}
     )
     with torch.no_grad():
         model.hash_layers["image"].linear.weight.copy_(torch.tensor([[1.0, -1.0]]))
@@ -46,7 +46,7 @@ def test_codes_are_those_of_float32_under_autocast():
 
 
 def test_features_of_a_half_precision_backbone_become_float32():
-    model = HashModel({"text": build_mlp(3, hidden=6)}, {"text": build_linear(6, PROBLEM)})
+    model = HashModel({"text": MLP(3, hidden=6)}, {"text": LinearHashLayer(6, PROBLEM)})
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert model.backbones["text"](torch.randn(2, 3)).dtype == torch.bfloat16
         output = model("text", torch.randn(2, 3))
@@ -85,18 +85,18 @@ def test_unknown_or_unmatched_modalities_are_refused():
 
 def test_vector_backbones():
     torch.manual_seed(0)
-    network = build_mlp(50, hidden=2000)
+    network = MLP(50, hidden=2000)
     assert network.feature_dim == 2000
     assert network.linear.weight.std().item() == pytest.approx(0.01, rel=0.05)
     assert network.linear.bias.std().item() == pytest.approx(0.01, rel=0.1)
     inputs = torch.randn(3, 50)
     expected = (inputs @ network.linear.weight.T + network.linear.bias).clamp(min=0)
     assert torch.allclose(network(inputs), expected, atol=1e-6)
-    assert build_mlp(10).feature_dim == 8192
-    assert torch.equal(build_identity(4)(torch.ones(2, 4, dtype=torch.float64)), torch.ones(2, 4))
+    assert MLP(10).feature_dim == 8192
+    assert torch.equal(Identity(4)(torch.ones(2, 4, dtype=torch.float64)), torch.ones(2, 4))
 
 
-@pytest.mark.parametrize("build", [build_mlp, build_identity])
+@pytest.mark.parametrize("build", [MLP, Identity])
 def test_vector_backbones_refuse_what_they_were_not_built_for(build):
     with pytest.raises(UsageError, match=r"\(N, 4\)"):
         build(4)(torch.zeros(2, 5))

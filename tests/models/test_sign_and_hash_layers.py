@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
 from hashzoo.losses import sign
-from hashzoo.models.floor_layers import build_lsh, build_random_codes, build_uncoded
-from hashzoo.models.hash_layers import build_linear, build_tanh
+from hashzoo.models.floor_layers import RandomCodes, Uncoded
+from hashzoo.models.hash_layers import LinearHashLayer, Projection, TanhHashLayer
 from hashzoo.specs import Problem
+from hashzoo.training.reference_fitters import RandomProjection
 
 
 def problem(bits: int) -> Problem:
@@ -29,7 +30,7 @@ def test_sign_has_two_values_and_no_gradient():
     assert sign(torch.zeros(2, dtype=torch.float64)).dtype == torch.float64
 
 
-@pytest.mark.parametrize("build", [build_linear, build_tanh])
+@pytest.mark.parametrize("build", [LinearHashLayer, TanhHashLayer])
 def test_initial_values_follow_the_options(build):
     torch.manual_seed(0)
     layer = build(1000, problem(64))
@@ -41,7 +42,7 @@ def test_initial_values_follow_the_options(build):
 
 
 def test_linear_and_tanh_by_hand():
-    for build, expected in ((build_linear, [-0.5, 0.0]), (build_tanh, [-np.tanh(0.5), 0.0])):
+    for build, expected in ((LinearHashLayer, [-0.5, 0.0]), (TanhHashLayer, [-np.tanh(0.5), 0.0])):
         layer = build(2, problem(2))
         with torch.no_grad():
             layer.linear.weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
@@ -56,14 +57,14 @@ def test_linear_and_tanh_by_hand():
 @pytest.mark.parametrize("option", ["std", "bias_std"])
 def test_a_negative_deviation_is_refused(option):
     with pytest.raises(UsageError, match=f"{option} must be"):
-        build_linear(4, problem(2), **{option: -1.0})
+        LinearHashLayer(4, problem(2), **{option: -1.0})
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 70), st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 1000))
 def test_random_codes_do_not_depend_on_the_batch(bits, sizes, seed):
     torch.manual_seed(seed)
-    layer = build_random_codes(6, problem(bits))
+    layer = RandomCodes(6, problem(bits))
     features = torch.randn(sum(sizes), 6)
     whole, codes = layer(features)
     parts = torch.cat([layer(part)[0] for part in features.split(sizes)])
@@ -75,7 +76,7 @@ def test_random_codes_do_not_depend_on_the_batch(bits, sizes, seed):
 
 def test_random_codes_are_the_documented_hash():
     torch.manual_seed(3)
-    layer = build_random_codes(2, problem(12))
+    layer = RandomCodes(2, problem(12))
     row = np.array([1.5, -2.0], dtype="<f4")
     raw = hashlib.shake_256(bytes(layer.seed.tolist()) + row.tobytes()).digest(2)
     bits = f"{int.from_bytes(raw, 'big'):016b}"[:12]
@@ -86,7 +87,7 @@ def test_random_codes_are_the_documented_hash():
 def test_random_codes_are_balanced_and_change_with_the_seed():
     torch.manual_seed(0)
     features = torch.randn(2000, 4)
-    first, second = build_random_codes(4, problem(32)), build_random_codes(4, problem(32))
+    first, second = RandomCodes(4, problem(32)), RandomCodes(4, problem(32))
     a, b = first(features)[0], second(features)[0]
     assert a.mean(0).abs().max() < 0.1  # 4.5 standard deviations of a fair coin
     assert (a * b).mean().abs() < 0.02  # agreement of two seeds is chance
@@ -94,40 +95,51 @@ def test_random_codes_are_balanced_and_change_with_the_seed():
     assert torch.equal(second(features)[0], a)
 
 
-@pytest.mark.parametrize("as_numpy", [False, True])
-def test_lsh_is_centred_by_fit(as_numpy):
+def lsh(features, bits):
+    """The layer `projection` as the fitter of LSH fills it."""
+    layer = Projection(features.shape[1], problem(bits))
+    layer.load_state_dict(RandomProjection(problem(bits)).fit({"image": features}, None, 0)["image"])
+    return layer
+
+
+def test_lsh_is_centred_by_its_fitter():
     torch.manual_seed(0)
     features = torch.randn(20000, 5) + torch.tensor([100.0, -50.0, 3.0, 0.0, 7.0])
-    layer = build_lsh(5, problem(8))
-    assert layer(features)[1].mean(0).abs().min() > 0.9  # uncentred: every bit is constant
-    layer.fit(features.numpy() if as_numpy else features)
+    layer = lsh(features, 8)
+    assert (features @ layer.weight >= 0).float().mul(2).sub(1).mean(0).abs().median() > 0.9  # uncentred: constant bits
     np.testing.assert_allclose(layer.mean.numpy(), features.double().mean(0).numpy(), rtol=1e-6)
     relaxed, codes = layer(features)
     assert codes.mean(0).abs().max() < 0.05
-    expected = (features - features.mean(0)).double() @ layer.projection.double()
+    expected = (features - features.mean(0)).double() @ layer.weight.double()
     np.testing.assert_allclose(relaxed.numpy(), expected.numpy(), atol=1e-3)
     assert not list(layer.parameters())
-    assert set(layer.state_dict()) == {"mean", "projection"}
+    assert set(layer.state_dict()) == {"mean", "weight", "bias"}
 
 
-def test_lsh_refuses_features_of_another_width():
-    layer = build_lsh(5, problem(8))
-    for wrong in (torch.zeros(3, 4), torch.zeros(0, 5), torch.zeros(5)):
-        with pytest.raises(UsageError, match=r"\(n, 5\)"):
-            layer.fit(wrong)
+def test_lsh_draws_from_its_seed_alone_and_for_each_role():
+    features = {"image": torch.randn(9, 4), "text": torch.randn(9, 4)}
+    fitter = RandomProjection(problem(8))
+    first = fitter.fit(features, None, 1)
+    torch.rand(3)
+    again, other = fitter.fit(features, None, 1), fitter.fit(features, None, 2)
+    assert torch.equal(first["image"]["weight"], again["image"]["weight"])
+    assert not torch.equal(first["image"]["weight"], other["image"]["weight"])
+    assert not torch.equal(first["image"]["weight"], first["text"]["weight"])
 
 
 def test_lsh_collides_as_the_angle_says():
     """Charikar's identity: two vectors at angle t differ in a bit with probability t / pi."""
-    torch.manual_seed(1)
-    layer = build_lsh(2, problem(20000))
     pair = torch.tensor([[1.0, 0.0], [0.5, 3**0.5 / 2]])  # 60 degrees
+    layer = lsh(torch.cat([pair, -pair]), 20000)  # of mean zero
     codes = layer(pair)[1]
     assert (codes[0] != codes[1]).float().mean().item() == pytest.approx(1 / 3, abs=0.015)
 
 
 def test_uncoded_hands_the_features_on():
     features = torch.tensor([[0.0, -2.0, 5.0]])
-    relaxed, codes = build_uncoded(3, problem(1))(features)
+    layer = Uncoded(3, problem(1))
+    relaxed, codes = layer(features)
     assert torch.equal(relaxed, features)
     assert codes.tolist() == [[1.0, -1.0, 1.0]]
+    layer.load_state_dict({"mean": torch.tensor([1.0, 1.0, 1.0])})
+    assert layer(features)[0].tolist() == [[-1.0, -3.0, 4.0]]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import hashzoo
 from hashzoo import hookspecs, specs
 from hashzoo.plugins import KINDS, registry
 
 PAST = Path(__file__).with_name("past")
-NOUNS = ("Batch", "Component", "Dataset", "HashOutput", "Method", "Paper", "PaperRow", "PaperTable", "Problem",
+NOUNS = ("Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
+         "PaperRow", "PaperTable", "Problem",
          "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table")  # fmt: skip
 
 
@@ -58,12 +60,13 @@ def test_a_plugin_two_versions_old_is_refused_with_a_sentence(install, monkeypat
     monkeypatch.setattr(specs, "API_VERSION", 3)
     plugin = load(install, past(1))
     assert plugin.status == "broken"
-    assert "was written for plugin interface 1, and hashzoo 0.1.0 loads 2 and 3" in plugin.error
+    assert f"was written for plugin interface 1, and hashzoo {hashzoo.__version__} loads 2 and 3" in plugin.error
     assert plugin.items == {}
 
 
 def test_a_plugin_that_states_nothing_counts_as_version_one(install, monkeypatch):
     source = past(1).replace("hashzoo_api = 1\n", "")
+    monkeypatch.setattr(specs, "API_VERSION", 1)
     assert load(install, source).notes == ()
     monkeypatch.setattr(specs, "API_VERSION", 2)
     from hashzoo.plugins import find_sources, load_plugin
@@ -78,7 +81,7 @@ def test_a_deprecated_hook_or_argument_warns_in_the_listing(install, monkeypatch
     marker = pluggy.HookspecMarker("hashzoo")
     spec = marker(warn_on_impl=DeprecationWarning("hashzoo_register_losses goes away in interface 3; use x"))
     monkeypatch.setattr(hookspecs, "hashzoo_register_losses", spec(lambda: None))
-    plugin = load(install, past(1))
+    plugin = load(install, past(2))
     assert plugin.status == "ok"
     assert "DeprecationWarning" in plugin.notes[0]
     assert "goes away in interface 3" in plugin.notes[0]

@@ -17,7 +17,7 @@ from hashzoo.testing import write_distribution
 pytestmark = pytest.mark.install
 
 HEAD = "from hashzoo import Component, Method, Paper, Recipe, hookimpl\n"
-BUILD = "hashzoo.training.no_loss:build_no_loss"
+BUILD = "hashzoo.training.loop:GradientTrainer"
 LOSS = HEAD + "@hookimpl\ndef hashzoo_register_losses():\n    return [Component({!r}, '" + BUILD + "')]\n"
 METHOD = HEAD + (
     "@hookimpl\ndef hashzoo_register_methods():\n"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pytest
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Registry
-from hashzoo.runner.plan import FROZEN as DEFAULT_FROZEN
-from hashzoo.runner.plan import SCRATCH as DEFAULT_SCRATCH
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
+from hashzoo.training.default_recipes import FROZEN as DEFAULT_FROZEN
+from hashzoo.training.default_recipes import SCRATCH as DEFAULT_SCRATCH
 
 PAPER_RECIPE = Recipe(10, 64, 1e-5, backbone_lr_scale=0.1, schedule=Schedule("step", 5, 0.5))
 OWN_FROZEN = Recipe(3, 20, 0.01, "adam")
@@ -39,50 +37,49 @@ def test_the_recipe_follows_from_how_the_backbone_is_used(
     reg: Registry, options: dict[str, object], regime: str, recipe: Recipe
 ) -> None:
     found = plan(reg, **options)
-    assert found.config["regime"] == regime
-    assert found.recipe == recipe
-    assert found.config["recipe"] == asdict(recipe)
+    assert found.config.regime == regime
+    assert found.config.recipe == recipe
 
 
 def test_a_method_without_a_setting_for_frozen_features_gets_the_default(reg: Registry) -> None:
-    assert plan(reg, "toy-blind", freeze_backbone=True).recipe == DEFAULT_FROZEN
+    assert plan(reg, "toy-blind", freeze_backbone=True).config.recipe == DEFAULT_FROZEN
 
 
 def test_the_setting_s_options_come_on_top_of_the_method_s_and_the_user_s_on_top_of_both(reg: Registry) -> None:
-    assert plan(reg).config["loss"] == {"name": "toy", "options": {"gamma": 0.5}}
+    assert plan(reg).config.loss.model_dump() == {"name": "toy", "options": {"gamma": 0.5}}
     frozen = plan(reg, freeze_backbone=True)
-    assert frozen.config["loss"]["options"] == {"gamma": 0.5, "margin": 7}
+    assert frozen.config.loss.options == {"gamma": 0.5, "margin": 7}
     asked = plan(reg, freeze_backbone=True, settings={"loss.gamma": 2, "loss.hard": True})
-    assert asked.config["loss"]["options"] == {"gamma": 2, "margin": 7, "hard": True}
+    assert asked.config.loss.options == {"gamma": 2, "margin": 7, "hard": True}
 
 
 def test_recipe_fields_are_changed_one_by_one(reg: Registry) -> None:
     settings = {"epochs": 4, "recipe.lr": 1e-3, "schedule.every": 2, "backbone_lr_scale": 1}
-    found = plan(reg, backbone="toy-pretrained", settings=settings).recipe
+    found = plan(reg, backbone="toy-pretrained", settings=settings).config.recipe
     assert found == Recipe(4, 64, 1e-3, backbone_lr_scale=1, schedule=Schedule("step", 2, 0.5))
 
 
 def test_another_loss_takes_none_of_the_method_s_loss_options(reg: Registry) -> None:
     found = plan(reg, freeze_backbone=True, loss="other", settings={"loss.delta": 3})
-    assert found.config["loss"] == {"name": "other", "options": {"delta": 3}}
-    assert plan(reg, loss="toy").config["loss"]["options"] == {"gamma": 0.5}  # naming its own changes nothing
+    assert found.config.loss.model_dump() == {"name": "other", "options": {"delta": 3}}
+    assert plan(reg, loss="toy").config.loss.options == {"gamma": 0.5}  # naming its own changes nothing
 
 
 def test_backbones_and_their_options_are_chosen_for_each_modality(reg: Registry) -> None:
     options = {"dataset": "toy-pair", "settings": {"backbone.image.width": 8, "backbone.text.hidden": 5}}
     found = plan(reg, "toy-pair", backbone={"text": "mlp"}, **options)
-    assert found.config["backbones"] == {
+    assert {m: part.model_dump() for m, part in found.config.backbones.items()} == {
         "image": {"name": "smallcnn", "options": {"width": 8}},
         "text": {"name": "mlp", "options": {"hidden": 5}},
     }
-    plain = plan(reg, "toy-pair", dataset="toy-pair", weights="random").config["backbones"]
-    assert plain["image"] == {"name": "smallcnn", "options": {"weights": "random"}}
-    assert plain["text"] == {"name": "identity", "options": {}}  # vectors have no weights to choose
+    plain = plan(reg, "toy-pair", dataset="toy-pair", weights="random").config.backbones
+    assert plain["image"].model_dump() == {"name": "smallcnn", "options": {"weights": "random"}}
+    assert plain["text"].model_dump() == {"name": "identity", "options": {}}  # vectors have no weights to choose
 
 
 def test_the_dataset_s_backbone_goes_before_the_method_s(reg: Registry) -> None:
-    assert plan(reg, dataset="digits").config["backbones"]["image"]["name"] == "smallcnn"
-    assert plan(reg, dataset="imagefolder", backbone="toy-pretrained").config["backbones"]["image"]["name"] == (
+    assert plan(reg, dataset="digits").config.backbones["image"].name == "smallcnn"
+    assert plan(reg, dataset="imagefolder", backbone="toy-pretrained").config.backbones["image"].name == (
         "toy-pretrained"
     )
 
@@ -116,7 +113,7 @@ def test_uncoded_features_are_one_cell_whatever_bits_and_seeds_are_asked(reg: Re
         ({"metrics": ("mapp",)}, "There is no metric 'mapp'"),
         ({"convention": "cqs"}, "did you mean 'csq'"),
         ({"ties": "worse"}, "did you mean 'worst'"),
-        ({"method": "lsh", "loss": "toy"}, "is not trained, so it takes no loss"),
+        ({"method": "lsh", "loss": "toy"}, "is not trained by gradients, so it takes no loss"),
         ({"dataset": "arrays", "backbone": "smallcnn"}, "takes image inputs"),
     ],
 )
@@ -126,5 +123,5 @@ def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[
 
 
 def test_another_evaluator_may_have_metrics_of_its_own(reg: Registry) -> None:
-    found = plan(reg, evaluators=("code_quality",), metrics=("mine",))
-    assert found.config["evaluation"]["metrics"] == ["mine"]
+    found = plan(reg, evaluators=("code_quality",), metrics=("entropy",))
+    assert found.config.evaluation.metrics == ("entropy",)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +15,9 @@ from filelock import FileLock
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
-from hashzoo.results.record import same_result
+from hashzoo.results.record import Record, same_result
 from hashzoo.runner.plan import resolve
+from hashzoo.runner.progress import Quiet
 from hashzoo.runner.reevaluate import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
@@ -71,12 +74,57 @@ def test_seeds_differ_and_one_seed_repeats(tmp_path: Path) -> None:
     assert again.codes_sha256 == one.codes_sha256
 
 
-def test_two_runs_on_one_directory_are_refused(tmp_path: Path) -> None:
+def test_a_cell_that_another_process_holds_is_left_to_it_and_the_others_are_done(tmp_path: Path) -> None:
+    request = RunRequest(method="lsh", bits=(16,), seeds=(0, 1), out=tmp_path / "runs")
+    folder = tmp_path / "runs" / resolve(request, registry()).name / "bits-016"
+    (folder / "seed-0").mkdir(parents=True)
+    records: list[list[Record]] = []
+    with FileLock(folder / "seed-0" / ".lock"):
+        worker = threading.Thread(target=lambda: records.append(run(request)))
+        worker.start()
+        for _ in range(600):
+            if (folder / "seed-1" / "record.json").exists():
+                break
+            time.sleep(0.1)
+        assert not (folder / "seed-0" / "record.json").exists()
+        assert worker.is_alive()
+    worker.join(timeout=60)
+    assert [record.seed for record in records[0]] == [0, 1]
+
+
+def test_a_run_that_fails_before_its_first_cell_leaves_nothing(tmp_path: Path) -> None:
+    settings = {"data.path": str(tmp_path / "none.npz")}
+    with pytest.raises(UsageError, match="no file"):
+        run(RunRequest(method="lsh", dataset="arrays", settings=settings, out=tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_metrics_are_added_to_a_finished_record(tmp_path: Path) -> None:
     request = RunRequest(method="lsh", bits=(16,), out=tmp_path / "runs")
-    folder = tmp_path / "runs" / resolve(request, registry()).name
-    folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"), pytest.raises(WorkError, match="Another run is working"):
-        run(request)
+    (first,) = run(request)
+    (second,) = run(replace(request, metrics=("precision@500",)))
+    assert first.metrics == {name: second.metrics[name] for name in first.metrics}
+    assert "precision@500" in second.metrics
+    check_run(run_folder(tmp_path / "runs"))  # and the record still follows from its codes
+    (third,) = run(request)
+    assert third.metrics == second.metrics
+
+
+def test_a_damaged_codes_file_is_made_again_and_said(tmp_path: Path) -> None:
+    request = RunRequest(method="lsh", bits=(16,), seeds=(0, 1), out=tmp_path / "runs")
+    before = run(request)
+    folder = run_folder(tmp_path / "runs") / "bits-016"
+    (folder / "seed-0" / "codes.npz").write_bytes((folder / "seed-1" / "codes.npz").read_bytes())
+    said: list[str] = []
+
+    class Notes(Quiet):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    after = run(request, Notes())
+    assert any("codes.npz is not the file that was written" in line for line in said)
+    assert [record.codes_sha256 for record in after] == [record.codes_sha256 for record in before]
+    check_run(run_folder(tmp_path / "runs"))
 
 
 def test_a_damaged_codes_file_is_named(tmp_path: Path) -> None:
@@ -150,7 +198,7 @@ def test_validation_measures_on_the_train_split_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "lhs"}, "did you mean 'lsh'"),
+        ({"method": "lhs"}, "did you mean .*'lsh'"),
         ({"dataset": "digit"}, "did you mean 'digits'"),
         ({"protocol": "digits-2k"}, "did you mean 'digits-1k'"),
         ({"dataset": "digits-halves"}, "takes 1 modality"),
@@ -189,8 +237,8 @@ def test_an_evaluation_says_what_was_done_with_a_querys_own_item(tmp_path: Path)
     np.savez(tmp_path / "all.npz", codes=signs, labels=np.array([0, 0, 0, 1, 1, 1]), ids=np.arange(6))
     options = {**OPTIONS, "query": tmp_path / "all.npz", "database": tmp_path / "all.npz"}
     options |= {"query_labels": None, "database_labels": None, "bits": None}
-    kept = evaluate_files(("precision@1",), options)[""]
-    left = evaluate_files(("precision@1",), {**options, "leave_self_out": True})[""]
+    kept = evaluate_files(("precision@1",), options)
+    left = evaluate_files(("precision@1",), {**options, "leave_self_out": True})
     assert kept["precision@1"] == 1.0
     assert left["precision@1"] < 1.0
     assert left["own_item"] == "left out of 6 lists"

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.plugins import registry
+from hashzoo.results.config import Part, RunConfig
 from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.runner import verify as module
-from hashzoo.runner.plan import resolve
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
-from hashzoo.runner.verify import Verdict, request_from, verify
+from hashzoo.runner.verify import Verdict, plan_of, verify
 
 
 @pytest.fixture
@@ -91,20 +90,22 @@ def test_seeds_of_another_configuration_do_not_widen_the_spread(
 ) -> None:
     for cell, value in zip(cells, (0.5, 0.3, 0.7), strict=True):
         record = read_record(cell / "record.json")
-        recipe = {**record.config["recipe"], "epochs": 1 if cell == cells[0] else 2}
-        changed(cell, metrics={"map": value}, config={**record.config, "recipe": recipe})
+        layer = Part(name="projection", options={"made": 1 if cell == cells[0] else 2})
+        changed(cell, metrics={"map": value}, config=record.config.model_copy(update={"hash_layer": layer}))
     again = read_record(cells[0] / "record.json").model_copy(update={"codes_sha256": "1" * 64, "metrics": {"map": 0.6}})
     monkeypatch.setattr(module, "_train_again", lambda *_: again)
     (cells[0] / "codes.npz").unlink()
     assert not judged(cells[0]).ok
 
 
-def test_the_request_from_a_record_spells_every_option_out(cells: list[Path], tmp_path: Path) -> None:
+def test_the_plan_of_a_record_is_that_of_its_run(cells: list[Path]) -> None:
     record = read_record(cells[2] / "record.json")
-    request = request_from(record, tmp_path / "out", "cpu")
-    assert (request.bits, request.seeds, request.precision) == ((16,), (2,), "fp32")
-    config = resolve(request, registry()).config
-    assert config == {key: value for key, value in record.config.items() if key in config}
+    plan = plan_of(record)
+    assert (plan.bits, plan.seeds) == ((16,), (2,))
+    assert plan.name == cells[2].parent.parent.name
+    assert plan.config.model_dump() == {
+        k: v for k, v in record.config.model_dump().items() if k in RunConfig.model_fields
+    }
 
 
 def test_no_record_is_wrong_usage(tmp_path: Path) -> None:

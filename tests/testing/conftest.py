@@ -56,7 +56,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hashzoo.training.gradient import GradientTrainer
+from hashzoo.training.loop import GradientTrainer
 
 
 class Layer(nn.Module):

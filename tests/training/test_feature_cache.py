@@ -24,7 +24,7 @@ import torch
 
 from hashzoo.errors import WorkError
 from hashzoo.models.backbones.smallcnn import build_smallcnn
-from hashzoo.models.backbones.vector import build_mlp
+from hashzoo.models.backbones.vector import MLP
 from hashzoo.training import feature_cache
 from hashzoo.training.feature_cache import (
     FeatureRequest,
@@ -297,7 +297,7 @@ def test_other_weights_are_other_features(tmp_path):
     results = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        backbone = build_mlp(4, hidden=6)
+        backbone = MLP(4, hidden=6)
         results.append(frozen_features(backbone, choice, source, device="cpu", precision="fp32", root=tmp_path))
     assert not np.array_equal(results[0], results[1])
     assert len(list((tmp_path / "features").iterdir())) == 2

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import nn
 
-from hashzoo.models.floor_layers import build_lsh
+from hashzoo.errors import WorkError
+from hashzoo.models.hash_layers import Projection
 from hashzoo.models.hash_model import HashModel
-from hashzoo.specs import HashOutput, Problem, Recipe
+from hashzoo.specs import Problem
 from hashzoo.testing import conformance
 from hashzoo.testing.toy import subject_of
 from hashzoo.training import references as builtin
-from hashzoo.training.checkpoints import Checkpoints
-from hashzoo.training.fit_once import ENCODE_BATCH, build_fit_once
-from hashzoo.training.job import TrainData, TrainJob
-from hashzoo.training.no_loss import build_no_loss
+from hashzoo.training.fit import fit_layers
+from hashzoo.training.job import WHOLE_BLOCK, TrainData
+from hashzoo.training.reference_fitters import RandomProjection
 
 test_random = conformance("random")
 test_random_cross_modal = conformance("random-cross-modal")
@@ -43,95 +40,87 @@ class Doubled(nn.Module):
         return self.dropout(2.0 * x)
 
 
-class Fitted(nn.Module):
-    """A hash layer that notes what it is fitted on."""
+class Fitted:
+    """A fitter that notes what it is handed."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[torch.Tensor] = []
+    def __init__(self, state: dict[str, torch.Tensor] | None = None) -> None:
+        self.seen: list[tuple[dict[str, torch.Tensor], torch.Tensor | None, int]] = []
         self.drawn: list[float] = []
+        self.state = state or {"mean": torch.zeros(2), "weight": torch.ones(2, 8), "bias": torch.zeros(8)}
 
-    def fit(self, features: torch.Tensor) -> None:
-        self.seen.append(features)
+    def fit(self, features: Any, labels: Any, seed: int) -> dict[str, dict[str, torch.Tensor]]:
+        self.seen.append((dict(features), labels, seed))
         self.drawn.append(torch.rand(()).item())
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return x, x.sign()
+        return dict.fromkeys(features, self.state)
 
 
-def make_job(layer: nn.Module, n: int, seed: int = 0) -> TrainJob:
+def fit(fitter: Any, n: int, seed: int = 0, hide: bool = False) -> HashModel:
     inputs = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
     table = {"image": np.concatenate([inputs, np.full((5, 2), -1.0, np.float32)])}  # five rows are not train rows
-    return TrainJob(
-        model=HashModel({"image": Doubled()}, {"image": layer}),
-        loss=build_no_loss(PROBLEM),
-        data=TrainData(table, np.zeros((n, 2)), np.arange(n)),
-        problem=PROBLEM,
-        recipe=Recipe(epochs=1, batch_size=1, lr=0.0),
-        seed=seed,
-        accelerator=Accelerator(cpu=True),
-        checkpoints=Checkpoints(Path("nowhere")),
-        report=lambda epoch, terms: None,
-    )
+    model = HashModel({"image": Doubled()}, {"image": Projection(2, PROBLEM)})
+    data = TrainData(table, np.eye(2, dtype=np.uint8)[np.arange(n) % 2], np.arange(n), hide_labels=hide)
+    fit_layers(model, fitter, data, seed)
+    return model
 
 
-def test_fit_is_called_once_with_the_train_features_in_order() -> None:
-    layer = Fitted()
-    n = ENCODE_BATCH + 7
-    build_fit_once().fit(make_job(layer, n))
-    (features,) = layer.seen
-    assert torch.equal(features, 2.0 * torch.arange(2.0 * n).reshape(n, 2))  # and without dropout
-    assert not features.requires_grad
+def test_a_fitter_gets_the_train_features_in_order_and_the_labels() -> None:
+    fitter, n = Fitted(), WHOLE_BLOCK + 7
+    model = fit(fitter, n)
+    ((features, labels, seed),) = fitter.seen
+    assert torch.equal(features["image"], 2.0 * torch.arange(2.0 * n).reshape(n, 2))  # and without dropout
+    assert not features["image"].requires_grad
+    assert labels is not None
+    assert labels[:3].tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert seed == 0
+    assert model.hash_layers["image"].weight.tolist() == torch.ones(2, 8).tolist()
 
 
-def test_draws_of_fit_depend_on_the_seed_alone() -> None:
+def test_hidden_labels_are_none() -> None:
+    fitter = Fitted()
+    fit(fitter, 4, hide=True)
+    assert fitter.seen[0][1] is None
+
+
+def test_what_a_fitter_draws_from_the_global_generator_depends_on_the_seed_alone() -> None:
     first, again, other = Fitted(), Fitted(), Fitted()
-    build_fit_once().fit(make_job(first, 4, seed=1))
+    fit(first, 4, seed=1)
     torch.rand(5)
-    build_fit_once().fit(make_job(again, 4, seed=1))
-    build_fit_once().fit(make_job(other, 4, seed=2))
+    fit(again, 4, seed=1)
+    fit(other, 4, seed=2)
     assert first.drawn == again.drawn
     assert first.drawn != other.drawn
 
 
-def test_a_layer_without_fit_is_left_alone() -> None:
-    layer = nn.Linear(2, 2)
-
-    class Closed(TrainData):
-        def inputs(self, modality: str, index: torch.Tensor) -> torch.Tensor:
-            raise AssertionError("the train split was read for nothing")
-
-    job = make_job(layer, 4)
-    before = {name: value.clone() for name, value in layer.state_dict().items()}
-    build_fit_once().fit(
-        replace(job, data=Closed({"image": np.zeros((4, 2), np.float32)}, np.zeros((4, 2)), np.arange(4)))
-    )
-    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"mean": torch.zeros(2)}, "names and shapes are to be the same"),
+        ({"mean": torch.zeros(2), "weight": torch.ones(2, 7), "bias": torch.zeros(8)}, "names and shapes"),
+        ({"mean": torch.zeros(2), "weight": torch.full((2, 8), float("nan")), "bias": torch.zeros(8)}, "not finite"),
+    ],
+)
+def test_state_that_does_not_fit_is_refused(state: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(WorkError, match=message):
+        fit(Fitted(state), 4)
 
 
 def test_lsh_projects_what_is_left_after_the_mean_of_the_train_features() -> None:
-    torch.manual_seed(0)
-    layer = build_lsh(2, PROBLEM)
-    job = make_job(layer, 9)
-    build_fit_once().fit(job)
+    model = fit(RandomProjection(PROBLEM), 9)
     features = 2.0 * np.arange(18, dtype=np.float64).reshape(9, 2)
+    layer = model.hash_layers["image"]
     with torch.no_grad():
-        got = job.model("image", job.data.inputs("image", torch.arange(9))).relaxed.numpy()
-    assert got == pytest.approx((features - features.mean(axis=0)) @ layer.projection.double().numpy(), abs=1e-4)
-
-
-def test_the_empty_loss_has_nothing() -> None:
-    loss = build_no_loss(PROBLEM)
-    z = torch.zeros(2, 8)
-    assert loss(HashOutput(z, z, z), Any) == {}
-    assert not list(loss.parameters())
+        got = model.eval()("image", torch.arange(18.0).reshape(9, 2)).relaxed.numpy()
+    assert got == pytest.approx((features - features.mean(axis=0)) @ layer.weight.double().numpy(), abs=1e-4)
 
 
 def test_what_the_floors_are() -> None:
     for method in FLOORS.values():
         assert method.floor
-        assert method.supervision == "none"
-        assert (method.trainer, method.loss) == ("fit-once", "none")
+        assert method.supervision == "unsupervised"
+        assert (method.loss, method.recipe) == ("", None)
+    assert {name: method.training for name, method in FLOORS.items()} == {
+        "random": "none", "random-cross-modal": "none", "lsh": "fit", "uncoded": "fit",
+    }  # fmt: skip
     assert (FLOORS["uncoded"].coded, FLOORS["uncoded"].ranking) == (False, "cosine")
     assert all(method.coded for name, method in FLOORS.items() if name != "uncoded")
 

@@ -2,6 +2,8 @@
 
 from hashzoo import Component, hookimpl
 
+hashzoo_api = 2
+
 
 @hookimpl
 def hashzoo_register_backbones():

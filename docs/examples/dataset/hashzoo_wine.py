@@ -2,6 +2,8 @@
 
 from hashzoo import Dataset, Protocol, hookimpl
 
+hashzoo_api = 2
+
 PROTOCOL = Protocol(
     id="wine-30",
     dataset="wine",

@@ -1,11 +1,19 @@
 """An evaluator alone: is what is nearest relevant? Exact under ties, as everything in hashzoo."""
 
-from hashzoo import Component, hookimpl
+from hashzoo import Component, Metric, hookimpl
+
+hashzoo_api = 2
 
 
 @hookimpl
 def hashzoo_register_evaluators():
-    return [Component("first-hit", "hashzoo_first_hit:build", summary="share of relevant first results")]
+    summary = "share of relevant first results"
+    return [Component("first-hit", "hashzoo_first_hit:build", summary=summary, metrics=("first_hit",))]
+
+
+@hookimpl
+def hashzoo_register_metrics():
+    return [Metric("first_hit", on_board=True, summary="relevant share of the items at the smallest distance")]
 
 
 def build(protocol):

@@ -2,6 +2,8 @@
 
 from hashzoo import Paper, PaperRow, PaperTable, hookimpl
 
+hashzoo_api = 2
+
 PAPER = Paper(
     key="csq-2020",
     title="Central Similarity Quantization for Efficient Image and Video Retrieval",

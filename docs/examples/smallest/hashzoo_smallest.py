@@ -2,6 +2,8 @@
 
 from hashzoo import Component, Method, Paper, Recipe, hookimpl
 
+hashzoo_api = 2
+
 PAPER = Paper("ksh-2012", "Supervised Hashing with Kernels", "Liu, Wang, Ji, Jiang and Chang", "CVPR", 2012)
 
 

@@ -31,7 +31,11 @@ class VectorBackbone(nn.Module):
 
 
 class Identity(VectorBackbone):
-    """The vectors as they are."""
+    """The vectors as they are.
+
+    Options:
+        in_features: width of the vectors; the data set's own unless given.
+    """
 
     def __init__(self, in_features: int) -> None:
         super().__init__(in_features, in_features)
@@ -45,9 +49,13 @@ class MLP(VectorBackbone):
     """The text network of DCMH (CVPR 2017) without its output layer: in_features -> hidden, ReLU.
 
     Weights and biases are drawn from N(0, 0.01^2), as in the released code; there is no dropout.
+
+    Options:
+        in_features: width of the vectors; the data set's own unless given.
+        hidden: units of the layer; 8192 in the paper's code.
     """
 
-    def __init__(self, in_features: int, hidden: int) -> None:
+    def __init__(self, in_features: int, hidden: int = 8192) -> None:
         super().__init__(in_features, hidden)
         self.linear = nn.Linear(in_features, hidden)
         nn.init.normal_(self.linear.weight, std=0.01)
@@ -56,13 +64,3 @@ class MLP(VectorBackbone):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the features (N, hidden)."""
         return torch.relu(self.linear(self.checked(inputs)))
-
-
-def build_identity(in_features: int) -> Identity:
-    """Build the identity on vectors of width `in_features`."""
-    return Identity(in_features)
-
-
-def build_mlp(in_features: int, hidden: int = 8192) -> MLP:
-    """Build DCMH's text network on vectors of width `in_features`; 8192 hidden units are the paper's code."""
-    return MLP(in_features, hidden)

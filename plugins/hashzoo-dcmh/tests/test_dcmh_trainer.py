@@ -18,7 +18,7 @@ from hashzoo_dcmh.trainer import build_dcmh_trainer
 from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.models.hash_layers import build_linear
+from hashzoo.models.hash_layers import LinearHashLayer
 from hashzoo.models.hash_model import HashModel
 from hashzoo.specs import Problem, Recipe, Schedule
 from hashzoo.training.checkpoints import Checkpoints
@@ -57,7 +57,7 @@ def make_job(folder: Path, recipe: Recipe = RECIPE, **changes: Any) -> TrainJob:
     problem = Problem(BITS, CLASSES, N, modalities=("image", "text"))
     torch.manual_seed(0)
     backbones = {name: Plain() for name in inputs}
-    layers = {name: build_linear(5, problem, std=0.5) for name in inputs}
+    layers = {name: LinearHashLayer(5, problem, std=0.5) for name in inputs}
     job = TrainJob(
         model=HashModel(backbones, layers).eval(),
         loss=build_dcmh_loss(problem, eta=0.1),

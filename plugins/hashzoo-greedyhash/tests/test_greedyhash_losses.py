@@ -11,7 +11,7 @@ from hashzoo_greedyhash.losses import build_greedyhash_loss, build_greedyhash_un
 from torch.nn import functional as F
 
 from hashzoo.errors import UsageError
-from hashzoo.models.hash_layers import build_tanh
+from hashzoo.models.hash_layers import TanhHashLayer
 from hashzoo.specs import Batch, HashOutput, Problem
 
 Z = [[0.5, -0.5], [0.25, 0.75], [-1.0, 0.5]]
@@ -162,7 +162,7 @@ def test_unsupervised_gradient_does_not_reach_the_features() -> None:
 
 
 def test_a_hash_layer_without_gradient_of_the_codes_is_refused() -> None:
-    relaxed, codes = build_tanh(6, problem(8))(torch.randn(4, 6))
+    relaxed, codes = TanhHashLayer(6, problem(8))(torch.randn(4, 6))
     found = HashOutput(features=relaxed, relaxed=relaxed, codes=codes)
     for build in (build_greedyhash_loss, build_greedyhash_unsupervised_loss):
         with pytest.raises(UsageError, match="--hash-layer greedyhash"):

@@ -1,0 +1,282 @@
+"""The training loop: order of items, schedule, finite checks, reports, checkpoints and resume, once for all methods.
+
+`GradientTrainer` is its plain use. A method that needs more brings a subclass that overrides one of its steps: `begin`,
+`batches`, `step`, `end_epoch`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from hashzoo.errors import HashzooError, UsageError, WorkError
+from hashzoo.models.hash_model import HashModel
+from hashzoo.specs import Batch, HashOutput
+from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
+from hashzoo.training.job import TrainData, TrainJob
+from hashzoo.training.optimizers import build_optimizer, check_recipe, schedule_factor, set_learning_rate
+from hashzoo.training.processes import piece, whole
+from hashzoo.training.seeds import seed_all
+
+CHECK_EVERY = 50
+"""Steps between two looks at whether the loss is finite: each look waits for the device."""
+
+History = tuple[Mapping[str, float], ...]
+
+
+class Objective(nn.Module):
+    """Model and loss as one module, so that several processes and mixed precision wrap both.
+
+    With several processes a batch's inputs are this process's piece, its labels and index the whole batch's.
+    """
+
+    def __init__(self, model: HashModel, loss: nn.Module, processes: int = 1) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.processes = processes
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return the loss terms, each a scalar, already weighted."""
+        outputs: dict[str, HashOutput] = {name: self.model(name, inputs) for name, inputs in batch.inputs.items()}
+        if self.processes > 1:
+            outputs = {name: whole(output, len(batch.index)) for name, output in outputs.items()}
+        return self.terms(outputs, batch)
+
+    def terms(self, outputs: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
+        """Return the loss terms of outputs by role; a method of one role gets its output alone."""
+        single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        with torch.autocast(device_type=batch.labels.device.type, enabled=False):
+            terms: dict[str, torch.Tensor] = self.loss(single, batch)
+        return terms
+
+
+class Tally:
+    """Sums of the terms of an epoch, kept on the device; it is looked at only every `CHECK_EVERY` steps."""
+
+    def __init__(self, epoch: int, kept: str) -> None:
+        self._epoch = epoch
+        self._kept = kept
+        self._names: tuple[str, ...] = ()
+        self._recent: list[torch.Tensor] = []
+        self._steps = 0
+        self._weight = 0.0
+        self._sums: torch.Tensor | None = None
+
+    def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
+        """Note the terms of a step and return their sum."""
+        stacked = torch.stack(list(terms.values()))
+        self._names = self._names or tuple(terms)
+        values = stacked.detach().double()
+        self._recent.append(values)
+        self._sums = values * weight if self._sums is None else self._sums + values * weight
+        self._steps += 1
+        self._weight += weight
+        if len(self._recent) == CHECK_EVERY:
+            self.check()
+        return stacked.sum()
+
+    def check(self) -> None:
+        """Raise WorkError with the first term since the last check that is not finite, and its step."""
+        if not self._recent:
+            return
+        finite = torch.isfinite(torch.stack(self._recent)).cpu()
+        first = self._steps - len(self._recent)
+        self._recent = []
+        if bool(finite.all()):
+            return
+        row = int((~finite.all(dim=1)).nonzero()[0])
+        bad = [name for name, good in zip(self._names, finite[row].tolist(), strict=True) if not good]
+        raise WorkError(
+            f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
+            f"step {first + row + 1}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
+        )
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term over the items of the epoch."""
+        self.check()
+        if self._sums is None:
+            return {}
+        return dict(zip(self._names, (self._sums / self._weight).tolist(), strict=True))
+
+
+class GradientTrainer:
+    """Trains model and loss with the recipe's optimizer and schedule.
+
+    A subclass overrides one step:
+
+    begin(job)        once, before anything is restored or drawn: refuse what does not fit, set up what is not state.
+    batches(epoch)    what `step` gets, one after the other; by default the batches of the train split in a new order.
+    step(batch)       the loss terms of one of them, each a scalar with its gradient; the loop does the rest.
+    end_epoch(epoch)  after the last step of an epoch; by default `end_epoch` of the loss and the hash layers.
+
+    `job`, `optimizer` and `objective` (model and loss) are there from `begin` on. What has to survive an interruption
+    is a buffer of loss or model.
+    """
+
+    job: TrainJob
+    objective: Any
+    optimizer: Any
+
+    def begin(self, job: TrainJob) -> None:
+        """Do nothing; a place for a method's own checks and set-up."""
+
+    def batches(self, epoch: int) -> Iterable[Any]:
+        """Return the batches of an epoch; with several processes each one's inputs are this process's piece."""
+        job = self.job
+        indices = torch.split(job.data.order(job.seed, epoch), job.recipe.batch_size)
+        processes = job.accelerator.num_processes
+        if processes == 1:
+            return job.data.ahead(indices)
+        return (self._piece(index, processes) for index in indices)
+
+    def step(self, batch: Any) -> dict[str, torch.Tensor]:
+        """Return the loss terms of a batch."""
+        terms: dict[str, torch.Tensor] = self.objective(batch)
+        return terms
+
+    def end_epoch(self, epoch: int) -> None:
+        """Give losses and hash layers that define `end_epoch` the outputs of the whole train split."""
+        wanting = [part for part in self._parts() if hasattr(part, "end_epoch")]
+        if wanting:
+            outputs = self.job.data.outputs()
+            with torch.no_grad():
+                for part in wanting:
+                    part.end_epoch(epoch, outputs)
+
+    def rate(self, epoch: int, step: int) -> float:
+        """Return the factor on the learning rate at a step (0-based) of an epoch."""
+        recipe, steps = self.job.recipe, math.ceil(len(self.job.data) / self.job.recipe.batch_size)
+        return schedule_factor(recipe.schedule, epoch * steps + step, steps, recipe.epochs, recipe.warmup)
+
+    def fit(self, job: TrainJob) -> None:
+        """Train in place; goes on from the last checkpoint, giving what an unbroken run gives."""
+        self.job = job
+        recipe, device = job.recipe, job.accelerator.device
+        check_recipe(recipe)
+        require_batch(recipe.batch_size, len(job.data))
+        self.objective = Objective(job.model, job.loss, job.accelerator.num_processes).to(device)
+        self.optimizer = build_optimizer(recipe, job.model, job.loss)
+        job.data.model = job.model
+        if job.database is not None:
+            job.database.model = job.model
+        self.begin(job)
+        start, history = self._restore()
+        if start == 0:
+            self._prepare(job.data)
+        self.objective, self.optimizer = job.accelerator.prepare(self.objective, self.optimizer)
+        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for epoch in range(start, recipe.epochs):
+            means = self._epoch(epoch, trained)
+            history = (*history, means)
+            self._check_parameters(epoch)
+            job.report(epoch, means)
+            if job.checkpoints.due() and epoch + 1 < recipe.epochs and job.accelerator.is_main_process:
+                self._save(epoch + 1, history)
+
+    def _epoch(self, epoch: int, trained: list[nn.Parameter]) -> dict[str, float]:
+        """Run one epoch and return the mean of each term."""
+        job = self.job
+        seed_all(job.seed, "epoch", epoch)
+        self.objective.train()
+        job.model.start_epoch(epoch, job.recipe.epochs)
+        start: Any = getattr(job.loss, "start_epoch", None)
+        if start is not None:
+            start(epoch, job.recipe.epochs)
+        tally = Tally(epoch, self._kept())
+        for number, batch in enumerate(self.batches(epoch)):
+            set_learning_rate(self.optimizer, self.rate(epoch, number))
+            try:
+                terms = self.step(batch)
+            except HashzooError:
+                raise
+            except Exception:
+                tally.check()  # what an earlier term that was not finite led to is not the cause
+                raise
+            total = tally.add(terms, _items(batch))
+            if total.requires_grad:
+                job.accelerator.backward(total)
+                if job.recipe.clip:
+                    job.accelerator.clip_grad_norm_(trained, job.recipe.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+        means = tally.means()
+        self.end_epoch(epoch)
+        return means
+
+    def _parts(self) -> list[Any]:
+        """Hash layers and loss, which may define prepare, start_epoch and end_epoch."""
+        return [*self.job.model.hash_layers.values(), self.job.loss]
+
+    def _prepare(self, data: TrainData) -> None:
+        for part in self._parts():
+            if hasattr(part, "prepare"):
+                seed_all(self.job.seed, "prepare")
+                with torch.no_grad():
+                    part.prepare(data, self.job.seed)
+
+    def _piece(self, index: torch.Tensor, processes: int) -> Batch:
+        data = self.job.data
+        mine = data.batch(piece(index, self.job.accelerator.process_index, processes))
+        index = index.to(data.device)
+        return replace(mine, labels=data.labels[index], index=index)
+
+    def _save(self, epoch: int, history: History) -> None:
+        job = self.job
+        tensors = {f"model.{name}": value for name, value in job.model.state_dict().items()}
+        tensors |= {f"loss.{name}": value for name, value in job.loss.state_dict().items()}
+        tensors |= {f"database.{name}": value for name, value in job.database_codes.items()}
+        inner = getattr(self.optimizer, "optimizer", self.optimizer)  # Accelerate wraps the optimizer
+        tensors |= optimizer_tensors(inner)
+        if job.accelerator.scaler is not None:  # fp16: the scale of the loss is state as well
+            state = job.accelerator.scaler.state_dict()
+            tensors |= {f"scaler.{name}": torch.tensor(value) for name, value in state.items()}
+        job.checkpoints.save(epoch, tensors, history)
+
+    def _restore(self) -> tuple[int, History]:
+        job, found = self.job, self.job.checkpoints.latest()
+        if found is None:
+            return 0, ()
+        self.objective.load_state_dict({n: v for n, v in found.tensors.items() if n.startswith(("model.", "loss."))})
+        restore_optimizer(self.optimizer, found.tensors)
+        job.database_codes |= {
+            n.removeprefix("database."): v for n, v in found.tensors.items() if n.startswith("database.")
+        }
+        scale = {n.removeprefix("scaler."): v.item() for n, v in found.tensors.items() if n.startswith("scaler.")}
+        if job.accelerator.scaler is not None and scale:
+            job.accelerator.scaler.load_state_dict(scale)
+        for epoch, terms in enumerate(found.history):
+            job.report(epoch, terms)
+        return found.epoch, found.history
+
+    def _check_parameters(self, epoch: int) -> None:
+        for name, value in [*self.job.model.named_parameters(), *self.job.loss.named_parameters()]:
+            if not torch.isfinite(value).all():
+                raise WorkError(
+                    f"Parameter {name} is no longer finite after epoch {epoch + 1}; try a lower learning rate "
+                    f"(--set lr=...) or --precision fp32. {self._kept()}"
+                )
+
+    def _kept(self) -> str:
+        if self.job.checkpoints.kept:
+            return f"The last good state is kept in {self.job.checkpoints.path}."
+        return "No checkpoint had been written yet."
+
+
+def require_batch(batch_size: int, items: int) -> None:
+    """Raise UsageError for a batch larger than the train split."""
+    if batch_size > items:
+        raise UsageError(
+            f"The batch size {batch_size} is larger than the train split ({items} items); "
+            f"use --set batch_size={items} or less."
+        )
+
+
+def _items(batch: Any) -> float:
+    """Return how many items a batch holds, by which its terms count in the mean; 1 where it is no Batch."""
+    return float(len(batch.index)) if isinstance(batch, Batch) else 1.0
