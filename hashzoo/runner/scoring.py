@@ -12,8 +12,8 @@ import numpy as np
 
 from hashzoo.errors import HashzooError, UsageError, WorkError, unknown_name
 from hashzoo.evaluation.codes import Codes, codes_sha256
-from hashzoo.evaluation.registered import RANKING
 from hashzoo.evaluation.names import ALL, base_of, metric_of, parse
+from hashzoo.evaluation.registered import RANKING
 from hashzoo.plugins import Plugin, Registry
 from hashzoo.plugins.troubles import one_line
 from hashzoo.results.config import RunConfig
