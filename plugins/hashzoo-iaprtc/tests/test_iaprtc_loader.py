@@ -23,7 +23,8 @@ def copy(tmp_path, monkeypatch):
         Image.new("RGB", (8, 8), (number % 256, 0, 0)).save(place, "PNG")
         content = (
             f"<DOC>\n<DOCNO>annotations/00/{number}.eng</DOCNO>\n<TITLE>Tucum\u00e1n</TITLE>\n"
-            f"<DESCRIPTION>a man &amp; a lake in Tucum\u00e1n;\nbrown mountains;</DESCRIPTION>\n<NOTES></NOTES>\n</DOC>\n"
+            f"<DESCRIPTION>a man &amp; a lake in Tucum\u00e1n;\nbrown mountains;</DESCRIPTION>\n"
+            f"<NOTES></NOTES>\n</DOC>\n"
         )
         text(root / f"iaprtc12/annotations_complete_eng/00/{number}.eng", content, "cp1252")
     text(root / "saiaprtc12ok/benchmark/wlist.txt", "1\t_astronaut\n2\tair-vehicles\n3\tanimal\n4\t\n")
