@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from hashzoo.centers import CENTERS as CENTERS
@@ -17,6 +18,7 @@ from hashzoo.centers import class_centers as class_centers
 from hashzoo.centers import hadamard as hadamard
 from hashzoo.centers import majority_targets as majority_targets
 from hashzoo.errors import unknown_name
+from hashzoo.specs import Batch, Problem
 
 NO_DIRECTION = 1e-4
 """A vector shorter than this counts as zero in `unit`: its direction would be rounding error."""
@@ -123,6 +125,33 @@ def unit(x: torch.Tensor) -> torch.Tensor:
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return the cosine (N, M) of the rows of a (N, K) and b (M, K); 0 for a zero row."""
     return unit(a) @ unit(b).T
+
+
+class LastOutputs(nn.Module):
+    """The last outputs (n, K) of every train item and all labels (n, C): what a batch is compared with beyond itself.
+
+    Outputs of items that were not visited yet are zeros. Both are buffers, so that a resumed run equals an unbroken
+    one. `prepare` fills in all labels; without it those of each batch are noted as it comes.
+    """
+
+    outputs: torch.Tensor
+    labels: torch.Tensor
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.register_buffer("outputs", torch.zeros(problem.num_train, problem.bits))
+        self.register_buffer("labels", torch.zeros(problem.num_train, problem.num_classes))
+
+    def prepare(self, labels: torch.Tensor) -> None:
+        """Note the labels (n, C) of the whole train split."""
+        self.labels.copy_(labels)
+
+    @torch.no_grad()
+    def remember(self, relaxed: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Write the outputs (N, K) of a batch into their rows and return all (n, K), in the dtype of `relaxed`."""
+        self.outputs[batch.index] = relaxed.detach().to(self.outputs.dtype)
+        self.labels[batch.index] = batch.labels.to(self.labels.dtype)
+        return self.outputs.to(relaxed.dtype)
 
 
 def mean_labelled(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -147,17 +147,17 @@ class Method:
     recipe: Recipe | None = None
     modalities: tuple[str, ...] = ("image",)
     trainer: str = "gradient"
-    supervision: str = "supervised"
+    supervision: Literal["supervised", "unsupervised"] = "supervised"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     backbones: Mapping[str, str] = field(default_factory=dict)
-    ranking: str = "hamming"
+    ranking: Literal["hamming", "inner_product", "cosine"] = "hamming"
     summary: str = ""
     floor: bool = False
     coded: bool = True
-    training: str = "gradient"
+    training: Literal["gradient", "fit", "none"] = "gradient"
     fitter: str = ""
-    database: str = "hidden"
+    database: Literal["hidden", "inputs", "labels"] = "hidden"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Component:
     name: str
     build: Callable[..., Any] | str
     summary: str = ""
-    accepts: str = "any"
+    accepts: Literal["image", "vector", "any"] = "any"
     pretrained: bool = False
     requires: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
@@ -193,15 +193,16 @@ class Metric:
     """A figure that an evaluator gives, by its base name: "map" stands for map, map@5000, map@h2, map:best.
 
     `range` are the smallest and the largest possible value, None where there is no bound. `higher_is_better` None:
-    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes", or
-    "relaxed" where only real-valued outputs give it.
+    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes",
+    "relaxed" where only real-valued outputs give it, or "either" where a ranking by one or the other does; where the
+    features themselves are ranked there are no codes, and metrics that need them are left out.
     """
 
     name: str
     higher_is_better: bool | None = True
     range: tuple[float | None, float | None] = (0.0, 1.0)
     on_board: bool = False
-    needs: str = "codes"
+    needs: Literal["codes", "relaxed", "either"] = "codes"
     summary: str = ""
 
 
@@ -253,7 +254,7 @@ class Protocol:
     source: str = ""
     summary: str = ""
     queries_in_database: bool = False
-    status: str = "our draw"
+    status: Literal["published list", "published rule", "our draw"] = "our draw"
     flaws: str = ""
     evaluators: tuple[str, ...] = ("retrieval", "code_quality")
 
@@ -275,13 +276,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Splits:
-    """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists."""
+    """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists.
+
+    `notes` are sentences on what the loader chose or left out, shown by a run and kept in `split.json`, as are
+    `details`, JSON of what else decides the inputs (the vocabulary of a text).
+    """
 
     table: Table
     train: np.ndarray
     query: np.ndarray
     database: np.ndarray
     sha256: str
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -290,8 +297,9 @@ class Dataset:
 
     `modalities` maps each name to "image" or "vector"; `backbones` are the defaults per modality. The first
     protocol is the default one. `files` are the paths under the data root that it needs (none: embedded or the
-    user's own). A loader may take `progress` as its third parameter, called as progress(done, total); one with
-    an option `download` is able to fetch its files.
+    user's own); they are looked for before the loader runs, unless it is given another `path` or may download. A
+    loader may take `progress` as its third parameter, called as progress(done, total); one with an option `download`
+    is able to fetch its files; one with an option `lists_only` gives labels and lists without opening an image.
     """
 
     name: str
@@ -307,7 +315,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What an evaluator is given: query and database codes (with labels and, where needed, relaxed outputs)."""
+    """What an evaluator is given: query and database codes (with labels and relaxed outputs), which it may not change.
+
+    `metrics`: the names asked for among those that the evaluator declares, "default" standing for all that it gives
+    unasked; None: nothing was asked. `coded`: False where the features themselves are ranked; then only `relaxed` of
+    the two sets means anything.
+    """
 
     query: Codes
     database: Codes
@@ -315,6 +328,7 @@ class Retrieval:
     metrics: tuple[str, ...] | None = None
     ties: str = "expected"
     convention: str = "hashzoo"
+    coded: bool = True
 
 
 @dataclass(frozen=True)

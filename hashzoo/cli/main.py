@@ -4,68 +4,73 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from hashzoo import __version__
-from hashzoo.errors import HashzooError, unknown_name
+from hashzoo.cli.commands import COMMANDS
+from hashzoo.errors import HashzooError, WorkError, unknown_name
+from hashzoo.specs import Command
 
-COMMANDS = {
-    "run": ("hashzoo.cli.run", "Train, encode and evaluate a method; one record per (bits, seed)."),
-    "leaderboard": ("hashzoo.cli.leaderboard", "Show, compare, write or check leaderboards."),
-    "plugins": ("hashzoo.cli.registry", "List the plugins and what is wrong with them."),
-    "list": ("hashzoo.cli.registry", "List what is registered: methods, datasets, losses, ..."),
-    "show": ("hashzoo.cli.registry", "Show one registered thing: paper, recipe, options."),
-    "evaluate": ("hashzoo.cli.evaluate", "Evaluate a run again, or codes from any tool."),
-    "compare": ("hashzoo.cli.evaluate", "Compare two runs query by query with a paired test."),
-    "data": ("hashzoo.cli.data", "List, prepare, locate and check datasets."),
-    "export": ("hashzoo.cli.export", "Write a run's codes as packed bits for an index."),
-    "encode": ("hashzoo.cli.export", "Encode your own images or vectors with a trained run."),
-    "new": ("hashzoo.cli.plugin", "Write a new method plugin from the template."),
-    "check": ("hashzoo.cli.plugin", "Check that a method keeps the rules of the registry."),
-    "verify": ("hashzoo.cli.verify", "Make a record's result again and say whether it is reproduced."),
-    "doctor": ("hashzoo.cli.registry", "Versions, device, folders and plugins, for a bug report."),
-}
+OWN = {command.name: command for command in COMMANDS}
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when the command is used, so that --help is instant."""
+    """Imports a command's module when the command is used, so that --help is instant.
+
+    The core's commands are known without loading any plugin; plugins are asked for any other name.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which a newcomer meets them."""
-        return list(COMMANDS)
+        """Return the core's names in the order in which a newcomer meets them."""
+        return list(OWN)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import and return one command, None for an unknown name."""
-        if name not in COMMANDS:
-            return None
-        import importlib
+        from hashzoo.plugins.options import resolve
 
-        module = importlib.import_module(COMMANDS[name][0])
-        command: click.Command = getattr(module, f"{name}_command")
-        return command
+        command = OWN.get(name) or _of_a_plugin(name)
+        if command is None:
+            return None
+        found = resolve(command.build, f"The command {name!r}")
+        return found if isinstance(found, click.Command) else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is answered with the nearest names."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise unknown_name("command", args[0], COMMANDS)
+        if args and not args[0].startswith("-") and args[0] not in OWN and _of_a_plugin(args[0]) is None:
+            from hashzoo.plugins import registry
+
+            raise unknown_name("command", args[0], {*OWN, *registry().names("commands")})
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from their one-line summaries, importing none of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl([(command.name, command.summary) for command in COMMANDS])
+        with formatter.section("Commands of plugins"):
+            formatter.write_text("hashzoo list commands")
+
+
+def _of_a_plugin(name: str) -> Command | None:
+    from hashzoo.plugins import registry
+
+    found = registry()
+    if name not in found.names("commands"):
+        return None
+    command: Command = found.get("commands", name)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="hashzoo")
 @click.option("--strict", is_flag=True, help="Stop with exit code 1 if any plugin is broken.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
 @click.option("--trace-plugins", is_flag=True, help="Say which hook of which plugin was called and how long it took.")
 @click.pass_context
-def cli(ctx: click.Context, strict: bool, trace_plugins: bool) -> None:
+def cli(ctx: click.Context, strict: bool, debug: bool, trace_plugins: bool) -> None:
     """Benchmark registry for deep hashing: every method a plugin, every figure comparable.
 
     \b
@@ -77,6 +82,7 @@ def cli(ctx: click.Context, strict: bool, trace_plugins: bool) -> None:
     caches live.
     """
     ctx.obj = {"trace": trace_plugins}
+    _shown["traceback"] = debug
     if strict:
         from hashzoo.plugins import registry
 
@@ -102,8 +108,13 @@ def warn_of_broken_plugins() -> None:
         click.echo(f"Warning: {text}", err=True)
 
 
+_shown = {"traceback": False}
+"""Whether --debug was given; it has to be known after click has let go of its context."""
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed work, 2 wrong usage, 130 interrupted."""
+    _shown["traceback"] = False
     try:
         code = cli.main(args=args, prog_name="hashzoo", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)  # click hands back the code of --help and --version
@@ -111,17 +122,52 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except HashzooError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(error, error)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Stopped; what was finished is kept, and the same command goes on from there.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+    except SystemExit as error:
+        blame = _blamed(error)
+        if blame is None:
             raise
+        _end(blame, error)
+    except Exception as error:  # noqa: BLE001 -- the one place where anything becomes a sentence and an exit code
+        _end(_blamed(error) or _own_failure(error), error)
+
+
+def _end(shown: HashzooError, cause: BaseException) -> NoReturn:
+    if _shown["traceback"]:
+        import traceback
+
+        traceback.print_exception(cause)
+    click.echo(f"Error: {_printable(str(shown))}", err=True)
+    sys.exit(shown.exit_code)
+
+
+def _printable(text: str) -> str:
+    """Return a message without control characters, which a file's name or a record's field may hold."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def _blamed(error: BaseException) -> HashzooError | None:
+    from hashzoo.plugins import registry
+    from hashzoo.plugins.blame import blamed
+
+    return blamed(error, registry().plugins)
+
+
+def _own_failure(error: Exception) -> HashzooError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         where = f" ({error.filename})" if error.filename else ""
-        click.echo(f"Error: {error.strerror}{where}; free space and repeat the command, which goes on.", err=True)
-        sys.exit(1)
+        return WorkError(f"{error.strerror}{where}; free space and repeat the command, which goes on.")
+    if isinstance(error, OSError) and error.filename is not None:
+        return WorkError(f"{error.filename}: {error.strerror or error}; make it readable or give another path.")
+    from hashzoo.plugins.blame import keep_traceback
+
+    return WorkError(
+        f"hashzoo itself failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}; the traceback is in "
+        f"{keep_traceback(error)}. Please report it with the output of hashzoo doctor."
+    )

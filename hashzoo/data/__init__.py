@@ -1,18 +1,96 @@
-"""Datasets, protocols and their splits. `load_splits` is imported on first use, so that listing imports no numpy."""
+"""Datasets, protocols and their splits, and what a dataset plugin is written with: all that is named here is promised.
+
+Names are imported on first use, so that listing imports no numpy.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hashzoo.data.loading import load_splits
+    from hashzoo.data.catalogue import load_splits
+    from hashzoo.data.drawing import draw_by_size
+    from hashzoo.data.images import (
+        ImageFiles,
+        StoredImages,
+        decode_image,
+        decode_images,
+        folder_files,
+        is_image,
+        stored_images,
+        zip_files,
+    )
+    from hashzoo.data.labels import multi_hot, one_hot, row_numbers
+    from hashzoo.data.lists import (
+        ItemList,
+        JoinedLists,
+        chain,
+        find_images,
+        join_lists,
+        paired_list,
+        read_bytes,
+        read_lines,
+        read_list,
+    )
+    from hashzoo.data.options import number_or_share, whole_number, yes_or_no
+    from hashzoo.data.readers import StoredArray, open_arrays, read_arrays
+    from hashzoo.data.roots import below, cache_root, data_root, given_path, regular_file, source_path
+    from hashzoo.data.splits import (
+        Quota,
+        draw_counts,
+        draw_rows,
+        hash_order,
+        ids_sha256,
+        make_splits,
+        proportional,
+        split_sha256,
+        strata,
+    )
+    from hashzoo.data.tables import file_sha256, fingerprint_of, require_sha256
+    from hashzoo.data.text import bag_of_words, vocabulary
 
-__all__ = ["load_splits"]
+_HOMES = {
+    "catalogue": ("load_splits",),
+    "drawing": ("draw_by_size",),
+    "image_lists": ("drawn_image_splits", "listed_splits"),
+    "images": (
+        "ImageFiles", "ImageOptions", "StoredImages", "decode_image", "decode_images", "file_states", "folder_files",
+        "is_image", "stored_images", "zip_files",
+    ),
+    "labels": ("multi_hot", "one_hot", "row_numbers"),
+    "lists": (
+        "ItemList", "JoinedLists", "chain", "find_images", "join_lists", "paired_list", "read_bytes", "read_lines",
+        "read_list",
+    ),
+    "options": ("number_or_share", "whole_number", "yes_or_no"),
+    "readers": ("StoredArray", "open_arrays", "read_arrays"),
+    "roots": ("below", "cache_root", "data_root", "given_path", "regular_file", "source_path"),
+    "splits": (
+        "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256", "make_splits", "proportional", "split_sha256",
+        "strata",
+    ),
+    "tables": ("file_sha256", "fingerprint_of", "require_sha256"),
+    "text": ("bag_of_words", "vocabulary"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
+    "load_splits", "draw_by_size", "drawn_image_splits", "listed_splits", "ImageFiles", "ImageOptions",
+    "StoredImages", "decode_image", "decode_images", "file_states", "folder_files", "is_image", "stored_images",
+    "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain", "find_images",
+    "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share", "whole_number",
+    "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root", "given_path",
+    "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256", "make_splits",
+    "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256", "bag_of_words",
+    "vocabulary",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name != "load_splits":
+    home = _HOME_OF.get(name)
+    if home is None:
         raise AttributeError(f"module 'hashzoo.data' has no attribute {name!r}")
-    from hashzoo.data.loading import load_splits
-
-    return load_splits
+    value = getattr(importlib.import_module(f"hashzoo.data.{home}"), name)
+    globals()[name] = value
+    return value

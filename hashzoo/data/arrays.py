@@ -13,15 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.data.array_labels import labels_of
-from hashzoo.data.mat_files import read_mat
-from hashzoo.data.options import whole_number, yes_or_no
-from hashzoo.data.splits import draw_counts, make_splits, strata
+from hashzoo.data.drawing import draw_by_size
+from hashzoo.data.labels import NAMES as LABEL_NAMES
+from hashzoo.data.labels import multi_hot
+from hashzoo.data.options import whole_number
+from hashzoo.data.readers import read_arrays
+from hashzoo.data.roots import given_path
+from hashzoo.data.splits import draw_counts, make_splits, proportional, strata
 from hashzoo.data.tables import fingerprint_of
-from hashzoo.errors import UsageError, WorkError, unknown_name
+from hashzoo.errors import UsageError, unknown_name
 from hashzoo.specs import Protocol, Splits, Table
 
 _PARTS = ("train", "query", "database")
+USUAL = {"features": ("X", "x", "feats", "embeddings", "vectors"), "labels": LABEL_NAMES}
+"""Names under which tools store features and labels, for files that do not use ours."""
 
 
 def load(
@@ -32,8 +37,8 @@ def load(
     features: str | Mapping[str, str] = "",
     labels: str = "",
     ids: str = "",
-    queries: int = 0,
-    train: int = 0,
+    queries: int | float = 0,
+    train: int | float = 0,
     seed: int = 0,
     train_in_database: bool = False,
 ) -> Splits:
@@ -45,38 +50,44 @@ def load(
     meaning none, or 0/1 rows (n, C); ids (n,) default to row numbers.
 
     Default names: `features`, or with several modalities the name of each; for parts `features_train`,
-    `features_query` and, if it is in the file, `features_database`; likewise `labels`.
+    `features_query` and, if it is in the file, `features_database`; likewise `labels`. Where there is no such array,
+    the only one with another usual name is taken (X, embeddings, feats; label, targets, y and so on).
 
-    A drawn split takes `queries` queries and `train` training items, class by class in proportion (from all labelled
-    items alike where the data are multi-label), by the sha256 of "arrays <seed>/<id>"; unlabelled items go to the
-    database. With parts, `train` draws that many training items from the train part, and 0 takes all of them.
+    A drawn split takes `queries` queries and `train` training items, numbers or shares, class by class in proportion
+    (from all labelled items alike where the data are multi-label), by the sha256 of "arrays <seed>/<id>"; 0 chooses
+    for you, see `draw_by_size`, and says what it chose. Unlabelled items go to the database. With parts, `train` draws
+    that many training items from the train part, and 0 takes all of them.
 
     Features are given as they are, as float32: no scaling.
 
     Raises UsageError for arrays that are absent, do not fit each other or are not finite, and for numbers that
     cannot be met; WorkError for a damaged file.
     """
-    asked = {
-        "queries": whole_number("queries", queries),
-        "train": whole_number("train", train),
-    }
-    content = _read(_file(path, root))
+    file = given_path(path, root)
+    content = _Content(file, read_arrays(file))
+    if set(content.arrays) == {""}:
+        raise UsageError(f"{file} holds one array without a name; save features and labels together in an .npz.")
     modalities = tuple(dict.fromkeys(modality for pair in protocol.pairs for modality in pair))
     names = _names_by_modality(features, modalities, content.arrays)
     parts = _count_parts([*names.values()])
     label_names = _split_names(labels) if labels else _default_names("labels", content.arrays)
     _require_as_many("labels", label_names, parts)
     inputs = {modality: content.features(modality, chosen) for modality, chosen in names.items()}
-    label_matrix, class_names = labels_of([content.get(name) for name in label_names], ":".join(label_names))
-    item_ids, lengths = content.ids(_split_names(ids) if ids else (), [content.get(name) for name in label_names])
+    lengths = [len(content.get(name)) for name in next(iter(names.values()))]
+    given = [content.get(name) for name in label_names]
+    label_matrix, class_names = multi_hot(given, ":".join(label_names), rows=lengths)
+    item_ids = content.ids(_split_names(ids) if ids else (), given)
     _require_same_length(inputs, label_matrix, item_ids)
     table = Table(inputs, label_matrix, item_ids, fingerprint_of(inputs), class_names)
     seed_string = f"{protocol.id} {whole_number('seed', seed)}"
     if parts == 1:
-        return _drawn(table, asked, seed_string, train_in_database=yes_or_no("train_in_database", train_in_database))
-    if asked["queries"]:
+        rows, notes = draw_by_size(
+            item_ids, label_matrix, queries, train, seed_string, train_in_database=train_in_database
+        )
+        return make_splits(table, *rows, notes=notes)
+    if queries:
         raise UsageError("The file has a query part of its own, so the option queries has no use; leave it out.")
-    return _official(table, lengths, asked["train"], seed_string)
+    return _official(table, lengths, whole_number("train", train), seed_string)
 
 
 @dataclass(frozen=True)
@@ -112,44 +123,19 @@ class _Content:
                 )
         return np.concatenate(parts).astype(np.float32)
 
-    def ids(self, names: Sequence[str], like: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
-        """Return the id of every row, and how many rows each part has."""
+    def ids(self, names: Sequence[str], like: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the id of every row, row numbers where no array of ids is named."""
         if names:
             _require_as_many("ids", names, len(like))
-            given = [np.asarray([str(item).strip() for item in self.get(name).ravel()]) for name in names]
-            joined = np.concatenate(given)
+            joined = np.asarray([str(item).strip() for name in names for item in self.get(name).ravel()])
             if len(np.unique(joined)) != len(joined):
                 raise UsageError(f"The ids in {':'.join(names)} repeat; every item needs its own.")
-            return joined, [len(part) for part in given]
-        lengths = [_rows(part) for part in like]
-        return np.asarray([f"{row:06d}" for row in range(sum(lengths))]), lengths
+            return joined
+        return np.asarray([f"{row:06d}" for row in range(sum(_rows(part) for part in like))])
 
 
 def _rows(labels: np.ndarray) -> int:
     return labels.size if labels.ndim == 2 and 1 in labels.shape else len(labels)
-
-
-def _file(path: str, root: Path) -> Path:
-    given = Path(path).expanduser()
-    file = given if given.exists() else root / given
-    if not file.is_file():
-        raise UsageError(f"There is no file {given}; give path= an .npz or .mat file of features and labels.")
-    return file
-
-
-def _read(path: Path) -> _Content:
-    if path.suffix == ".mat":
-        return _Content(path, read_mat(path))
-    if path.suffix != ".npz":
-        raise UsageError(f"{path.name} ends in {path.suffix or 'nothing'}; arrays reads .npz and .mat files.")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return _Content(path, {name: stored[name] for name in stored.files})
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise WorkError(
-            f"{path} cannot be read as an .npz of plain arrays ({error}); save it again with numpy.savez, without "
-            "object arrays."
-        ) from error
 
 
 def _names_by_modality(
@@ -182,7 +168,14 @@ def _split_names(text: str) -> tuple[str, ...]:
 
 def _default_names(name: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     parts = tuple(f"{name}_{part}" for part in _PARTS if f"{name}_{part}" in arrays)
-    return parts if name not in arrays and len(parts) >= 2 else (name,)
+    if name in arrays or len(parts) >= 2:
+        return (name,) if name in arrays else parts
+    usual = [known for known in USUAL.get(name, ()) if known in arrays]
+    if len(usual) > 1:
+        raise UsageError(
+            f"Several arrays could hold the {name} ({', '.join(usual)}); name one with the option {name}=."
+        )
+    return (usual[0],) if usual else (name,)
 
 
 def _count_parts(names: Sequence[Sequence[str]]) -> int:
@@ -210,26 +203,6 @@ def _require_same_length(inputs: Mapping[str, np.ndarray], labels: np.ndarray, i
         raise UsageError(f"The arrays differ in their number of rows ({listed}); give one row per item in each.")
 
 
-def _drawn(table: Table, asked: Mapping[str, int], seed: str, *, train_in_database: bool) -> Splits:
-    if not (asked["queries"] and asked["train"]):
-        raise UsageError(
-            "The file has no parts of its own, so the split is drawn: say how many items with the options queries "
-            "and train, or name the arrays of the parts as features='X_tr:X_te'."
-        )
-    classes = strata(table.labels)
-    labelled = int((classes >= 0).sum())
-    if asked["queries"] + asked["train"] > labelled:
-        raise UsageError(
-            f"{asked['queries']:,} queries and {asked['train']:,} training items were asked, but only {labelled:,} "
-            "items have a label; ask for fewer."
-        )
-    sizes = np.bincount(classes[classes >= 0])
-    query = proportional(sizes, asked["queries"])
-    train = proportional(sizes - query, asked["train"])
-    counts = {label: (int(query[label]), int(train[label])) for label in range(len(sizes))}
-    return make_splits(table, *draw_counts(table.ids, classes, counts, seed, train_in_database=train_in_database))
-
-
 def _official(table: Table, lengths: Sequence[int], train: int, seed: str) -> Splits:
     bounds = np.cumsum([0, *lengths])
     rows = [np.arange(start, stop) for start, stop in pairwise(bounds)]
@@ -245,17 +218,3 @@ def _official(table: Table, lengths: Sequence[int], train: int, seed: str) -> Sp
     counts = {label: (0, int(count)) for label, count in enumerate(chosen)}
     drawn, _, _ = draw_counts(table.ids[whole], classes, counts, seed, train_in_database=False)
     return make_splits(table, whole[drawn], query, database)
-
-
-def proportional(sizes: np.ndarray, total: int) -> np.ndarray:
-    """Return how many of `total` fall to each class of the given sizes: largest remainders, ties to the first.
-
-    >>> proportional(np.array([50, 30, 20]), 7).tolist()
-    [4, 2, 1]
-    """
-    if not sizes.sum():
-        return np.zeros(len(sizes), dtype=np.int64)
-    whole, remainder = np.divmod(sizes.astype(np.int64) * total, int(sizes.sum()))
-    extra = np.argsort(-remainder, kind="stable")[: total - int(whole.sum())]
-    whole[extra] += 1
-    return np.asarray(whole, dtype=np.int64)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits
-from hashzoo.data.image_cache import ImageCache, PixelStream, StoredImages
+from hashzoo.data.images import StoredImages, images_from_store
 from hashzoo.data.options import yes_or_no
+from hashzoo.data.roots import given_path
 from hashzoo.errors import WorkError
 from hashzoo.specs import Protocol, Splits
+from hashzoo.store import Content
 from hashzoo.torchvision_compat import import_torchvision
 
 FOLDER = "cifar-10-batches-py"
@@ -36,7 +38,7 @@ def load(
 
     Raises WorkError where the batches are missing, or are not the official ones by their md5.
     """
-    source = Source(Path(path).expanduser() if path else root, yes_or_no("download", download), protocol.id)
+    source = Source(given_path(path, root) if path != "" else root, yes_or_no("download", download), protocol.id)
     stored = stored_batches(_reader(), source, OFFICIAL, progress)
     return cifar10_splits(protocol, stored.pixels, stored.fingerprint, OFFICIAL)
 
@@ -73,15 +75,12 @@ def stored_batches(
     if not source.download and not (source.folder / FOLDER).is_dir():
         raise WorkError(f"CIFAR-10 is expected at {source.folder / FOLDER}, which does not exist; {source.remedy}.")
     content = {"dataset": "cifar10", "md5": dict([*reader.train_list, *reader.test_list])}
-    cache = ImageCache()
-    stored = cache.find(content)
-    if stored is not None:
-        return stored
-    with cache.filling(content) as stored:
-        if stored is not None:
-            return stored
+
+    def make() -> Content:
         pixels = _pooled(reader, source, per_class)
-        return cache.store(content, PixelStream(pixels.shape, _one(pixels, progress)))
+        return Content(pixels.shape, "uint8", lambda start, noted: _one(pixels[start:], progress), {"source": content})
+
+    return images_from_store(content, make)
 
 
 def _pooled(reader: Any, source: Source, per_class: PerClass) -> np.ndarray:

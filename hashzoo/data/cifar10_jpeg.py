@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits
-from hashzoo.data.decoding import ImageFiles, stored_images
+from hashzoo.data.images import ImageFiles, stored_images
+from hashzoo.data.roots import source_path
 from hashzoo.data.splits import Quota
-from hashzoo.data.tables import require_sha256, source_path
+from hashzoo.data.tables import require_sha256
 from hashzoo.errors import WorkError
 from hashzoo.specs import Protocol, Splits
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import Quota, draw_rows, hash_order, make_splits
-from hashzoo.data.tables import one_hot
 from hashzoo.errors import UsageError
 from hashzoo.specs import Protocol, Splits, Table
 

@@ -81,6 +81,7 @@ def _cifar_protocols(dataset: str, aliases: dict[str, tuple[str, ...]]) -> tuple
             aliases=aliases.get(kind, ()),
             source=sources[kind],
             summary=summaries[kind],
+            status="published rule" if kind == "50k" else "our draw",
         )
         for kind in sizes
     )
@@ -92,7 +93,7 @@ CIFAR10 = Dataset(
     protocols=_cifar_protocols(
         "cifar10",
         {
-            "5k-disjoint": ("dch-cifar10", "deephash-pytorch-cifar10"),
+            "5k-disjoint": ("deephash-pytorch-cifar10",),
             "5k": ("cifar10-1", "cifar10-I", "deephash-pytorch-cifar10-1"),
             "50k": ("cifar10-II",),
         },
@@ -127,6 +128,7 @@ WIKI = Dataset(
             pairs=(("image", "text"), ("text", "image")),
             bits=(16, 32, 64),
             source="Rasiwasia et al., ACM Multimedia 2010: the published training and test parts",
+            status="published list",
             summary=f"the test part queries the training part; SIFT words and {text}",
         )
         for name, text in (
@@ -156,6 +158,31 @@ IMAGEFOLDER = Dataset(
     load="hashzoo.data.imagefolder:load",
     backbones={"image": "efficientnet_lite0"},
     summary="your own images: path=FOLDER with one folder per class",
+)
+
+LISTS = Dataset(
+    name="lists",
+    modalities={"image": "image"},
+    protocols=(
+        Protocol(
+            id="lists",
+            dataset="lists",
+            sizes=(0, 0, 0),
+            source="the user's own",
+            summary="the lists' own train, query and database, or drawn from one list, the numbers asked and a seed",
+        ),
+        Protocol(
+            id="lists-asis",
+            dataset="lists",
+            sizes=(0, 0, 0),
+            source="the user's own",
+            summary="the same for lists whose queries stand in their database",
+            queries_in_database=True,
+        ),
+    ),
+    load="hashzoo.data.own_lists:load",
+    backbones={"image": "efficientnet_lite0"},
+    summary="images with lists or a table of labels, as HashNet and DeepHash pass them on: path=FOLDER or FILE",
 )
 
 _ARRAYS_SUMMARY = "the file's own train/query parts, or drawn from its rows, the numbers asked and a seed"
@@ -201,4 +228,4 @@ ARRAYS_PAIR = Dataset(
 @hookimpl
 def hashzoo_register_datasets() -> tuple[Dataset, ...]:
     """Return the datasets that come with hashzoo; `digits` is the default one."""
-    return (DIGITS, DIGITS_HALVES, CIFAR10, CIFAR10_JPEG, WIKI, IMAGEFOLDER, ARRAYS, ARRAYS_PAIR)
+    return (DIGITS, DIGITS_HALVES, CIFAR10, CIFAR10_JPEG, WIKI, IMAGEFOLDER, LISTS, ARRAYS, ARRAYS_PAIR)

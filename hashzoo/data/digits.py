@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import Quota, draw_rows, make_splits
-from hashzoo.data.tables import fingerprint_of, one_hot
+from hashzoo.data.tables import fingerprint_of
 from hashzoo.specs import Protocol, Splits, Table
 
 QUOTA = Quota("digits", query=30, train=50, train_in_database=False)

@@ -35,3 +35,20 @@ def yes_or_no(name: str, value: Any) -> bool:
     if str(value).lower() not in words:
         raise UsageError(f"The option {name} must be true or false, got {value!r}.")
     return words[str(value).lower()]
+
+
+def number_or_share(name: str, value: Any) -> int | float:
+    """Return `value` as a whole number of at least 1, or as a share between 0 and 1.
+
+    >>> number_or_share("train", "0.5"), number_or_share("train", 500)
+    (0.5, 500)
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0.0
+    if not isinstance(value, bool) and 0 < number < 1:
+        return number
+    if isinstance(value, bool) or number < 1 or number != number // 1 or number > 2**53:
+        raise UsageError(f"The option {name} must be a whole number from 1 or a share such as 0.1, got {value!r}.")
+    return int(number)

@@ -8,7 +8,7 @@ every version of every library.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,20 @@ def _joined(rows: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
 
 
+def proportional(sizes: np.ndarray, total: int) -> np.ndarray:
+    """Return how many of `total` fall to each class of the given sizes: largest remainders, ties to the first.
+
+    >>> proportional(np.array([50, 30, 20]), 7).tolist()
+    [4, 2, 1]
+    """
+    if not sizes.sum():
+        return np.zeros(len(sizes), dtype=np.int64)
+    whole, remainder = np.divmod(sizes.astype(np.int64) * total, int(sizes.sum()))
+    extra = np.argsort(-remainder, kind="stable")[: total - int(whole.sum())]
+    whole[extra] += 1
+    return np.asarray(whole, dtype=np.int64)
+
+
 def ids_sha256(ids: Iterable[str]) -> str:
     """Return the sha256 of one id list: each id in its order, UTF-8, each followed by one line feed.
 
@@ -127,11 +141,19 @@ def _combined(digests: Sequence[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode("ascii")).hexdigest()
 
 
-def make_splits(table: Table, train: np.ndarray, query: np.ndarray, database: np.ndarray) -> Splits:
-    """Return the Splits of a table and its three lists of rows, with their sha256."""
+def make_splits(
+    table: Table,
+    train: np.ndarray,
+    query: np.ndarray,
+    database: np.ndarray,
+    *,
+    notes: Sequence[str] = (),
+    details: Mapping[str, Any] | None = None,
+) -> Splits:
+    """Return the Splits of a table and its three lists of rows, with their sha256; see `Splits` for the rest."""
     rows = [np.asarray(part, dtype=np.int64) for part in (train, query, database)]
     sha256 = split_sha256(*(table.ids[part] for part in rows))
-    return Splits(table=table, train=rows[0], query=rows[1], database=rows[2], sha256=sha256)
+    return Splits(table, rows[0], rows[1], rows[2], sha256, tuple(notes), dict(details or {}))
 
 
 def require_pinned(splits: Splits, protocol: Protocol) -> None:
@@ -165,6 +187,8 @@ def split_json(splits: Splits, protocol: Protocol) -> dict[str, Any]:
         "items": len(splits.table.ids),
         "classes": list(splits.table.class_names),
         "fingerprint": splits.table.fingerprint,
+        "notes": list(splits.notes),
+        "details": dict(splits.details),
     }
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.data.mat_files import read_mat
+from hashzoo.data.labels import one_hot
+from hashzoo.data.readers import read_arrays
+from hashzoo.data.roots import source_path
 from hashzoo.data.splits import make_splits
-from hashzoo.data.tables import fingerprint_of, one_hot, require_sha256, source_path
+from hashzoo.data.tables import fingerprint_of, require_sha256
 from hashzoo.errors import WorkError
 from hashzoo.specs import Protocol, Splits, Table
 
@@ -51,7 +53,7 @@ def load_folder(protocol: Protocol, folder: Path, sha256: Mapping[str, str]) -> 
         if not (folder / name).is_file():
             raise WorkError(f"The Wikipedia image-text set lacks {folder / name}; put the published file there.")
         require_sha256(folder / name, expected, f"published {name}")
-    arrays = read_mat(folder / FEATURES)
+    arrays = read_arrays(folder / FEATURES)
     prefixes = {"image": "I", "text": _TEXT[protocol.id]}
     inputs = {
         modality: np.concatenate([arrays[f"{prefix}_tr"], arrays[f"{prefix}_te"]]).astype(np.float32)

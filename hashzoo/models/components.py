@@ -84,5 +84,6 @@ def hashzoo_register_hash_layers() -> list[Component]:
         ),
         Component("random-codes", "hashzoo.models.floor_layers:RandomCodes", "pseudo-random bits (floor)"),
         Component("projection", "hashzoo.models.hash_layers:Projection", "an affine map that a fitter finds"),
+        Component("anchors", "hashzoo.models.hash_layers:Anchors", "an RBF expansion on anchors that a fitter finds"),
         Component("uncoded", "hashzoo.models.floor_layers:Uncoded", "the features themselves (ceiling)"),
     ]

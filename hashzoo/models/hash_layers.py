@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from hashzoo.errors import UsageError
+from hashzoo.fitting import anchor_count, rbf, unit_rows
 from hashzoo.losses import sign
 from hashzoo.specs import Problem
 
@@ -73,4 +74,43 @@ class Projection(nn.Module):
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return relaxed and codes, both (N, K)."""
         relaxed = (features - self.mean) @ self.weight + self.bias
+        return relaxed, sign(relaxed)
+
+
+class Anchors(nn.Module):
+    """A kernel expansion on m anchors that a fitter finds: relaxed = (exp(-scale |x - a|^2) - offset) W + bias.
+
+    State, all buffers: anchors (m, D), mean (D,), scale (), which is 1 / (2 sigma^2), offset (m,), weight (m, K),
+    bias (K,), and unit (): 1 where x is brought to unit length first, else 0. mean is taken from x and from the
+    anchors, which changes no distance and saves digits in float32. Before it is fitted everything is zero and every
+    code +1.
+
+    Options:
+        anchors: m, at most the number of train items; 300 is KSH's (CVPR 2012). The fitter's has to be the same.
+    """
+
+    anchors: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+    offset: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
+    unit: torch.Tensor
+
+    def __init__(self, feature_dim: int, problem: Problem, *, anchors: int = 300) -> None:
+        super().__init__()
+        m = anchor_count(anchors, problem)
+        self.register_buffer("anchors", torch.zeros(m, feature_dim))
+        self.register_buffer("mean", torch.zeros(feature_dim))
+        self.register_buffer("scale", torch.zeros(()))
+        self.register_buffer("offset", torch.zeros(m))
+        self.register_buffer("weight", torch.zeros(m, problem.bits))
+        self.register_buffer("bias", torch.zeros(problem.bits))
+        self.register_buffer("unit", torch.zeros(()))
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return relaxed and codes, both (N, K), from features (N, D)."""
+        x = torch.where(self.unit > 0, unit_rows(features), features)
+        kernel = rbf(x - self.mean, self.anchors - self.mean, self.scale)
+        relaxed = (kernel - self.offset) @ self.weight + self.bias
         return relaxed, sign(relaxed)

@@ -8,9 +8,9 @@ from typing import Any
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import KINDS, Registry, registry
-from hashzoo.specs import Component, Dataset, Method, PaperTable, Protocol
+from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable, Protocol
 
-COMPONENTS = ("backbones", "hash_layers", "losses", "trainers", "evaluators")
+COMPONENTS = ("backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators")
 
 
 def plugin_rows() -> list[dict[str, Any]]:
@@ -60,10 +60,9 @@ def describe(kind: str, name: str) -> dict[str, Any]:
         return found
     found |= {key: value for key, value in asdict(item).items() if not callable(value)}
     if isinstance(item, Method):
+        kinds = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
         found["component_options"] = {
-            "loss": _options(reg, "losses", item.loss),
-            "hash_layer": _options(reg, "hash_layers", item.hash_layer),
-            "trainer": _options(reg, "trainers", item.trainer),
+            role: _options(reg, kind, getattr(item, role)) for role, kind in kinds.items() if getattr(item, role)
         }
     elif kind in COMPONENTS:
         found["name"] = name
@@ -106,8 +105,10 @@ def _protocol_row(reg: Registry, name: str) -> dict[str, str]:
 def _summary(item: Any) -> str:
     if isinstance(item, Method):
         return item.summary or f"{item.paper.title} ({item.paper.venue} {item.paper.year})"
-    if isinstance(item, (Component, Dataset, Protocol)):
+    if isinstance(item, (Component, Dataset, Protocol, Metric, Command)):
         return item.summary
+    if isinstance(item, Claim):
+        return f"{item.better} ahead of {item.worse} in {item.metric}"
     if isinstance(item, PaperTable):
         return item.title
     return ""

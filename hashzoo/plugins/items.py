@@ -6,20 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hashzoo.specs import (
-    Claim,
-    Command,
-    Component,
-    Dataset,
-    Method,
-    Metric,
-    Paper,
-    PaperRow,
-    PaperTable,
-    Protocol,
-    Recipe,
-    Setting,
-)
+from hashzoo.declared import misfit
+from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable
 
 Item = Method | Component | Dataset | PaperTable | Metric | Command | Claim
 
@@ -70,7 +58,7 @@ def find_fault(kind: str, item: Any) -> str:
             "'-', '.', '_', '+' and '/' only"
         )
     try:
-        fault = _FAULTS.get(wanted.type, lambda _: "")(item)
+        fault = misfit(item) or _FAULTS.get(wanted.type, lambda _: "")(item)
     except Exception as error:  # noqa: BLE001 -- a field of a wrong type can fail in any way
         fault = f"that cannot be read ({type(error).__name__}: {error})"
     return f"returned {wanted.singular} {name!r} {fault}" if fault else ""
@@ -81,62 +69,51 @@ def _describe(value: Any) -> str:
 
 
 def _method_fault(method: Method) -> str:
-    for field, wanted in (("paper", Paper), ("recipe", Recipe)):
-        if field == "recipe" and method.recipe is None and method.training != "gradient":
-            continue
-        if not isinstance(getattr(method, field), wanted):
-            return f"whose {field} is {_describe(getattr(method, field))} and not a {wanted.__name__}"
-    for field in ("loss", "hash_layer", "trainer"):
-        if not isinstance(getattr(method, field), str):
-            return f"whose {field} is {_describe(getattr(method, field))} and not a name"
-    if isinstance(method.modalities, str) or not method.modalities:
-        return f"whose modalities are {method.modalities!r} and not a tuple of names such as ('image',)"
-    for field, known in (
-        ("supervision", ("supervised", "unsupervised", "none")),
-        ("training", ("gradient", "fit", "none")),
-        ("database", ("hidden", "inputs", "labels")),
-        ("ranking", ("hamming", "inner_product", "cosine")),
-    ):
-        if getattr(method, field) not in known:
-            return f"whose {field} is {getattr(method, field)!r} and not one of {', '.join(known)}"
-    for name, setting in method.settings.items():
-        if not isinstance(setting, Setting):
-            return f"whose settings[{name!r}] is {_describe(setting)} and not a Setting"
+    needed = {"gradient": ("loss", "recipe"), "fit": ("fitter",), "none": ()}[method.training]
+    for field in needed:
+        if not getattr(method, field):
+            return f"with training {method.training!r} and no {field}"
+    if not method.modalities:
+        return "without modalities; state a tuple of roles such as ('image',)"
+    for name, options in method.options.items():
+        if name not in OPTION_ROLES:
+            return f"whose options are for {name!r} and not for one of {', '.join(OPTION_ROLES)}"
+        del options
     return ""
+
+
+OPTION_ROLES = ("loss", "hash_layer", "trainer", "fitter")
 
 
 def _component_fault(component: Component) -> str:
-    build = component.build
-    if callable(build):
+    return _reference_fault("build", component.build)
+
+
+def _reference_fault(field: str, build: Any) -> str:
+    if callable(build) or re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", build):
         return ""
-    if not isinstance(build, str) or not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", build):
-        return f"whose build is {_describe(build)} and neither a callable nor 'package.module:attribute'"
-    return ""
+    return f"whose {field} is {_describe(build)} and neither a callable nor 'package.module:attribute'"
 
 
 def _dataset_fault(dataset: Dataset) -> str:
     if not dataset.protocols:
         return "without a protocol"
     for protocol in dataset.protocols:
-        if not isinstance(protocol, Protocol):
-            return f"with {_describe(protocol)} where a Protocol was expected"
         if protocol.dataset != dataset.name:
             return f"whose protocol {protocol.id!r} says it belongs to dataset {protocol.dataset!r}"
-    if not callable(dataset.load) and not isinstance(dataset.load, str):
-        return f"whose load is {_describe(dataset.load)} and neither a callable nor 'package.module:attribute'"
-    return ""
+        for pair in protocol.pairs:
+            if not set(pair) <= set(dataset.modalities):
+                return f"whose protocol {protocol.id!r} pairs {pair}, and its modalities are {(*dataset.modalities,)}"
+    return _reference_fault("load", dataset.load)
 
 
-def _paper_table_fault(table: PaperTable) -> str:
-    for row in table.rows:
-        if not isinstance(row, PaperRow):
-            return f"with {_describe(row)} where a PaperRow was expected"
-    return ""
+def _command_fault(command: Command) -> str:
+    return _reference_fault("build", command.build)
 
 
 _FAULTS: dict[type, Any] = {
     Method: _method_fault,
     Component: _component_fault,
     Dataset: _dataset_fault,
-    PaperTable: _paper_table_fault,
+    Command: _command_fault,
 }

@@ -105,6 +105,13 @@ class Registry:
             return replace(item, backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()})
         return item
 
+    def qualified(self, kind: str, name: str) -> str:
+        """Return the name under which this very thing is found again: "distribution:name" where another claims it."""
+        entry, _ = self._find(kind, name)
+        plain = self._split(name)[1]
+        sole = _winner(self._table[kind].get(plain, [entry])) is entry
+        return plain if sole else f"{entry.plugin.distribution}:{plain}"
+
     def owner(self, kind: str, name: str) -> Plugin:
         """Return the plugin that brings `name`."""
         return self._find(kind, name)[0].plugin

@@ -28,6 +28,7 @@ _BUILTINS = {
     "training": "hashzoo.training.references",
     "evaluation": "hashzoo.evaluation.registered",
     "results": "hashzoo.results.reported",
+    "commands": "hashzoo.cli.commands",
 }
 
 
@@ -82,6 +83,21 @@ def plugin_file_hash(plugin: Plugin) -> str:
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest() if files else ""
+
+
+def plugin_folders(plugin: Plugin) -> list[Path]:
+    """Return the folders (of packages) and files (of single modules) that hold a plugin's code."""
+    found = []
+    for root in _roots(plugin):
+        try:
+            spec = importlib.util.find_spec(root)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None and spec.submodule_search_locations:
+            found += [Path(folder) for folder in spec.submodule_search_locations]
+        elif spec is not None and spec.origin:
+            found.append(Path(spec.origin))
+    return found
 
 
 def _parse_selection(selection: str | None, found: Sequence[EntryPoint]) -> set[str] | None:

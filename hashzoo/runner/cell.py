@@ -65,6 +65,12 @@ class Cell:
         """Query and database codes of every direction measured: {"": ...}, or {"image-to-text": ..., ...}."""
         _, protocol = registry().protocol(self.record.config.protocol)
         several = len(protocol.pairs) > 1
+        wanted = {f"query.{q}" for q, _ in protocol.pairs} | {f"database.{d}" for _, d in protocol.pairs}
+        if missing := sorted(wanted - set(self.codes)):
+            raise WorkError(
+                f"{self.path}: the codes lack {', '.join(missing)}, which the protocol measures; run it again with "
+                "--overwrite always."
+            )
         return {
             f"{query}-to-{database}" if several else "": (
                 self.codes[f"query.{query}"],

@@ -136,6 +136,8 @@ def load_data(plan: Plan, reporter: Reporter) -> Splits:
         progress=stage(reporter, "decode"),
         **plan.config.dataset.options,
     )
+    for note in splits.notes:
+        reporter.say(f"note: {note}")
     require_usable(splits, plan.protocol)
     if plan.config.validation:
         splits = keep_used(validation_splits(splits, plan.config.validation))
@@ -163,14 +165,18 @@ def model_inputs(
         owner = reg.owner("backbones", part.name)
         features[modality] = frozen_features(
             frozen_backbone(reg, modality, part, inputs.shape[1:]),
-            {"name": part.name, "options": part.options, "owner": f"{owner.distribution} {owner.version} "
-             f"{plugin_file_hash(owner)}"},
+            {"name": part.name, "options": part.options},
             (splits.table.fingerprint, modality, inputs),
             device=device,
             precision=precision,
             root=cache or cache_root(),
             progress=stage(reporter, f"features of {modality}"),
-        )  # fmt: skip
+            owner={
+                "distribution": owner.distribution,
+                "version": owner.version,
+                "sha256": plugin_file_hash(owner),
+            },
+        )
     return features
 
 

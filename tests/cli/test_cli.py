@@ -54,7 +54,7 @@ def test_evaluating_files_imports_no_torch(tmp_path: Path) -> None:
     for name in ("q", "d"):
         np.savez(tmp_path / f"{name}.npz", codes=np.array([[1, -1], [-1, -1]]), labels=np.array([0, 1]))
     loaded = imported_by("evaluate", "--query", str(tmp_path / "q.npz"), "--database", str(tmp_path / "d.npz"))
-    assert "hashzoo.evaluation.counts" in loaded
+    assert "hashzoo.evaluation.counting.counts" in loaded
     assert "torch" not in loaded
 
 

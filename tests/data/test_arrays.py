@@ -7,9 +7,9 @@ import pytest
 import scipy.io
 
 from hashzoo.data import load_splits
-from hashzoo.data.arrays import proportional
 from hashzoo.data.checks import require_usable
 from hashzoo.data.datasets import ARRAYS, ARRAYS_PAIR
+from hashzoo.data.splits import proportional
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Splits
 
@@ -39,6 +39,18 @@ def test_a_drawn_split_is_proportional_and_keeps_rows_together(tmp_path: Path) -
     assert len(splits.database) == 70
     other = load(save(tmp_path, features=features, labels=classes), queries=10, train=20, seed=1)
     assert other.sha256 != splits.sha256
+
+
+def test_a_file_alone_is_enough_and_the_sizes_chosen_are_said(tmp_path: Path) -> None:
+    splits = load(save(tmp_path, X=X, y=Y))
+    require_usable(splits, ARRAYS.protocols[0])
+    assert (len(splits.query), len(splits.train), len(splits.database)) == (3, 13, 14)
+    (note,) = splits.notes
+    assert "3 queries, 13 training items, 14 others" in note
+    assert load(save(tmp_path, X=X, y=Y), queries=0.2, train=0.5).notes == ()
+    assert len(load(save(tmp_path, X=X, y=Y), queries=0.2, train=0.5).query) == 6
+    with pytest.raises(UsageError, match="Several arrays could hold the labels"):
+        load(save(tmp_path, X=X, y=Y, targets=Y))
 
 
 def test_named_arrays_ids_and_class_names(tmp_path: Path) -> None:
@@ -112,7 +124,6 @@ def test_three_parts_and_default_names(tmp_path: Path) -> None:
     [
         ({"features": X}, {}, "There is no array in data.npz 'labels'"),
         ({"feature": X, "labels": Y}, {}, "'features'; did you mean 'feature'"),
-        ({"features": X, "labels": Y}, {}, "say how many items with the options queries and train"),
         ({"features": X, "labels": Y}, {"queries": 20, "train": 20}, "only 30 items have a label"),
         ({"features": X, "labels": Y}, {"queries": -1}, "queries must be a whole number"),
         ({"features": X[:20], "labels": Y}, {"queries": 1, "train": 1}, r"\(vector 20, labels 30, ids 30\)"),

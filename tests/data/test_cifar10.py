@@ -89,7 +89,7 @@ def test_batches_with_another_number_of_images_are_refused(batches) -> None:
 
 
 def test_missing_batches_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WorkError, match=r"CIFAR-10 is expected at .*hashzoo data prepare cifar10-5k-disjoint"):
+    with pytest.raises(WorkError, match=r"'cifar10' needs .* expected at .*hashzoo data prepare cifar10-5k-disjoint"):
         load_splits(CIFAR10, DISJOINT, tmp_path)
 
 

@@ -94,5 +94,5 @@ def test_changed_or_missing_wiki_files_are_refused(wiki: Path) -> None:
     (wiki / LISTS["te"]).unlink()
     with pytest.raises(WorkError, match=r"lacks .*testset_txt_img_cat.list"):
         load_folder(WIKI.protocols[0], wiki, known)
-    with pytest.raises(WorkError, match=r"expected at .*wiki; put it there"):
+    with pytest.raises(WorkError, match=r"expected at .*wiki/raw_features.mat; put it there"):
         load_splits(WIKI, WIKI.protocols[0], wiki.parent / "nowhere")

@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.data import image_cache
-from hashzoo.data.decoding import ImageFiles, folder_files, stored_images
-from hashzoo.data.image_cache import ImageCache, PixelStream
+from hashzoo.data.images import ImageFiles, folder_files, stored_images
 from hashzoo.errors import WorkError
+from hashzoo.store import Content, Store
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
 SOURCE = {"dataset": "test", "sha256": "abc"}
@@ -52,7 +51,7 @@ def disk() -> Disk:
 
 
 def entries(tmp_path: Path) -> list[str]:
-    return sorted(path.suffix for path in (tmp_path / "cache" / "images").iterdir() if path.suffix != ".lock")
+    return sorted(path.suffix for path in (tmp_path / "cache" / "images").glob("*/*") if path.name != "lock")
 
 
 def test_pixels_are_decoded_once_and_mapped_read_only(tmp_path: Path) -> None:
@@ -125,8 +124,8 @@ def test_a_long_list_of_bad_files_is_capped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["cut", "empty", "meta", "no meta", "no pixels"])
 def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
     stored_images(SOURCE, tmp_path, disk().open, 32)
-    (pixels,) = (tmp_path / "cache" / "images").glob("*.npy")
-    meta = pixels.with_suffix(".json")
+    (pixels,) = (tmp_path / "cache" / "images").glob("*/*.npy")
+    meta = pixels.with_name("meta.json")
     if damage in ("cut", "empty"):
         pixels.write_bytes(pixels.read_bytes()[: 150 if damage == "cut" else 0])
     elif damage == "meta":
@@ -142,21 +141,29 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
 def test_a_killed_writer_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
     script = f"""
 import os, signal
+from pathlib import Path
 import numpy as np
-from hashzoo.data.image_cache import ImageCache, PixelStream
-def batches():
+from hashzoo.store import Content, Store
+def blocks(start, noted):
     yield np.zeros((2, 4, 6, 3), np.uint8)
     os.kill(os.getpid(), signal.SIGKILL)
-cache = ImageCache()
-source = {{**{SOURCE!r}, "size": 32}}
-with cache.filling(source):
-    cache.store(source, PixelStream((5, 4, 6, 3), batches()))
+content = Content((5, 4, 6, 3), "uint8", blocks)
+Store(Path({str(tmp_path / "cache")!r}), "images", "images", "decoded images").get("key", lambda: content)
 """
     killed = subprocess.run([sys.executable, "-c", script], env=dict(os.environ), capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
-    assert ".partial" in entries(tmp_path)
-    again = stored_images(SOURCE, tmp_path, disk().open, 32)
-    np.testing.assert_array_equal(again.pixels, PIXELS)
+    assert ".part" in entries(tmp_path)
+    store = Store(tmp_path / "cache", "images", "images", "decoded images")
+    assert store.find("key") is None
+    begun = []
+
+    def rest(start: int, noted: dict) -> Iterator[np.ndarray]:
+        begun.append(start)
+        yield PIXELS[start:]
+
+    again = store.get("key", lambda: Content(PIXELS.shape, "uint8", rest))
+    assert begun == [2], "whole blocks are kept"
+    np.testing.assert_array_equal(again.array[2:], PIXELS[2:])
     assert entries(tmp_path) == [".json", ".npy"]
 
 
@@ -177,32 +184,32 @@ def test_two_at_once_decode_once(tmp_path: Path) -> None:
 
 def test_too_little_room_is_told_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil._ntuple_diskusage(1000, 900, 100)  # type: ignore[attr-defined] # the type disk_usage returns
-    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(WorkError, match=r"cache/images has 100 bytes free, and 360 are needed"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(WorkError, match=r"cache/images need 360 bytes .* has 100 free"):
         stored_images(SOURCE, tmp_path, disk().open, 32)
 
 
 def test_a_disk_that_fills_up_on_the_way_is_one_sentence(tmp_path: Path) -> None:
-    def batches():
-        yield PIXELS[:2]
+    def blocks(start: int, noted: dict) -> Iterator[np.ndarray]:
+        yield PIXELS[start : start + 2]
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    cache = ImageCache()
-    with cache.filling(SOURCE), pytest.raises(WorkError, match=r"cache/images is full \(360 bytes are needed\)"):
-        cache.store(SOURCE, PixelStream(PIXELS.shape, batches()))
-    assert entries(tmp_path) == []
+    store = Store(tmp_path / "cache", "images", "images", "decoded images")
+    with pytest.raises(WorkError, match=r"disk is full: the decoded images in .*cache/images need 360 bytes"):
+        store.get("key", lambda: Content(PIXELS.shape, "uint8", blocks))
+    assert store.find("key") is None
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "file"))
-    with pytest.raises(WorkError, match=r"file/images cannot be written .* HASHZOO_CACHE"):
+    with pytest.raises(WorkError, match=r"file/images cannot be used .* HASHZOO_CACHE"):
         stored_images(SOURCE, tmp_path, disk().open, 32)
 
 
 def test_a_complete_entry_in_a_folder_that_cannot_be_locked_is_still_read(tmp_path: Path) -> None:
     stored_images(SOURCE, tmp_path, disk().open, 32)
-    for lock in (tmp_path / "cache" / "images").glob("*.lock"):
+    for lock in (tmp_path / "cache" / "images").glob("*/lock"):
         lock.unlink()
         lock.mkdir()  # no lock file can be made here any more
     np.testing.assert_array_equal(stored_images(SOURCE, tmp_path, disk().open, 32).pixels, PIXELS)
@@ -210,5 +217,5 @@ def test_a_complete_entry_in_a_folder_that_cannot_be_locked_is_still_read(tmp_pa
 
 def test_the_entry_says_what_it_was_made_from(tmp_path: Path) -> None:
     stored_images(SOURCE, tmp_path, disk().open, 32)
-    (meta,) = (tmp_path / "cache" / "images").glob("*.json")
+    (meta,) = (tmp_path / "cache" / "images").glob("*/*.json")
     assert json.loads(meta.read_text())["source"] == {**SOURCE, "size": 32}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hashzoo.data.cifar10_lists import PerClass, cifar10_rows, item_ids
 from hashzoo.data.datasets import CIFAR10, CIFAR10_JPEG
+from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import (
     Quota,
     draw_rows,
@@ -19,7 +20,7 @@ from hashzoo.data.splits import (
     split_sha256,
     strata,
 )
-from hashzoo.data.tables import fingerprint_of, one_hot
+from hashzoo.data.tables import fingerprint_of
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Protocol, Table
 

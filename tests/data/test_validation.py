@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import make_splits
-from hashzoo.data.tables import one_hot
 from hashzoo.data.validation import validation_splits
 from hashzoo.errors import UsageError
 from hashzoo.specs import Splits, Table

@@ -7,7 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hashzoo.errors import UsageError, WorkError
+from hashzoo.errors import HashzooError, UsageError, WorkError
+from hashzoo.files import file_sha256
+from hashzoo.models.backbones import torchvision_family
 from hashzoo.models.backbones.cnn_f import CNNF, build_cnn_f
 from hashzoo.models.backbones.image import measure_feature_dim
 from hashzoo.models.backbones.smallcnn import build_smallcnn
@@ -241,11 +243,32 @@ def test_pretrained_weights_come_through_torchvisions_own_loader(tmp_path, monke
     published = models.SqueezeNet1_1_Weights.IMAGENET1K_V1
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(whole.state_dict(), folder / published.url.rpartition("/")[2])
+    file = folder / published.url.rpartition("/")[2]
+    torch.save(whole.state_dict(), file)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WorkError, match="is not the file that torchvision publishes for 'squeezenet1_1'"):
+        build_torchvision("squeezenet1_1", size=64)
+    monkeypatch.setattr(torchvision_family, "published_digest", lambda url: file_sha256(file)[:8])
     backbone = build_torchvision("squeezenet1_1", size=64)
     assert torch.equal(backbone.network.features[0].weight, whole.features[0].weight)
     assert backbone.feature_dim == 512
+
+
+def test_a_file_put_among_the_fetched_weights_runs_nothing(tmp_path, monkeypatch):
+    class Runs:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    file = folder / import_torchvision().models.AlexNet_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    torch.save({"features.0.weight": Runs()}, file)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for digest in ("0" * 8, file_sha256(file)[:8]):  # also where the name's digest were that of the file
+        monkeypatch.setattr(torchvision_family, "published_digest", lambda url, digest=digest: digest)
+        with pytest.raises(HashzooError):
+            build_torchvision("alexnet")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture

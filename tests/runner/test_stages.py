@@ -131,8 +131,8 @@ def test_a_loaded_model_gives_the_codes_of_the_run(own: Registry, toy: RunReques
 def test_a_model_on_frozen_features_is_loaded_with_its_backbone_in_front(
     own: Registry, toy: RunRequest, method: str
 ) -> None:
+    from hashzoo.data import load_splits
     from hashzoo.data.datasets import DIGITS
-    from hashzoo.data.loading import load_splits
 
     settings = {"batch_size": 100, "epochs": 1} if method == "toy" else {}
     request = replace(

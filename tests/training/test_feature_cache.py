@@ -35,7 +35,7 @@ from hashzoo.training.feature_cache import (
 )
 
 N, D, BLOCK = 23, 3, 5
-REQUEST = FeatureRequest("table", "image", "smallcnn", "hashzoo 1", {"size": 8}, "abc", {"size": 8}, "fp32")
+REQUEST = FeatureRequest("table", "image", "smallcnn", {"size": 8}, "abc", {"size": 8}, "fp32")
 TRUTH = np.random.default_rng(0).standard_normal((N, D)).astype(np.float32)
 
 
@@ -123,7 +123,7 @@ def test_a_killed_process_leaves_its_finished_blocks(tmp_path):
         feature_cache.BLOCK_ROWS = {BLOCK}
         truth = np.random.default_rng(0).standard_normal(({N}, {D})).astype(np.float32)
         size = {{"size": 8}}
-        request = feature_cache.FeatureRequest("table", "image", "smallcnn", "hashzoo 1", size, "abc", size, "fp32")
+        request = feature_cache.FeatureRequest("table", "image", "smallcnn", size, "abc", size, "fp32")
         def extract(rows):
             if rows.start == 10:
                 os.kill(os.getpid(), signal.SIGKILL)

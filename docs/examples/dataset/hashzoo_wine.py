@@ -26,8 +26,7 @@ def load(protocol, root):
     from sklearn.datasets import load_wine
 
     from hashzoo import Table
-    from hashzoo.data.splits import Quota, draw_rows, make_splits
-    from hashzoo.data.tables import fingerprint_of, one_hot
+    from hashzoo.data import Quota, draw_rows, fingerprint_of, make_splits, one_hot
 
     wine = load_wine()
     values = ((wine.data - wine.data.mean(0)) / wine.data.std(0)).astype(np.float32)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
+from hashzoo.errors import UsageError, WorkError, unknown_name
+from hashzoo.files import file_sha256
 from hashzoo.models.backbones.image import ImageBackbone, measure_feature_dim
 from hashzoo.models.preprocessing import INTERPOLATIONS, Preprocessing
-from hashzoo.models.weights import fetch_failed, load_weights
+from hashzoo.models.weights import fetch_failed, load_weights, read_weights
 from hashzoo.torchvision_compat import import_torchvision
 
 
@@ -88,11 +91,39 @@ def build_resnet50(
 
 
 def _fetch(models: Any, model: str, published: Any) -> nn.Module:
-    try:
-        network: nn.Module = models.get_model(model, weights=published)
-    except Exception as error:
-        raise fetch_failed(f"torchvision/{model}", error) from error
+    """Return the network with torchvision's published weights.
+
+    The file is fetched by torch.hub and then read here: without pickle, and only if its sha256 begins as its name says,
+    each time, because anything can be put where torch.hub keeps its files.
+    """
+    import torch.hub
+
+    file = Path(torch.hub.get_dir()) / "checkpoints" / published.url.rpartition("/")[2]
+    if not file.is_file():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(published.url, str(file), published_digest(published.url), progress=False)
+        except Exception as error:
+            raise fetch_failed(f"torchvision/{model}", error) from error
+    if not file_sha256(file).startswith(published_digest(published.url)):
+        raise WorkError(
+            f"{file} is not the file that torchvision publishes for {model!r} by its sha256; it is not opened. Move it "
+            "away and repeat the command, which fetches it again."
+        )
+    auxiliary = {"aux_logits": True, "transform_input": True, "init_weights": False}
+    network: nn.Module = models.get_model(
+        model, weights=None, **(auxiliary if model in ("googlenet", "inception_v3") else {})
+    )
+    network.load_state_dict(read_weights(file))
     return network
+
+
+def published_digest(url: str) -> str:
+    """Return the first digits of a file's sha256, which torchvision writes into its name: resnet50-0676ba61.pth."""
+    found = re.search(r"-([a-f0-9]{8,})\.", url)
+    if found is None:
+        raise WorkError(f"The name of {url} holds no digest, so the file cannot be checked; give --weights PATH.")
+    return found[1]
 
 
 def _untrained(model: str, size: int) -> dict[str, Any]:

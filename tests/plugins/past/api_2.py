@@ -59,7 +59,9 @@ def hashzoo_register_fitters():
 
 @hookimpl
 def hashzoo_register_claims():
-    return [Claim("past is better than chance", "section 1", "past", "random", "map", bits=(16,), protocols=("past-1",))]
+    return [
+        Claim("past is better than chance", "section 1", "past", "random", "map", bits=(16,), protocols=("past-1",))
+    ]
 
 
 @hookimpl

@@ -1,0 +1,50 @@
+"""Supervised Discrete Hashing (SDH, CVPR 2015) as a plugin of hashzoo: method sdh."""
+
+from __future__ import annotations
+
+from hashzoo import Claim, Component, Method, Paper, hookimpl
+
+hashzoo_api = 2
+
+PAPER = Paper(
+    key="sdh-2015",
+    title="Supervised Discrete Hashing",
+    authors="Fumin Shen, Chunhua Shen, Wei Liu, Heng Tao Shen",
+    venue="CVPR",
+    year=2015,
+    url="https://arxiv.org/abs/1503.01557",
+)
+
+ANCHORS = 1000  # released code
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return SDH."""
+    return (
+        Method(
+            name="sdh",
+            paper=PAPER,
+            training="fit",
+            fitter="sdh",
+            hash_layer="anchors",
+            options={"hash_layer": {"anchors": ANCHORS}},
+            summary="codes from which labels are regressed, found bit by bit, and a kernel ridge to them",
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_fitters() -> tuple[Component, ...]:
+    """Return the fitter of SDH."""
+    return (
+        Component(
+            "sdh", "hashzoo_sdh.fitter:SDHFitter", "discrete coordinate descent", requires={"hash_layer": "anchors"}
+        ),
+    )
+
+
+@hookimpl
+def hashzoo_register_claims() -> tuple[Claim, ...]:
+    """Return what the paper shows."""
+    return (Claim("SDH is ahead of KSH", "its tables of MAP on CIFAR-10 and MNIST", "sdh", "ksh", "map"),)
