@@ -274,12 +274,11 @@ def _digest(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 def _difference(path: Path, header: bytes, digest: Any, expected: str) -> str:
     """Return how a file differs from what was written, "" where it does not; a file is read once per process."""
     with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        identity = _identity(path, status, expected)
-        if identity in _verified:
-            return ""
+        identity = _identity(path, os.fstat(file.fileno()), expected)
         if file.read(len(header)) != header:
             return "its header is not what was written"
+        if identity in _verified:
+            return ""
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != expected:
