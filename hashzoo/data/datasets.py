@@ -93,7 +93,7 @@ CIFAR10 = Dataset(
     protocols=_cifar_protocols(
         "cifar10",
         {
-            "5k-disjoint": ("dch-cifar10", "deephash-pytorch-cifar10"),
+            "5k-disjoint": ("deephash-pytorch-cifar10",),
             "5k": ("cifar10-1", "cifar10-I", "deephash-pytorch-cifar10-1"),
             "50k": ("cifar10-II",),
         },

@@ -13,10 +13,10 @@ from hashzoo_djsrh.losses import DJSRHLoss
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 
-U = torch.tensor([[0.5, -0.2], [0.1, 0.8], [-0.6, 0.3], [-0.4, -0.7]]).double()
-G = torch.tensor([[0.4, -0.1], [-0.2, 0.9], [-0.5, -0.3], [0.6, -0.6]]).double()
-X = torch.tensor([[2, 0, 1], [1, 1, 0], [0, 2, 1], [3, 1, 2]]).double()
-T = torch.tensor([[1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 0, 0]]).double()
+U = torch.tensor([[0.5, -0.2], [0.1, 0.8], [-0.6, 0.3], [-0.4, -0.7]], dtype=torch.float64)
+G = torch.tensor([[0.4, -0.1], [-0.2, 0.9], [-0.5, -0.3], [0.6, -0.6]], dtype=torch.float64)
+X = torch.tensor([[2, 0, 1], [1, 1, 0], [0, 2, 1], [3, 1, 2]], dtype=torch.float64)
+T = torch.tensor([[1, 0, 1], [1, 1, 0], [0, 1, 0], [1, 0, 0]], dtype=torch.float64)
 PROBLEM = Problem(2, 2, 4, modalities=("image", "text"))
 
 

@@ -93,9 +93,7 @@ class DSDHLoss(nn.Module):
         """Return codes (N, K) as the released code finds them: W from sgn(u), then B from zeros."""
         return self._solved(sign(u), torch.zeros_like(u), u, labels).to(u.device)
 
-    def _solved(
-        self, known: torch.Tensor, start: torch.Tensor, u: torch.Tensor, labels: torch.Tensor
-    ) -> torch.Tensor:
+    def _solved(self, known: torch.Tensor, start: torch.Tensor, u: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return codes (n, K) after W was found from the codes `known` and B from `start`; float64 on the processor."""
         u, labels = as_float64(u), as_float64(labels)
         rows = labels.sum(dim=1) > 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 
-BLOCK = 2**22
-"""Numbers in a block of the n x n tables; no table is ever held whole."""
+BLOCK = 2**18
+"""Numbers in a block of the n x n tables: small enough for a processor's cache."""
+HELD = 2**25
+"""Numbers up to which P is held; a larger one is computed again in each step."""
 SMALLEST = torch.finfo(torch.float64).tiny
 """Probabilities are floored at it before logarithms."""
 EXAGGERATION = 4.0
@@ -37,6 +39,7 @@ class CodeDivergence:
         self.rows = labels / labels.norm(dim=1, keepdim=True).clamp_min(SMALLEST)
         self.total = float(self.rows.sum(0).square().sum() - self.rows.square().sum())
         self.alpha = alpha
+        self._held = list(self._computed()) if len(labels) ** 2 <= HELD else None
         self.entropy = sum(float((p * p.clamp_min(SMALLEST).log()).sum()) for _, p in self._blocks())
 
     def value_and_gradient(self, h: torch.Tensor, exaggeration: float = 1.0) -> tuple[float, torch.Tensor]:
@@ -45,26 +48,35 @@ class CodeDivergence:
         With N_ij = 1 / (1 + d_ij), Q = N / Z and Lambda = (P - Q) N the gradient of the divergence is
         (diag(Lambda 1) - Lambda) H; it is linear in P N and N^2 / Z, so that one pass gives Z and both parts.
         """
-        attracted, repelled = torch.zeros_like(h), torch.zeros_like(h)
+        n, bits = h.shape
+        one, square = torch.ones(n, 1, dtype=h.dtype), h.square().sum(1, keepdim=True)
+        # near^-1 = 1 + (|h_i|^2 + |h_j|^2) / 4 - <h_i, h_j> / 2 as one product
+        left = torch.cat([-0.5 * h, 0.25 * square + 1.0, one], dim=1)
+        right = torch.cat([h, one, 0.25 * square], dim=1).T.contiguous()
+        wide = torch.cat([h, one], dim=1)
+        attracted, repelled = torch.empty_like(wide), torch.empty_like(wide)
         z = likelihood = 0.0
-        square = h.square().sum(1)
         for rows, p in self._blocks():
-            distance = (square[rows, None] + square[None, :] - 2.0 * h[rows] @ h.T).clamp_min_(0.0)
-            near = distance.mul_(0.25).add_(1.0).reciprocal_()
+            near = (left[rows] @ right).reciprocal_()
+            near[torch.arange(len(rows)), rows] = 1.0  # P is 0 there: no likelihood, no attraction
+            likelihood += float(p.flatten() @ near.log().flatten())
+            attracted[rows] = (p * near) @ wide
             near[torch.arange(len(rows)), rows] = 0.0
             z += float(near.sum())
-            likelihood += float((p * near.clamp_min(SMALLEST).log()).sum())
-            p = p * near
-            attracted[rows] = p.sum(1, keepdim=True) * h[rows] - p @ h
-            near = near.square_()
-            repelled[rows] = near.sum(1, keepdim=True) * h[rows] - near @ h
+            repelled[rows] = near.square_() @ wide
+        attracted, repelled = (t[:, bits:] * h - t[:, :bits] for t in (attracted, repelled))
         weight = self.alpha / h.numel()
         slack = h.abs() - 1.0
         value = self.entropy - likelihood + math.log(z) + weight * float(slack.square().sum())
         return value, exaggeration * attracted - repelled / z + 2.0 * weight * slack * h.sign()
 
-    def _blocks(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield rows (b,) and P of these rows (b, n), 0 on the diagonal."""
+    def _blocks(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+        """Return rows (b,) and P of these rows (b, n), 0 on the diagonal, block by block."""
+        if self._held is not None:
+            return self._held
+        return self._computed()
+
+    def _computed(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         n = len(self.rows)
         for rows in torch.arange(n).split(max(1, BLOCK // n)):
             p = self.rows[rows] @ self.rows.T / self.total

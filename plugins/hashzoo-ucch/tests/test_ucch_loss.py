@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 
-U = torch.tensor([[0.5, -0.2], [0.1, 0.8], [-0.6, 0.3], [-0.4, -0.7]]).double()
-G = torch.tensor([[0.4, -0.1], [-0.2, 0.9], [-0.5, -0.3], [0.6, -0.6]]).double()
-MEMORY = torch.tensor([[0.6, 0.8], [-0.8, 0.6], [0.3, -0.9], [-0.7, -0.2], [0.9, 0.1], [0.2, 0.7]]).double()
+U = torch.tensor([[0.5, -0.2], [0.1, 0.8], [-0.6, 0.3], [-0.4, -0.7]], dtype=torch.float64)
+G = torch.tensor([[0.4, -0.1], [-0.2, 0.9], [-0.5, -0.3], [0.6, -0.6]], dtype=torch.float64)
+MEMORY = torch.tensor([[0.6, 0.8], [-0.8, 0.6], [0.3, -0.9], [-0.7, -0.2], [0.9, 0.1], [0.2, 0.7]], dtype=torch.float64)
 CHOSEN = torch.tensor([[0, 2, 4], [1, 3, 5], [2, 0, 1], [3, 4, 2]])
 PROBLEM = Problem(2, 2, 6, modalities=("image", "text"))
 HU, HG = F.normalize(U), F.normalize(G)
