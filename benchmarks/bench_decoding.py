@@ -4,10 +4,10 @@
 
 Photographs of 500 x 375 and of 1600 x 1200 pixels. Both read JPEG files from disk and bring them to 256 x 256 pixels,
 the shorter side resized and the middle cut out: torchvision with Resize and CenterCrop, uint8 tensors in batches of 64
-from N worker processes (0 too: no workers); ours
-into the cache, on N threads. They take turns, three times each, after one turn that warms the disk's cache; the median
-stands. Ours writes the pixels to disk, each block made durable, and has them at memory speed in every later epoch;
-torchvision decodes again in every epoch. Written to benchmarks/results/decoding.json.
+from N worker processes (0 too: no workers); ours into the cache, on a thread per core. They take turns, three times
+each, after one turn that warms the disk's cache; the median stands. Ours writes the pixels to disk, each block made
+durable, and has them at memory speed in every later epoch; torchvision decodes again in every epoch. Written to
+benchmarks/results/decoding.json.
 """
 
 from __future__ import annotations
