@@ -182,3 +182,25 @@ def test_a_dataset_without_files_says_so_beside_an_empty_answer() -> None:
     done = hashzoo("data", "path", "digits")
     assert (done.returncode, done.stdout) == (0, "")
     assert "no files in the data folder" in done.stderr
+
+
+def test_data_check_and_prepare_never_succeed_on_an_empty_part(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", features=np.eye(4), labels=[0, 0, 1, 1])
+    for command in ("check", "prepare"):
+        options = ("--set", f"path={tmp_path / 'a.npz'}", "--set", "queries=2", "--set", "train=2")
+        done = hashzoo("data", command, "arrays", *options)
+        assert done.returncode == 1
+        assert "Error: the database part is empty" in done.stdout
+    sound = hashzoo("data", "check", "digits-1k")
+    assert (sound.returncode, sound.stdout.splitlines()[-1]) == (0, "The split is in order.")
+
+
+def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path) -> None:
+    features = np.concatenate([np.eye(12), np.eye(12)])
+    np.savez(tmp_path / "a.npz", features=features, labels=np.arange(24) % 4)
+    lenient, strict = (
+        hashzoo("data", "check", "arrays", "--set", f"path={tmp_path / 'a.npz'}", *extra)
+        for extra in ((), ("--strict",))
+    )
+    assert (lenient.returncode, strict.returncode) == (0, 1)
+    assert "Warning: " in lenient.stdout
