@@ -12,7 +12,7 @@ from hashzoo.cli.main import warn_of_broken_plugins
 
 KINDS = (
     "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators",
-    "metrics", "paper_tables", "claims", "commands",
+    "metrics", "engines", "paper_tables", "claims", "commands",
 )  # fmt: skip
 
 

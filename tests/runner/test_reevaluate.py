@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from hashzoo.errors import UsageError, WorkError
-from hashzoo.evaluation.codes import load_codes, save_codes
+from hashzoo.errors import UsageError
 from hashzoo.results.record import read_record
-from hashzoo.runner.reevaluate import compare_cells, evaluate_run, pairs_of
+from hashzoo.runner.reevaluate import compare_cells, evaluate_run
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 
@@ -52,11 +50,3 @@ def test_where_there_are_no_codes_nothing_is_measured_by_codes(cells: dict[str, 
 def test_what_a_single_query_has_no_value_of_cannot_be_compared(cells: dict[str, Path], metric: str) -> None:
     with pytest.raises(UsageError, match="no value of"):
         compare_cells(cells["lsh"], cells["lsh"], metric)
-
-
-def test_codes_that_lack_a_set_are_named_and_not_skipped(cells: dict[str, Path], tmp_path: Path) -> None:
-    codes = load_codes(cells["lsh"] / "codes.npz")
-    save_codes(tmp_path / "codes.npz", {"query.image": codes["query.image"], "other.image": codes["database.image"]})
-    with pytest.raises(WorkError, match=r"lack database\.image"):
-        pairs_of(load_codes(tmp_path / "codes.npz"), read_record(cells["lsh"] / "record.json"))
-    assert np.array_equal(codes["query.image"].ids, load_codes(tmp_path / "codes.npz")["query.image"].ids)

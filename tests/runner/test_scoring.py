@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.names import base_of, metric_of
 from hashzoo.plugins import Plugin, Registry
+from hashzoo.results.config import Evaluation, RunConfig
 from hashzoo.runner.scoring import check_metrics, run_evaluators
 from hashzoo.specs import Component, Metric, Protocol, Retrieval
 
@@ -33,10 +33,10 @@ SETS = {f"{part}.{m}": codes(n, n) for part, n in (("query", 6), ("database", 40
 
 
 def config(
-    evaluators: tuple[str, ...] | None = None, metrics: tuple[str, ...] | None = None, ranking: str = "hamming"
-) -> Any:
-    settings = SimpleNamespace(evaluators=evaluators, metrics=metrics, ties="expected", convention="hashzoo")
-    return SimpleNamespace(evaluation=settings, ranking=ranking)
+    evaluators: tuple[str, ...] = (), metrics: tuple[str, ...] | None = None, ranking: str = "hamming"
+) -> RunConfig:
+    """What the evaluators read of a configuration; no evaluators: the protocol's."""
+    return RunConfig.model_construct(evaluation=Evaluation(evaluators=evaluators, metrics=metrics), ranking=ranking)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def with_judge(reg: Registry) -> Callable[..., Registry]:
 
 
 def run(registry: Registry, *evaluators: str, coded: bool = True, metrics: tuple[str, ...] | None = None) -> Any:
-    return run_evaluators(registry, config(evaluators or None, metrics), PROTOCOL, SETS, coded=coded)
+    return run_evaluators(registry, config(evaluators, metrics), PROTOCOL, SETS, coded=coded)
 
 
 def test_the_protocol_names_the_evaluators(reg: Registry) -> None:
@@ -209,6 +209,12 @@ def test_the_registry_knows_the_metric_behind_a_name(with_judge: Callable[..., R
     assert metric_of(registry, "map@h2-reranked").on_board  # type: ignore[union-attr] # likewise
     assert metric_of(registry, "second") is None
     assert base_of("precision@h2-micro") == "precision"
+
+
+def test_default_and_more_adds_to_what_was_measured(reg: Registry) -> None:
+    before, _, _ = run(reg)
+    after, _, _ = run(reg, metrics=("default", "precision@5"))
+    assert after == before | {"precision@5": after["precision@5"]}
 
 
 def test_a_missing_set_of_codes_is_named(reg: Registry) -> None:
