@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from hashzoo.training.gradient import check_terms
 
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
-from hashzoo.training.gradient import check_terms
 from hashzoo.training.job import TrainJob
 from hashzoo.training.optimizers import build_optimizer, schedule_factor, set_learning_rate
 from hashzoo.training.seeds import derive_seed, seed_all
