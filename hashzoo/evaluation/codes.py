@@ -95,7 +95,8 @@ class Codes:
         if values.dtype.kind not in "fiub":
             raise UsageError(f"Outputs must be numbers, not {values.dtype}.")
         if values.dtype.itemsize > 8:
-            values = values.astype(np.float64)
+            with np.errstate(over="ignore"):  # beyond float64: infinite, and refused below
+                values = values.astype(np.float64)
         bad = int(np.sum(~np.isfinite(values).all(axis=1)))
         if bad:
             raise UsageError(f"{bad} of {len(values)} items have NaN or infinite outputs; they have no code.")

@@ -65,6 +65,12 @@ class _Side:
     ids: NDArray[Any] | None
     form: str = ""
 
+    def __post_init__(self) -> None:
+        for what, rows in (("labels", self.labels), ("ids", self.ids)):
+            held = None if rows is None else len(rows) if rows.ndim else 0
+            if held not in (None, len(self.codes)):
+                raise UsageError(f"{self.path}: There are {len(self.codes)} codes and {held} {what}; they must match.")
+
     def rows(self, rows: slice) -> _Side:
         """Return some of the items, in the same form."""
         codes = self.codes.take(rows) if isinstance(self.codes, Codes) else self.codes[rows]

@@ -10,11 +10,12 @@ import contextlib
 import difflib
 import io
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 import pluggy
 
@@ -29,6 +30,9 @@ UNSTATED_API = 1
 
 SLOW_IMPORT = 2.0
 """Seconds after which an import is noted as slow."""
+
+WAITING = 5.0
+"""Seconds after which a plugin that has not come back is named on standard error."""
 
 _PREFIX = "hashzoo_register"
 
@@ -144,6 +148,9 @@ class _Loading:
 def load_plugin(source: Source) -> Plugin:
     """Return the loaded plugin; whatever is wrong with it is in `troubles` and `notes`, never raised."""
     loading = _Loading(source)
+    waiting = threading.Timer(WAITING, _say_who, (source, sys.stderr))
+    waiting.daemon = True
+    waiting.start()
     try:
         hooks = _load(loading)
     except KeyboardInterrupt:
@@ -151,7 +158,19 @@ def load_plugin(source: Source) -> Plugin:
     except BaseException as error:  # noqa: BLE001 -- an attribute look-up in a plugin's object may raise as well
         loading.troubles.append(explain("loading", error, source))
         hooks = ()
+    finally:
+        waiting.cancel()
     return loading.result(hooks)
+
+
+def _say_who(source: Source, stream: TextIO) -> None:
+    """Name the plugin that everything waits for, on the stream that was standard error before it was kept quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(
+            f"Waiting for the plugin {source.name} ({source.distribution} {source.version}) to be imported; "
+            "`hashzoo plugins --probe` tries each with a time limit, HASHZOO_PLUGINS can leave it out.\n"
+        )
+        stream.flush()
 
 
 def _load(loading: _Loading) -> tuple[str, ...]:

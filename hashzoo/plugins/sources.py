@@ -29,6 +29,7 @@ _BUILTINS = {
     "training": "hashzoo.training.references",
     "evaluation": "hashzoo.evaluation.registered",
     "results": "hashzoo.results.reported",
+    "studies": "hashzoo.studies.engines",
     "commands": "hashzoo.cli.commands",
 }
 

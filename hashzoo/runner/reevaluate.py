@@ -21,6 +21,9 @@ from hashzoo.results.record import Record, defined
 from hashzoo.runner.cell import Cell, cells_of
 from hashzoo.runner.scoring import run_evaluators
 
+KEPT = "kept, where the query is in the database"
+"""What is said of a query's own item where nothing was asked."""
+
 
 def check_run(run: Path) -> str:
     """Evaluate every cell's stored codes and compare with its record bit for bit; WorkError on any difference."""
@@ -98,7 +101,7 @@ def evaluate_parts(paths: Sequence[Path], metrics: Sequence[str] | None, options
     """Return {metric: value} of the sum of all parts of one evaluation; equal to that of the whole."""
     total = merge_parts(paths)
     result = evaluate_counts(total.counts, metrics, options["ties"], per_query=_by_query(options))
-    own = "kept" if total.left_out < 0 else f"left out of {total.left_out} lists"
+    own = KEPT if total.left_out < 0 else f"left out of {total.left_out} lists"
     return _finished(result, {**options, "convention": None, "ranking": "hamming"}, metrics, total.items, own)
 
 
@@ -130,9 +133,8 @@ def _evaluate(
         progress=options.get("progress"),
         kernel=options.get("kernel", "auto"),
     )
-    kept = "kept, where the query is in the database"
     result = _finished(
-        result, options, metrics, len(database), kept if own is None else f"left out of {(own >= 0).sum()} lists"
+        result, options, metrics, len(database), KEPT if own is None else f"left out of {(own >= 0).sum()} lists"
     )
     warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
     return {**result, "warning": warning} if warning else result

@@ -13,6 +13,7 @@ import numpy as np
 from hashzoo.errors import HashzooError, UsageError, WorkError, unknown_name
 from hashzoo.evaluation.codes import Codes, codes_sha256
 from hashzoo.evaluation.names import ALL, base_of, metric_of, parse
+from hashzoo.evaluation.registered import RANKING
 from hashzoo.plugins import Plugin, Registry
 from hashzoo.plugins.troubles import one_line
 from hashzoo.results.config import RunConfig
@@ -20,6 +21,8 @@ from hashzoo.specs import Component, Metric, Protocol, Retrieval
 
 Values = tuple[dict[str, float], dict[str, list[Any]], list[str]]
 """Metrics, curves and notes."""
+
+RANKING_NAMES = frozenset(metric.name for metric in RANKING)
 
 _ROUNDING = 1e-9
 """How far beyond its range a value may lie by rounding."""
@@ -74,7 +77,7 @@ def check_metrics(registry: Registry, evaluators: Iterable[str], asked: Iterable
         judge = known.get(base_of(name))
         if judge is None:
             raise unknown_name("metric", name, known)
-        if judge.owner.builtin:
+        if base_of(name) in RANKING_NAMES:
             parse(name)
 
 

@@ -79,7 +79,7 @@ def test_duplicates_need_equal_inputs_in_every_modality() -> None:
     same = replace(splits, table=replace(splits.table, inputs=inputs))
     report = check_splits(same, PROTOCOL)
     assert report.duplicates == {"query-train": 0, "query-database": 1, "train-database": 0}
-    assert report.notes == ("1 queries have the same inputs as some other item of the database part",)
+    assert "1 queries have the same inputs as some other item of the database part" in report.warnings
     inputs["b"] = inputs["b"].copy()
     inputs["b"][4] = 7
     assert not any(check_splits(same, PROTOCOL).duplicates.values())

@@ -197,6 +197,12 @@ def test_sets_that_do_not_fit_are_a_sentence(make_codes, other, message):
         count(query, other(query))
 
 
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta", "cpu:x"])
+def test_a_device_that_is_not_there_is_a_sentence(make_codes, device):
+    with pytest.raises(UsageError, match=f"on the device '{device}' here"):
+        count(*make_codes(), kernel=f"torch:{device}")
+
+
 def test_unknown_kernel_is_a_sentence(make_codes):
     with pytest.raises(UsageError, match="no counting kernel 'cuda'"):
         count(*make_codes(), kernel="cuda")

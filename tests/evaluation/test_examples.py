@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-MODULES = ("api", "average_precision", "code_quality", "codes", "files", "names")
+MODULES = ("api", "average_precision", "code_quality", "codes", "evaluators", "files", "names", "uncertainty")
 
 
 @pytest.mark.parametrize("name", MODULES)

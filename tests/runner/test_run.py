@@ -198,7 +198,7 @@ def test_validation_measures_on_the_train_split_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "lhs"}, "did you mean 'lsh'"),
+        ({"method": "lhs"}, "did you mean .*'lsh'"),
         ({"dataset": "digit"}, "did you mean 'digits'"),
         ({"protocol": "digits-2k"}, "did you mean 'digits-1k'"),
         ({"dataset": "digits-halves"}, "takes 1 modality"),

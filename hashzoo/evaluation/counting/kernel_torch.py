@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hashzoo.errors import UsageError
 from hashzoo.evaluation.counting.words import Ints, Words
 
 _PAIRS = 1 << 26
@@ -17,7 +18,16 @@ _PAIRS = 1 << 26
 
 def adder_for(device: str | torch.device | None = None) -> Callable[..., None]:
     """Return the function that adds one block's counts on `device`, by default the first GPU if there is one."""
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    named = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    one = np.ones((1, 1), dtype=np.uint64)
+    try:
+        place = torch.device(named)
+        add_block(one, one, one, one, np.zeros((1, 65), np.int64), np.zeros((1, 65), np.int64), device=place)
+    except Exception as error:  # a device that torch does not know, has not here, or that lacks an operation
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UsageError(
+            f"Nothing can be counted on the device {named!r} here ({reason}); use another kernel."
+        ) from error
 
     def adder(codes: Words, labels: Words, part: Words, part_labels: Words, n: Ints, r: Ints) -> None:
         add_block(codes, labels, part, part_labels, n, r, device=place)

@@ -133,6 +133,16 @@ def test_offsets_are_the_means_of_the_train_rows() -> None:
     assert torch.allclose(kernel.mean(0).float(), state["offset"], atol=1e-6)
 
 
+def test_fewer_labelled_rows_keep_the_kernel_of_all() -> None:
+    problem = Problem(4, 3, 8)
+    some, every = (
+        KSHFitter(problem, anchors=8, labelled=count).fit({"image": ROWS}, CLASSES, 0)["image"] for count in (4, 0)
+    )
+    assert torch.allclose(some["scale"], every["scale"])
+    assert torch.allclose(some["offset"].sort().values, every["offset"].sort().values, atol=1e-6)
+    assert not torch.allclose(some["weight"], every["weight"])
+
+
 @pytest.mark.parametrize("bits", [2, 8])
 def test_gaussian_classes_far_apart_are_found(bits: int) -> None:
     y = torch.arange(400) % 3
@@ -147,6 +157,8 @@ def test_what_cannot_be_fitted_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     problem = Problem(4, 3, 8)
     with pytest.raises(UsageError, match="no width"):
         KSHFitter(problem).fit({"image": torch.ones(8, 3)}, CLASSES, 0)
+    with pytest.raises(UsageError, match="labelled"):
+        KSHFitter(problem, labelled=-1)
     with pytest.raises(UsageError, match="supervised"):
         KSHFitter(problem).fit({"image": ROWS}, None, 0)
     monkeypatch.setattr("hashzoo_ksh.fitter.MAX_LABEL_SETS", 2)

@@ -1,0 +1,51 @@
+"""Semantics-Preserving Hashing (SePH, CVPR 2015) as a plugin of hashzoo: methods seph (k-means) and seph-rnd."""
+
+from __future__ import annotations
+
+from hashzoo import Component, Method, Paper, hookimpl
+
+hashzoo_api = 2
+
+PAPER = Paper(
+    key="seph-2015",
+    title="Semantics-Preserving Hashing for Cross-View Retrieval",
+    authors="Zijia Lin, Guiguang Ding, Mingqing Hu, Jianmin Wang",
+    venue="CVPR",
+    year=2015,
+    url="https://openaccess.thecvf.com/content_cvpr_2015/html/Lin_Semantics-Preserving_Hashing_for_2015_CVPR_paper.html",
+)
+
+
+def _method(name: str, sampling: str, summary: str) -> Method:
+    return Method(
+        name=name,
+        paper=PAPER,
+        training="fit",
+        fitter="seph",
+        hash_layer="anchors",
+        modalities=("image", "text"),
+        options={"fitter": {"sampling": sampling}, "hash_layer": {"anchors": 500}},
+        summary=summary,
+    )
+
+
+@hookimpl
+def hashzoo_register_methods() -> tuple[Method, ...]:
+    """Return SePH with anchors of k-means and with random anchors, which DCMH's tables use."""
+    return (
+        _method("seph", "km", "codes from labels, kernel logistic regression on centres of k-means"),
+        _method("seph-rnd", "rnd", "SePH with random train pairs as anchors"),
+    )
+
+
+@hookimpl
+def hashzoo_register_fitters() -> tuple[Component, ...]:
+    """Return SePH's fitter."""
+    return (
+        Component(
+            "seph",
+            "hashzoo_seph.fitter:SePH",
+            "codes from labels, kernel logistic regression of each bit",
+            requires={"hash_layer": "anchors"},
+        ),
+    )
