@@ -14,7 +14,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
 from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
-from hashzoo.results.evidence import Evidence, level_note, records_behind, with_tied
+from hashzoo.results.evidence import Evidence, level_note, records_behind, standings, with_tied
 from hashzoo.results.known import Known, read_known
 from hashzoo.results.measure import Selection, measure, select, tidy
 from hashzoo.results.published import Published, comparison_board, used_tables
@@ -216,7 +216,8 @@ def _board_files(
             ])  # fmt: skip
             beside, used = comparison_board(cells, backbone, regime, tables)
             behind = records_behind(cells, values, chosen)
-            own = board(with_tied(cells, values, chosen, evidence), backbone, regime)
+            compared = standings(cells, values, chosen, evidence)
+            own = board(with_tied(cells, compared), backbone, regime)
             own = replace(own, notes=(*own.notes, *filter(None, [level_note(map(evidence.of, behind))])))
             files[f"{stem}.md"] = _page(own, beside if used else None, plain(command))
             files[f"{stem}.csv"] = csv_text([beside])

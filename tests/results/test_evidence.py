@@ -90,7 +90,7 @@ def test_accepting_again_changes_no_byte(boards, tmp_path):
 
 def test_boards_mark_the_group_tied_with_the_best(boards):
     page = (boards / f"{P}_alexnet-finetune_map.md").read_text()
-    rows = [line for line in page.splitlines() if line.startswith("| d") or line.startswith("| sh")]
+    rows = [line for line in page.splitlines() if line.startswith(("| d", "| sh"))]
     assert [row.count("**") for row in rows] == [2, 2, 0]
     assert "tied with the best" in page
     assert "3 follow from published codes" in page
@@ -101,7 +101,7 @@ def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
     forge(boards, metrics={**record.metrics, "map": 0.999})
     write_boards(boards / "records", boards)
     assert Evidence(boards).of(stored(boards)[0]).level == "reported only"
-    with pytest.raises(WorkError, match="map is 0.9990 in the record and 0"):
+    with pytest.raises(WorkError, match=r"map is 0\.9990 in the record and 0"):
         check_boards(boards / "records", boards)
 
 
