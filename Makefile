@@ -2,32 +2,43 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PLUGINS := dhn dch greedyhash dcmh hashnet
-EDITABLE := -e ".[lite0]" $(foreach p,$(PLUGINS),-e plugins/hashzoo-$(p))
-DEPENDENCIES := pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(sort $(wildcard plugins/hashzoo-*))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DEPENDENCIES := pyproject.toml constraints.txt
+SAY := @printf '%s\n'
 
-.PHONY: run install test lint format-check types unit bench boards clean
+.PHONY: run install test lint format-check types unit chaos bench boards site clean
 
-run: install ## train and evaluate GreedyHash on the embedded digits
-	$(BIN)/hashzoo run --method greedyhash
+run: $(VENV)/.core ## train and evaluate GreedyHash on the embedded digits
+	$(SAY) "Running hashzoo run --method greedyhash"
+	@$(BIN)/hashzoo run --method greedyhash
 
-install: $(VENV)/.installed ## core and the five plugins, editable
+install: $(VENV)/.installed ## the core and every plugin, editable
 
 test: $(VENV)/.installed-test lint format-check types unit ## everything that CI runs
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(SAY) "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
-# torch is named first: where a build for this machine is at hand, pip then keeps it.
-$(VENV)/.installed: $(DEPENDENCIES) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(EDITABLE)
-	touch $@
+# torch is named first: where a build for this machine is at hand, pip then keeps it. Building without isolation
+# spares an environment of its own for each plugin.
+$(VENV)/.core: $(DEPENDENCIES) plugins/hashzoo-greedyhash/pyproject.toml | $(BIN)/python
+	$(SAY) "Installing torch and the build backend"
+	@$(PIP) -c constraints.txt torch hatchling editables
+	$(SAY) "Installing hashzoo"
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0]" -e plugins/hashzoo-greedyhash
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.core $(wildcard plugins/*/pyproject.toml)
+	$(SAY) "Installing $(words $(PLUGINS)) plugins"
+	@$(PIP) -c constraints.txt --no-build-isolation $(addprefix -e ,$(PLUGINS))
+	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[lite0,test,lint,bench]"
-	touch $@
+	$(SAY) "Installing what the tests need"
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,test,lint,bench]"
+	@touch $@
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -39,7 +50,7 @@ types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: $(VENV)/.installed-test ## ratios, written to benchmarks/results
 	$(BIN)/python benchmarks/bench_startup.py

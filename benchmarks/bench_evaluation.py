@@ -26,7 +26,7 @@ from bench_evaluation_page import cores, machine, markdown
 
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.counts import count
+from hashzoo.evaluation.counting.counts import count
 
 PROTOCOLS = {
     # name: queries, database items, classes, chance of each further label

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.kernel import popcount
+from hashzoo.evaluation.counting.kernel_numba import popcount
 
 
 class Times(NamedTuple):

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
         build_backbone,
         build_hash_layer,
         build_loss,
+        compare,
+        encode,
+        export,
         leaderboard,
         load_model,
         run,
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from hashzoo.hookspecs import hookimpl
     from hashzoo.results.paper_tables import paper_tables_from_package
     from hashzoo.runner.cell import Cell
+    from hashzoo.runner.progress import Quiet
     from hashzoo.specs import (
         Batch,
         Claim,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
         PaperTable,
         Problem,
         Protocol,
+        Range,
         Recipe,
         Retrieval,
         Schedule,
@@ -45,28 +50,33 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {
-    "hashzoo.api": ("build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run"),
+    "hashzoo.api": (
+        "build_backbone", "build_hash_layer", "build_loss", "compare", "encode", "export", "leaderboard", "load_model",
+        "run",
+    ),
     "hashzoo.errors": ("HashzooError", "UsageError", "WorkError", "unknown_name"),
     "hashzoo.evaluation.api": ("evaluate",),
     "hashzoo.evaluation.codes": ("Codes",),
     "hashzoo.hookspecs": ("hookimpl",),
     "hashzoo.results.paper_tables": ("paper_tables_from_package",),
     "hashzoo.runner.cell": ("Cell",),
+    "hashzoo.runner.progress": ("Quiet",),
     "hashzoo.specs": (
         "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
-        "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+        "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
-    "build_backbone", "build_hash_layer", "build_loss", "leaderboard", "load_model", "run",
+    "build_backbone", "build_hash_layer", "build_loss", "compare", "encode", "export", "leaderboard", "load_model",
+    "run",
     "HashzooError", "UsageError", "WorkError", "unknown_name", "evaluate", "Codes", "hookimpl",
-    "paper_tables_from_package", "Cell",
+    "paper_tables_from_package", "Cell", "Quiet",
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
-    "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+    "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
 ]  # fmt: skip
 
 

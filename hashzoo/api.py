@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from hashzoo.errors import UsageError
+from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import registry
 from hashzoo.specs import Problem
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from hashzoo.evaluation.codes import Codes
     from hashzoo.results.record import Record
+    from hashzoo.runner.export import Inputs
     from hashzoo.runner.progress import Reporter
 
 
@@ -36,26 +38,76 @@ def build_backbone(name: str, **options: Any) -> nn.Module:
     return backbone
 
 
-def run(method: str, *, reporter: Reporter | None = None, **options: Any) -> list[Record]:
+def run(
+    method: str,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    bits: int | Iterable[int] | None = None,
+    seeds: int | Iterable[int] = (0,),
+    backbone: str | Mapping[str, str] | None = None,
+    freeze_backbone: bool = False,
+    weights: str | None = None,
+    loss: str | None = None,
+    hash_layer: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    validation: float = 0.0,
+    metrics: str | Iterable[str] | None = None,
+    evaluators: str | Iterable[str] | None = None,
+    ties: str = "expected",
+    convention: str = "hashzoo",
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    threads: int = 0,
+    out: str | Path = "runs",
+    resume: bool = True,
+    overwrite: Literal["never", "missing", "always"] = "missing",
+    track: str | Iterable[str] = (),
+    reporter: Reporter | None = None,
+    **others: Any,
+) -> list[Record]:
     """Run a method as `hashzoo run` does and return its records, one per (bits, seed).
 
-    `options` are the fields of `hashzoo.runner.request.RunRequest`, for example dataset="digits", bits=(16, 32),
-    seeds=(0, 1, 2), settings={"lr": 1e-4, "loss.gamma": 20}. Raises UsageError and WorkError.
+    The arguments are the options of the command, under the same names; `settings` are those of `--set`, dotted as
+    there ({"lr": 1e-4, "loss.gamma": 20}) or nested as in a TOML file ({"loss": {"gamma": 20}}). Progress shows on a
+    terminal and in a notebook; `reporter=hashzoo.Quiet()` keeps it off. Raises UsageError and WorkError.
     """
-    from hashzoo.runner.request import merge
+    from hashzoo.runner.progress import own_reporter
+    from hashzoo.runner.request import RunRequest, flatten, listed
     from hashzoo.runner.run import run as do_run
 
-    bits, seeds = options.get("bits"), options.get("seeds")
-    if isinstance(bits, int):
-        options["bits"] = (bits,)
-    if isinstance(seeds, int):
-        options["seeds"] = (seeds,)
-    unknown = set(options) - _request_fields()
-    if unknown:
-        from hashzoo.errors import unknown_name
-
-        raise unknown_name("option of run", sorted(unknown)[0], _request_fields())
-    return do_run(merge({}, {"method": method, **options}), reporter)
+    if others:
+        known = set(RunRequest.__dataclass_fields__) - {"method"}
+        raise unknown_name("option of run", sorted(others)[0], known)
+    request = RunRequest(
+        method=method,
+        dataset=dataset,
+        protocol=protocol,
+        bits=listed(bits),
+        seeds=listed(seeds) or (),
+        backbone=backbone,
+        freeze_backbone=freeze_backbone,
+        weights=weights,
+        loss=loss,
+        hash_layer=hash_layer,
+        settings=flatten(settings or {}),
+        validation=validation,
+        metrics=listed(metrics),
+        evaluators=listed(evaluators),
+        ties=ties,
+        convention=convention,
+        device=device,
+        precision=precision,
+        threads=threads,
+        out=Path(out) if isinstance(out, str) else out,
+        resume=resume,
+        overwrite=overwrite,
+        track=listed(track) or (),
+    )
+    if reporter is not None:
+        return do_run(request, reporter)
+    with own_reporter() as shown:
+        return do_run(request, shown)
 
 
 def leaderboard(
@@ -79,6 +131,33 @@ def leaderboard(
     return frame(load([Path(folder) for folder in folders]), selection, compare=compare, paper_table=paper_table)
 
 
+def encode(cell: str | Path, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
+    """Return the codes of new inputs by the model of a cell.
+
+    `inputs`: a folder of images, an image file, an .npy file, an array of vectors (n, D) or of images (n, H, W, 3)
+    uint8, or a list of image files and PIL images. Ids of the codes are file names or row numbers.
+    """
+    from hashzoo.runner.export import encode_inputs
+
+    return encode_inputs(Path(cell), inputs, modality=modality, device=device)
+
+
+def export(cell: str | Path, folder: str | Path) -> list[Path]:
+    """Write the codes of a cell as packed uint8 .npy files with ids, as FAISS's binary indexes take them."""
+    from hashzoo.runner.export import export_codes
+
+    return export_codes(Path(cell), Path(folder))
+
+
+def compare(first: str | Path, second: str | Path, metric: str = "map") -> pd.DataFrame:
+    """Compare two runs (or cells) on the same queries: a row per (bits, seed) with difference, interval and p value."""
+    import pandas as pd
+
+    from hashzoo.runner.reevaluate import compare_runs
+
+    return pd.DataFrame(compare_runs(Path(first), Path(second), metric))
+
+
 def load_model(cell: str | Path) -> nn.Module:
     """Return the trained model of a cell folder (<run>/bits-048/seed-0), called as model(modality, inputs).
 
@@ -90,9 +169,3 @@ def load_model(cell: str | Path) -> nn.Module:
     if not Path(cell).is_dir():
         raise UsageError(f"{cell} is no folder; give one cell of a run such as runs/<name>/bits-048/seed-0.")
     return Cell(cell).model()
-
-
-def _request_fields() -> set[str]:
-    from hashzoo.runner.request import RunRequest
-
-    return set(RunRequest.__dataclass_fields__) - {"method"}

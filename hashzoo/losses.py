@@ -1,6 +1,7 @@
 """Pieces that losses and hash layers share, each stable in float32: sign, similarity of labels, weights, cosine.
 
 Letters: N and M items, K bits, C classes. Everything works on float32 or float64; half precision is widened first.
+Class centres stand in `hashzoo.centers` and are offered here too.
 """
 
 from __future__ import annotations
@@ -8,9 +9,16 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from hashzoo.centers import CENTERS as CENTERS
+from hashzoo.centers import center_distances as center_distances
+from hashzoo.centers import class_centers as class_centers
+from hashzoo.centers import hadamard as hadamard
+from hashzoo.centers import majority_targets as majority_targets
 from hashzoo.errors import unknown_name
+from hashzoo.specs import Batch, Problem
 
 NO_DIRECTION = 1e-4
 """A vector shorter than this counts as zero in `unit`: its direction would be rounding error."""
@@ -117,3 +125,51 @@ def unit(x: torch.Tensor) -> torch.Tensor:
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return the cosine (N, M) of the rows of a (N, K) and b (M, K); 0 for a zero row."""
     return unit(a) @ unit(b).T
+
+
+class LastOutputs(nn.Module):
+    """The last outputs (n, K) of every train item and all labels (n, C): what a batch is compared with beyond itself.
+
+    Outputs of items that were not visited yet are zeros. Both are buffers, so that a resumed run equals an unbroken
+    one. `prepare` fills in all labels; without it those of each batch are noted as it comes.
+    """
+
+    outputs: torch.Tensor
+    labels: torch.Tensor
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.register_buffer("outputs", torch.zeros(problem.num_train, problem.bits))
+        self.register_buffer("labels", torch.zeros(problem.num_train, problem.num_classes))
+
+    def prepare(self, labels: torch.Tensor) -> None:
+        """Note the labels (n, C) of the whole train split."""
+        self.labels.copy_(labels)
+
+    @torch.no_grad()
+    def remember(self, relaxed: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Write the outputs (N, K) of a batch into their rows and return all (n, K), in the dtype of `relaxed`."""
+        self.outputs[batch.index] = relaxed.detach().to(self.outputs.dtype)
+        self.labels[batch.index] = batch.labels.to(self.labels.dtype)
+        return self.outputs.to(relaxed.dtype)
+
+
+def mean_labelled(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values (N,) over the items that have a label in labels (N, C); 0 where none has.
+
+    >>> mean_labelled(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([[1.0], [1.0], [0.0]])).item()
+    2.0
+    """
+    known = labels.sum(dim=1) > 0
+    return torch.where(known, values, 0.0).sum() / known.sum().clamp_min(1)
+
+
+def label_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean over labelled items of - sum_c (y_c / |y|) log softmax(logits)_c, logits and labels (N, C).
+
+    With one label per item it is the softmax cross-entropy; with several, its mean over the labels present. An item
+    without any label contributes nothing; a batch of such items gives 0.
+    """
+    labels = labels.to(logits.dtype)
+    share = labels / labels.sum(dim=1, keepdim=True).clamp_min(1.0)
+    return mean_labelled(-(share * torch.log_softmax(logits, dim=1)).sum(dim=1), labels)

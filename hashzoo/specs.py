@@ -125,6 +125,20 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Range:
+    """What may be tried of an option when a method is tuned: from `low` to `high` (`log`: evenly in the logarithm).
+
+    `choices` in place of the two for what is no number. `source` says why these.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[str | int | float | bool, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Method:
     """A published method by names and numbers only, so that a run's configuration is its JSON.
 
@@ -136,6 +150,8 @@ class Method:
     which the modalities of a dataset take in their order; `backbones` maps a role to the paper's backbone.
     `supervision` says which labels are seen: "supervised", or "unsupervised" (labels never reach loss or fitter).
     `database` says what training sees of the database: "hidden", "inputs", or "labels" (both), for asymmetric methods.
+    `space` maps options as `--set` names them ("loss.gamma") to what tuning may try of them, beside learning rate and
+    weight decay; what is not in it stays as the method has it.
     `ranking`: "hamming", "inner_product" or "cosine". `floor` marks baselines that stay on every board.
     `coded=False`: no codes, the features themselves are ranked.
     """
@@ -158,6 +174,7 @@ class Method:
     training: Literal["gradient", "fit", "none"] = "gradient"
     fitter: str = ""
     database: Literal["hidden", "inputs", "labels"] = "hidden"
+    space: Mapping[str, Range] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,7 @@ class Component:
     fitter      build(problem, **options) -> object with fit(features, labels, seed) -> {role: {buffer: tensor}}
     trainer     build(**options) -> object with fit(job)
     evaluator   build(protocol) -> callable, Retrieval -> {metric: number or curve}
+    engine      build(**options) -> object with run(tasks), which yields an outcome for each
 
     A loss's `output` is a HashOutput; for methods of several modalities, {role: HashOutput}.
     `accepts` (backbones): "image" for uint8 images, "vector" for (N, D) floats, "any".
@@ -193,15 +211,16 @@ class Metric:
     """A figure that an evaluator gives, by its base name: "map" stands for map, map@5000, map@h2, map:best.
 
     `range` are the smallest and the largest possible value, None where there is no bound. `higher_is_better` None:
-    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes", or
-    "relaxed" where only real-valued outputs give it.
+    neither (a count, a statistic). `on_board`: it may head a board and its best is marked. `needs`: "codes",
+    "relaxed" where only real-valued outputs give it, or "either" where a ranking by one or the other does; where the
+    features themselves are ranked there are no codes, and metrics that need them are left out.
     """
 
     name: str
     higher_is_better: bool | None = True
     range: tuple[float | None, float | None] = (0.0, 1.0)
     on_board: bool = False
-    needs: Literal["codes", "relaxed"] = "codes"
+    needs: Literal["codes", "relaxed", "either"] = "codes"
     summary: str = ""
 
 
@@ -314,7 +333,12 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What an evaluator is given: query and database codes (with labels and, where needed, relaxed outputs)."""
+    """What an evaluator is given: query and database codes (with labels and relaxed outputs), which it may not change.
+
+    `metrics`: the names asked for among those that the evaluator declares, "default" standing for all that it gives
+    unasked; None: nothing was asked. `coded`: False where the features themselves are ranked; then only `relaxed` of
+    the two sets means anything.
+    """
 
     query: Codes
     database: Codes
@@ -322,6 +346,7 @@ class Retrieval:
     metrics: tuple[str, ...] | None = None
     ties: str = "expected"
     convention: str = "hashzoo"
+    coded: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 
 import hashzoo
 from hashzoo.errors import UsageError
+from hashzoo.testing import write_distribution
 
 CORE_ONLY = "HASHZOO_PLUGINS"
 
@@ -36,16 +37,45 @@ def test_parts_are_built_by_name_and_work_together() -> None:
     features = backbone(images)
     relaxed, codes = layer(features)
     assert relaxed.shape == codes.shape == (5, 12)
-    output = hashzoo.HashOutput(features, relaxed, codes)
-    batch = hashzoo.Batch({"image": images}, torch.eye(3)[[0, 1, 2, 0, 1]], torch.arange(5))
-    assert hashzoo.build_loss("none", problem)(output, batch) == {}
+
+
+@pytest.fixture
+def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin with one loss."""
+    source = """
+        from hashzoo import Component, hookimpl
+
+        hashzoo_api = 2
+
+        @hookimpl
+        def hashzoo_register_losses():
+            return [Component("squares", "hashzoo_squares:Loss")]
+
+        class Loss:
+            def __init__(self, problem, weight=1.0):
+                self.weight = weight
+
+            def __call__(self, output, batch):
+                return {"square": self.weight * output.relaxed.square().mean()}
+    """
+    write_distribution(tmp_path / "site", "hashzoo-squares", source)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("HASHZOO_PLUGINS", "squares")
+
+
+def test_a_loss_is_built_with_its_options(squares: None) -> None:
+    problem, z = hashzoo.Problem(bits=2, num_classes=2, num_train=1), torch.tensor([[1.0, 3.0]])
+    batch = hashzoo.Batch({"image": z}, torch.eye(2)[:1], torch.arange(1))
+    terms = hashzoo.build_loss("squares", problem, weight=2.0)(hashzoo.HashOutput(z, z, z), batch)
+    assert float(terms["square"]) == 10.0
+    for wrong, message in (("square", "did you mean 'squares'"), ("squares", "has no option 'gamma'")):
+        with pytest.raises(UsageError, match=message):
+            hashzoo.build_loss(wrong, problem, gamma=1)
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda p: hashzoo.build_loss("nnone", p), "did you mean 'none'"),
-        (lambda p: hashzoo.build_loss("none", p, gamma=1), "has no option 'gamma'"),
         (lambda p: hashzoo.build_hash_layer("liner", 4, p), "did you mean 'linear'"),
         (lambda p: hashzoo.build_backbone("smallcnn", widht=1), "did you mean 'width'"),
     ],

@@ -14,7 +14,9 @@ from hashzoo.losses import (
     class_weights,
     cosine,
     jaccard,
+    label_cross_entropy,
     log_cosh,
+    mean_labelled,
     mean_over,
     off_diagonal,
     pair_logistic,
@@ -118,3 +120,27 @@ def test_half_precision_is_widened_and_double_kept() -> None:
     assert widen(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert widen(torch.zeros(1, dtype=torch.float16)).dtype == torch.float32
     assert widen(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_label_cross_entropy_is_the_mean_over_the_labels_present() -> None:
+    draw = torch.Generator().manual_seed(4)
+    logits = torch.randn(5, 4, generator=draw, dtype=torch.float64).requires_grad_()
+    y = torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1], [0, 1, 0, 1]])
+    values = []
+    for row, present in zip(logits.tolist(), y.tolist(), strict=True):
+        total = math.log(sum(math.exp(v) for v in row))
+        own = [total - v for v, one in zip(row, present, strict=True) if one]
+        if own:
+            values.append(sum(own) / len(own))
+    assert label_cross_entropy(logits, y).item() == pytest.approx(sum(values) / len(values), rel=1e-12)
+    nothing = label_cross_entropy(logits, torch.zeros(5, 4))
+    (gradient,) = torch.autograd.grad(nothing, logits)
+    assert nothing.item() == 0.0
+    assert not gradient.any()
+
+
+def test_mean_labelled_leaves_out_what_has_no_label() -> None:
+    values = torch.tensor([1.0, math.inf, 5.0])
+    y = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
+    assert mean_labelled(values, y).item() == 3.0
+    assert mean_labelled(values, torch.zeros(3, 2)).item() == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import click
@@ -11,14 +12,15 @@ from hashzoo.cli.main import warn_of_broken_plugins
 
 KINDS = (
     "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators",
-    "metrics", "paper_tables", "claims", "commands",
+    "metrics", "engines", "paper_tables", "claims", "commands",
 )  # fmt: skip
 
 
 @click.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.option("--strict", is_flag=True, help="Exit with 1 if any plugin is not in order.")
-def plugins_command(as_json: bool, strict: bool) -> None:
+@click.option("--strict", is_flag=True, help="Resolve every name that plugins state; exit 1 if any is not in order.")
+@click.option("--probe", is_flag=True, help="Try each plugin in a process of its own, with a time limit.")
+def plugins_command(as_json: bool, strict: bool, probe: bool) -> None:
     """List the plugins, what each brings, and what is wrong with those that are broken.
 
     \b
@@ -26,9 +28,15 @@ def plugins_command(as_json: bool, strict: bool) -> None:
       hashzoo plugins
       HASHZOO_PLUGINS=dhn,dch hashzoo plugins --json
     """
+    if probe:
+        _probe(as_json)
+        return
     from hashzoo.plugins.describe import plugin_rows
 
     rows = plugin_rows()
+    names = _unresolved() if strict else {}
+    for row in rows:
+        row["unresolved"] = names.pop(row["distribution"], [])
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
@@ -39,9 +47,35 @@ def plugins_command(as_json: bool, strict: bool) -> None:
             )
             if row["error"]:
                 click.echo(f"    {row['line']}")
+            for line in row["unresolved"]:
+                click.echo(f"    {line}")
             for line in row["notes"]:
                 click.echo(f"    note: {line}")
-    if strict and any(row["error"] for row in rows):
+    if strict and any(row["error"] or row["unresolved"] for row in rows):
+        raise SystemExit(1)
+
+
+def _unresolved() -> dict[str, list[str]]:
+    from hashzoo.plugins import registry
+    from hashzoo.plugins.probe import unresolved
+
+    return unresolved(registry())
+
+
+def _probe(as_json: bool) -> None:
+    """Load no plugin here: what does not come back must not stop this process."""
+    from dataclasses import asdict
+
+    from hashzoo.plugins.probe import probe
+    from hashzoo.plugins.sources import find_sources
+
+    found = probe(find_sources())
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        for one in found:
+            click.echo(f"{one.name:14} {one.distribution} {one.version:10} {one.fault or 'ok'}")
+    if any(one.fault for one in found):
         raise SystemExit(1)
 
 
@@ -72,7 +106,8 @@ def list_command(kind: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), help="Needed only where one name is of several kinds.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show_command(name: str, kind: str | None, as_json: bool) -> None:
+@click.option("--bibtex", "as_bibtex", is_flag=True, help="Print the paper of a method as BibTeX.")
+def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) -> None:
     """Show one registered thing: a method's paper, recipe and options, a protocol's sizes and sha256, ...
 
     \b
@@ -80,13 +115,25 @@ def show_command(name: str, kind: str | None, as_json: bool) -> None:
       hashzoo show dch
       hashzoo show cifar10-5k-disjoint
       hashzoo show tanh --kind hash_layers
+      hashzoo show dch --bibtex
     """
     from hashzoo.plugins.describe import find_and_describe
 
     warn_of_broken_plugins()
+    if as_bibtex:
+        from hashzoo.plugins import registry
+        from hashzoo.results.bibtex import bibtex
+
+        click.echo(bibtex(registry().get("methods", name).paper), nl=False)
+        return
     found = find_and_describe(name, kind)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))
+        return
+    if found["kind"] == "paper_tables":
+        from hashzoo.results.commands import show_table
+
+        click.echo(show_table(found["id"], shutil.get_terminal_size().columns), nl=False)
         return
     _print_tree(found)
 

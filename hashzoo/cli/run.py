@@ -77,7 +77,7 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, **options: Any)
         return
     from hashzoo.results.summary import print_records
 
-    print_records(records, request.metrics)
+    print_records(records, request.metrics or ())
 
 
 def _backbones(values: tuple[str, ...]) -> str | dict[str, str]:

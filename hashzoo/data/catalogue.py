@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def _load(
     load = _loader(dataset)
     given = (protocol, root, progress) if takes_progress(load) else (protocol, root)
     check_options(load, f"Dataset {dataset.name!r}", len(given), options)
-    if not options.get("path") and not options.get("download"):
+    if not any(options.get(given) for given in ("path", "download", "lists_only")):
         _require_files(dataset, protocol, root, "download" in inspect.signature(load).parameters)
     return load(*given, **options)  # type: ignore[no-any-return] # what a loader returns is known by contract only
 
@@ -142,12 +142,25 @@ def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: 
     if not missing:
         return
     what = "a file which does not exist" if len(missing) == 1 else f"{len(missing)} files which do not exist"
-    fetch = f", or fetch it with `hashzoo data prepare {protocol.id}`" if downloads else ""
+    fetch = f" fetch it with `hashzoo data prepare {protocol.id}`," if downloads else ""
     where = f" ({dataset.homepage})" if dataset.homepage else ""
     raise WorkError(
-        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where}, set HASHZOO_DATA, give "
-        f"the option path{fetch}."
+        f"Dataset {dataset.name!r} needs {what}, expected at {missing[0]}; put it there{where},{fetch} set "
+        "HASHZOO_DATA, or give the option path."
     )
+
+
+def image_preparation(name: str, options: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, bool]:
+    """Return how a dataset given `options` brought images to one size, and whether to that of `shape` (H, W, 3).
+
+    "squash" and False for a dataset whose images had their size already, or whose loader has no option `fit`.
+    """
+    from hashzoo.plugins import registry
+
+    parameters = inspect.signature(_loader(registry().get("datasets", name))).parameters
+    given = {key: parameters[key].default for key in ("fit", "stored_size") if key in parameters} | dict(options)
+    side = given.get("stored_size")
+    return str(given.get("fit", "squash")), "fit" in given and list(shape[:2]) == [side, side]
 
 
 # Preparing and checking

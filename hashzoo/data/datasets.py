@@ -81,6 +81,7 @@ def _cifar_protocols(dataset: str, aliases: dict[str, tuple[str, ...]]) -> tuple
             aliases=aliases.get(kind, ()),
             source=sources[kind],
             summary=summaries[kind],
+            status="published rule" if kind == "50k" else "our draw",
         )
         for kind in sizes
     )
@@ -92,7 +93,7 @@ CIFAR10 = Dataset(
     protocols=_cifar_protocols(
         "cifar10",
         {
-            "5k-disjoint": ("dch-cifar10", "deephash-pytorch-cifar10"),
+            "5k-disjoint": ("deephash-pytorch-cifar10",),
             "5k": ("cifar10-1", "cifar10-I", "deephash-pytorch-cifar10-1"),
             "50k": ("cifar10-II",),
         },
@@ -127,6 +128,7 @@ WIKI = Dataset(
             pairs=(("image", "text"), ("text", "image")),
             bits=(16, 32, 64),
             source="Rasiwasia et al., ACM Multimedia 2010: the published training and test parts",
+            status="published list",
             summary=f"the test part queries the training part; SIFT words and {text}",
         )
         for name, text in (
@@ -176,7 +178,6 @@ LISTS = Dataset(
             source="the user's own",
             summary="the same for lists whose queries stand in their database",
             queries_in_database=True,
-            flaws="queries may be in the database, where each finds itself first",
         ),
     ),
     load="hashzoo.data.own_lists:load",

@@ -15,10 +15,10 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -39,6 +39,7 @@ MAX_BYTES = 2**29
 """Largest image file read."""
 
 _LAYOUT = 2  # part of every key: raise it when the same source would give other pixels
+MISSING = "missing"
 _LISTED = 20  # how many bad files one message names
 _BATCH_BYTES = 32 * 2**20  # decoded pixels held in memory at once
 for _name in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP"):  # else threads race to load all formats
@@ -113,13 +114,16 @@ class Faults:
 
     found: list[tuple[str, str]] = field(default_factory=list)
 
-    def sentence(self, total: int, where: Path) -> str:
-        """Return the files with their reasons, at most 20 of them."""
+    def sentence(self, total: int, where: Path | None = None) -> str:
+        """Return the files with their reasons, at most 20 of them, and how many are not there at all."""
         listed = "; ".join(f"{name} ({reason})" for name, reason in sorted(self.found)[:_LISTED])
         more = f"; and {len(self.found) - _LISTED:,} more" if len(self.found) > _LISTED else ""
-        return f"{len(self.found):,} of {total:,} image files in {where} cannot be read: {listed}{more}"
+        missing = sum(reason == MISSING for _, reason in self.found)
+        more += f" ({missing:,} are missing)" if missing and more else ""
+        place = f" in {where}" if where is not None else ""
+        return f"{len(self.found):,} of {total:,} image files{place} cannot be read: {listed}{more}"
 
-    def raise_if_any(self, total: int, where: Path) -> None:
+    def raise_if_any(self, total: int, where: Path | None = None) -> None:
         """Raise WorkError naming the files."""
         if self.found:
             raise WorkError(
@@ -210,14 +214,12 @@ def zip_files(archive: Path, names: Sequence[str] | None = None) -> Iterator[Ima
 # ----------------------------------------------------------------------------------------------------------
 
 
-def open_image(source: Path | bytes | BinaryIO) -> Image.Image:
-    """Open an image of one of FORMATS, upright by its EXIF orientation only after `to_rgb`; nothing is decoded yet.
+def open_image(data: bytes) -> Image.Image:
+    """Open an image of one of FORMATS from the bytes of its file; `to_rgb` decodes it and turns it upright.
 
-    Raises OSError or a Pillow error for what is none, too large, or no plain file.
+    Raises OSError or a Pillow error for what is none or too large.
     """
-    if isinstance(source, Path):
-        source = read_file(source)
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise OSError(f"{image.width} x {image.height} pixels, more than an image can have")
     return image
@@ -280,19 +282,17 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode_image(
-    source: Path | bytes | BinaryIO, size: tuple[int, int] | None = None, fit: str = "squash"
-) -> np.ndarray:
+def decode_image(source: Path | bytes, size: tuple[int, int] | None = None, fit: str = "squash") -> np.ndarray:
     """Return the pixels (H, W, 3) uint8 of one image file or its bytes; see `to_rgb`.
 
     Raises WorkError that names the file and says what is wrong with it.
     """
+    name, data = str(source) if isinstance(source, Path) else "The image", b""
     try:
-        with open_image(source) as image:
+        data = read_file(source) if isinstance(source, Path) else source
+        with open_image(data) as image:
             return to_rgb(image, size, fit)
     except Exception as error:
-        data = source if isinstance(source, bytes) else b""
-        name = str(source) if isinstance(source, Path) else "The image"
         raise WorkError(f"{name} cannot be read as an image ({_reason(error, data)}); replace or remove it.") from error
 
 
@@ -323,8 +323,35 @@ def decode_images(
                 pixels[row] = item
             if progress is not None:
                 progress(row + 1, len(listed.names))
-    faults.raise_if_any(len(listed.names), where or Path())
+    faults.raise_if_any(len(listed.names), where)
     return pixels
+
+
+def decode_any(images: Mapping[str, Any], size: tuple[int, ...] | None = None, fit: str = "squash") -> list[np.ndarray]:
+    """Return the pixels (H, W, 3) uint8 of named images, each a file, its bytes or an image of Pillow.
+
+    `size` (height, width); None keeps that of each image, of which "crop" takes the middle square. Raises WorkError
+    that names every image that cannot be read.
+    """
+    _require_fit(fit)
+
+    def one(item: Any) -> np.ndarray | str:
+        data = b""
+        try:
+            data = read_file(Path(item)) if isinstance(item, (str, Path)) else item
+            with open_image(data) if isinstance(data, bytes) else nullcontext(data) as image:
+                side = min(image.size)
+                wanted = size or ((side, side) if fit == "crop" else None)
+                return to_rgb(image, None if wanted is None else (wanted[0], wanted[1]), fit)
+        except Exception as error:  # noqa: BLE001 -- a broken file can fail in any way; all are reported by name
+            return _reason(error, data if isinstance(data, bytes) else b"")
+
+    with ThreadPoolExecutor(cores()) as pool:
+        found = list(pool.map(one, images.values()))
+    faults = Faults([(name, item) for name, item in zip(images, found, strict=True) if isinstance(item, str)])
+    if faults.found:
+        raise WorkError(f"{faults.sentence(len(found))}. Remove or replace them.")
+    return [item for item in found if isinstance(item, np.ndarray)]
 
 
 def cores() -> int:
@@ -369,7 +396,7 @@ def _pixels(data: bytes, size: tuple[int, int], fit: str) -> np.ndarray:
 def _reason(error: Exception, data: bytes) -> str:
     """Return in a few words why a file is no image that can be used."""
     if isinstance(error, FileNotFoundError):
-        return "missing"
+        return MISSING
     if isinstance(error, UnidentifiedImageError):
         start = data[:512].lstrip().lower()
         if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
@@ -410,6 +437,8 @@ def stored_images(
     plain = {"fit": "squash", "skip_damaged": False}
     key = {name: value for name, value in key.items() if name not in plain or value != plain[name]}
 
+    faults = Faults()
+
     with ExitStack() as opened:
 
         def make() -> Content:
@@ -417,9 +446,18 @@ def stored_images(
             shape = _shape(files, size)
 
             def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
-                yield from _blocks(files, shape, fit, start, noted, progress)
+                for block, bad in _blocks(files, shape, fit, start, progress):
+                    faults.found.extend((name, reason) for _, name, reason in bad)
+                    if bad and skip_damaged:
+                        noted["skipped"] = [*noted.get("skipped", []), *bad]
+                    if skip_damaged and len(noted.get("skipped", [])) > len(files.names) // 2:
+                        raise WorkError(
+                            f"{faults.sentence(len(files.names), where)}. That is more than half, too many to be left "
+                            "out; look whether this is the right folder."
+                        )
+                    if skip_damaged or not faults.found:  # else the rest is only looked at, to name all that is wrong
+                        yield block
                 if not skip_damaged:
-                    faults = Faults([(name, reason) for _, name, reason in noted.get("skipped", [])])
                     faults.raise_if_any(len(files.names), where)
 
             return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
@@ -457,10 +495,9 @@ def _blocks(
     shape: tuple[int, int],
     fit: str,
     start: int,
-    noted: dict[str, Any],
     progress: Callable[[int, int], None] | None,
-) -> Iterator[np.ndarray]:
-    """Yield blocks of decoded images; `noted["skipped"]` gets row, name and reason of what cannot be decoded."""
+) -> Iterator[tuple[np.ndarray, list[list[Any]]]]:
+    """Yield blocks of decoded images, each with row, name and reason of what cannot be decoded and is black."""
     total, rows = len(files.names), max(1, _BATCH_BYTES // (shape[0] * shape[1] * 3))
     with ThreadPoolExecutor(cores()) as pool:
         decoded = _in_order(pool, files, lambda data: _pixels(data, shape, fit), start)
@@ -473,8 +510,6 @@ def _blocks(
                     bad.append([begin + place, files.names[begin + place], item])
                 else:
                     block[place] = item
-            if bad:
-                noted["skipped"] = [*noted.get("skipped", []), *bad]
             if progress is not None:
                 progress(begin + len(block), total)
-            yield block
+            yield block, bad

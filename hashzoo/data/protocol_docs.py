@@ -30,14 +30,17 @@ def protocol_tables(datasets: Iterable[Dataset]) -> str:
         )
         for protocol in protocols
     ]
-    origins = [_row(f"`{protocol.id}`", protocol.summary, protocol.source) for protocol in protocols]
+    origins = [
+        _row(f"`{protocol.id}`", protocol.summary, _status(protocol), protocol.source, protocol.flaws or "-")
+        for protocol in protocols
+    ]
     digests = [_row(f"`{protocol.id}`", _digest(protocol)) for protocol in protocols]
     return "\n".join(
         [
             _head("protocol", "queries", "train", "database", "pairs", "bits", "aliases"),
             *uses,
             "",
-            _head("protocol", "split", "source"),
+            _head("protocol", "split", "status", "source", "flaws"),
             *origins,
             "",
             _head("protocol", "sha256 of the split"),
@@ -53,6 +56,10 @@ def with_tables(text: str, tables: str) -> str:
     if not (found and closed):
         raise ValueError(f"the text lacks the markers {BEGIN!r} and {END!r}")
     return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+
+
+def _status(protocol: Protocol) -> str:
+    return protocol.status if protocol.sha256 else "your own"
 
 
 def _digest(protocol: Protocol) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.codes import Codes
+from hashzoo.evaluation.counting.words import code_words
 
 _ITEMS = 1 << 16
 """Items unpacked at a time."""
@@ -88,7 +89,12 @@ def _mean_correlation(ones: NDArray[np.float64], together: NDArray[np.float64], 
 
 
 def _collisions(codes: Codes) -> NDArray[np.int64]:
-    """Return how many items each distinct code has."""
+    """Return how many items each distinct code has, in ascending order, so that sums over them are always the same."""
+    words = code_words(codes.packed)
+    if len(words) == 1:
+        keys = words[0]
+        keys.sort()  # numbers sort many times faster than rows of bytes
+        return np.sort(np.diff(np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1], [True]]))))
     rows = np.ascontiguousarray(codes.packed)
-    keys = rows.view(np.dtype((np.void, rows.shape[1]))).ravel()
-    return np.unique(keys, return_counts=True)[1].astype(np.int64)
+    void = rows.view(np.dtype((np.void, rows.shape[1]))).ravel()
+    return np.sort(np.unique(void, return_counts=True)[1].astype(np.int64))

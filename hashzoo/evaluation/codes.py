@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hashzoo.data.readers import read_arrays
 from hashzoo.errors import UsageError, WorkError
 
 _FIELDS = ("bits", "classes", "packed", "labels", "ids")
+
+LARGEST_LABELS = 1 << 32
+"""Bytes that the multi-hot labels made of class indices may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +28,16 @@ class Codes:
 
     packed: (n, ceil(K/8)) uint8, little bit order (bit k of a code is bit k%8 of byte k//8), padded with
     zeros. bits: K. labels: (n, C) multi-hot uint8 or bool; a row of zeros is an unlabelled item, relevant
-    to nothing. ids: (n,) integers or strings. relaxed: (n, K) or (n, D) float32, the real-valued outputs,
-    or None. Any of the arrays may be memory-mapped. Build it with `from_relaxed`, `from_signs` or
-    `from_packed`.
+    to nothing. ids: (n,) integers or strings. relaxed: (n, K) or (n, D) float32, the real-valued outputs
+    (float64 where they were given in double precision and float32 would round them), or None. Any of the arrays may
+    be memory-mapped; all are held as read-only views. Build it with `from_relaxed`, `from_signs` or `from_packed`.
     """
 
     packed: NDArray[np.uint8]
     bits: int
     labels: NDArray[Any]
     ids: NDArray[Any]
-    relaxed: NDArray[np.float32] | None = None
+    relaxed: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.bits < 1:
@@ -54,6 +57,11 @@ class Codes:
                 raise UsageError(f"There are {len(self.packed)} codes and {len(rows)} {name}; they must match.")
         if self.labels.ndim != 2:
             raise UsageError("Labels must be class indices (n,) or a multi-hot matrix (n, C).")
+        for name in ("packed", "labels", "ids", "relaxed"):
+            if getattr(self, name) is not None:
+                view = getattr(self, name).view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.packed)
@@ -86,11 +94,14 @@ class Codes:
             raise UsageError(f"Outputs must have the shape (items, bits); they have {values.shape}.")
         if values.dtype.kind not in "fiub":
             raise UsageError(f"Outputs must be numbers, not {values.dtype}.")
+        if values.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):  # beyond float64: infinite, and refused below
+                values = values.astype(np.float64)
         bad = int(np.sum(~np.isfinite(values).all(axis=1)))
         if bad:
             raise UsageError(f"{bad} of {len(values)} items have NaN or infinite outputs; they have no code.")
         packed = np.packbits(values >= 0, axis=1, bitorder="little")
-        relaxed = np.ascontiguousarray(values, dtype=np.float32) if keep_relaxed else None
+        relaxed = _kept(values) if keep_relaxed else None
         return cls(
             packed,
             int(values.shape[1]),
@@ -147,6 +158,15 @@ class Codes:
         return Codes(self.packed[rows], self.bits, self.labels[rows], self.ids[rows], relaxed)
 
 
+def _kept(values: NDArray[Any]) -> NDArray[Any]:
+    """Return outputs in single precision, or in double where that would round them: distinct scores stay distinct."""
+    if values.dtype != np.float32:
+        with np.errstate(over="ignore"):  # beyond float32: infinite there, so kept in double
+            single = values.astype(np.float32)
+        values = single if np.array_equal(single, values) else values.astype(np.float64, copy=False)
+    return np.ascontiguousarray(values)
+
+
 def as_multi_hot(labels: ArrayLike, n: int, num_classes: int | None = None) -> NDArray[Any]:
     """Return labels (n, C) as multi-hot 0/1 from class indices (n,), -1 for none, or from a multi-hot matrix.
 
@@ -160,20 +180,32 @@ def as_multi_hot(labels: ArrayLike, n: int, num_classes: int | None = None) -> N
         return _checked_multi_hot(given, num_classes)
     if given.ndim != 1:
         raise UsageError("Labels must be class indices (n,) or a multi-hot matrix (n, C).")
-    if given.dtype.kind == "f" and np.isfinite(given).all() and np.array_equal(given, np.floor(given)):
-        given = given.astype(np.int64)
-    if given.dtype.kind not in "iu":
-        raise UsageError("Class indices must be whole numbers, -1 for an item without a label.")
+    given = class_indices(given)
     top = int(given.max(initial=-1)) + 1
     if given.min(initial=0) < -1 or (num_classes is not None and top > num_classes):
         raise UsageError(
             f"Class indices run from {int(given.min())} to {top - 1}; "
             f"they must lie in -1 (no label) to {(num_classes or top) - 1}."
         )
-    hot = np.zeros((n, max(top, 1) if num_classes is None else num_classes), dtype=np.uint8)
+    classes = max(top, 1) if num_classes is None else num_classes
+    if n * classes > LARGEST_LABELS:
+        raise UsageError(
+            f"Class indices up to {classes - 1} would make a label matrix of {n} x {classes} bytes; number the classes "
+            "from 0 without gaps, the same for queries and database, or give multi-hot labels."
+        )
+    hot = np.zeros((n, classes), dtype=np.uint8)
     labelled = np.flatnonzero(given >= 0)
     hot[labelled, given[labelled]] = 1
     return hot
+
+
+def class_indices(given: NDArray[Any]) -> NDArray[np.int64]:
+    """Return class indices (n,) of any whole-number type as int64; anything else is a UsageError."""
+    kind, largest = given.dtype.kind, 2**53 if given.dtype.kind == "f" else 2**63 - 1
+    whole = kind in "iu" or (kind == "f" and bool(np.isfinite(given).all()) and np.array_equal(given, np.floor(given)))
+    if not whole or (len(given) and max(abs(int(given.max())), abs(int(given.min()))) > largest):
+        raise UsageError("Class indices must be whole numbers, -1 for an item without a label.")
+    return given.astype(np.int64)
 
 
 def _checked_multi_hot(given: NDArray[Any], num_classes: int | None) -> NDArray[Any]:
@@ -209,7 +241,7 @@ def _arrays(codes: Codes) -> dict[str, NDArray[Any]]:
         "ids": np.ascontiguousarray(codes.ids),
     }
     if codes.relaxed is not None:
-        arrays["relaxed"] = np.ascontiguousarray(codes.relaxed, dtype=np.float32)
+        arrays["relaxed"] = np.ascontiguousarray(codes.relaxed)
     return arrays
 
 
@@ -229,38 +261,42 @@ def save_codes(path: str | os.PathLike[str], codes: Mapping[str, Codes]) -> None
 
     The file appears under its name only when complete. Raises WorkError when it cannot be written.
     """
-    target = Path(path)
     arrays = {f"{name}/{field}": array for name in sorted(codes) for field, array in _arrays(codes[name]).items()}
-    temporary = ""
+    write_npz(Path(path), arrays)
+
+
+def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False) -> None:
+    """Write arrays to an `.npz` that appears under its name only when complete, with the mode that the umask gives."""
+    save = np.savez_compressed if compressed else np.savez
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-        Path(temporary).replace(target)
+        with temporary.open("wb") as stream:
+            save(stream, allow_pickle=False, **arrays)
+        temporary.replace(target)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise WorkError(f"Codes cannot be written to {target}: {error.strerror or error}.") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise WorkError(
+            f"{target} cannot be written ({error.strerror or error}); free space or choose another."
+        ) from error
 
 
 def load_codes(path: str | os.PathLike[str]) -> dict[str, Codes]:
     """Read the code sets that `save_codes` wrote. Raises WorkError for a missing, cut or damaged file."""
     target = Path(path)
+    if not target.exists():
+        raise WorkError(f"There is no codes file {target}; encode first.")
+    arrays = read_arrays(target)
     try:
-        with target.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        names = sorted({key.rpartition("/")[0] for key in arrays})
-        return {name: _from_arrays(name, arrays) for name in names}
-    except FileNotFoundError as error:
-        raise WorkError(f"There is no codes file {target}; encode first.") from error
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, UsageError) as error:
-        raise WorkError(
-            f"Codes file {target} is damaged or not one of hashzoo's ({error}); delete it and repeat the command "
-            "that made it."
-        ) from error
+        return {name: _from_arrays(name, arrays) for name in sorted({key.rpartition("/")[0] for key in arrays})}
+    except Exception as error:  # what a file of other arrays lacks, or holds instead, fails in many ways
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise WorkError(f"{target} is damaged or no codes file of hashzoo ({reason}); make it again.") from error
 
 
 def _from_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> Codes:
     bits, classes, packed, labels, ids = (arrays[f"{name}/{field}"] for field in _FIELDS)
+    if labels.ndim != 2 or labels.shape[1] != (int(classes) + 7) // 8:
+        raise ValueError(f"labels of {int(classes)} classes in an array of {labels.shape}")
     hot = np.unpackbits(labels, axis=1, count=int(classes), bitorder="little")
     return Codes(packed, int(bits), hot, ids, arrays.get(f"{name}/relaxed"))

@@ -19,7 +19,8 @@ class Convention:
     whole-list figure leaves out the last item. interpolated: mean of precision at 11 recall levels instead
     of average precision. ball: average precision within a radius: "hamming" (order of codes) or "reranked"
     (by real-valued outputs; balls that hold items but no relevant one are left out; from radius 10 on,
-    precision). micro: precision within a radius pools all pairs. effect: what this does to the number.
+    precision). micro: precision and recall within a radius pool all pairs. undefined: one query without relevant
+    items makes average precision undefined. effect: what this does to the number.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Convention:
     interpolated: bool = False
     ball: str = "hamming"
     micro: bool = False
+    undefined: bool = False
 
 
 _ALL = (
@@ -72,6 +74,12 @@ _ALL = (
         left_out="irrelevant",
     ),
     Convention(
+        "hash-caffe",
+        "thuml/hash-caffe and zhuhan1236/dhn-caffe, the code of DHN",
+        "As hashnet: queries with nothing relevant among the first N are left out of the mean, which raises it.",
+        left_out="unretrieved",
+    ),
+    Convention(
         "thulab",
         "thulab/DeepHash, the value it reports",
         "Queries with nothing relevant among the first N are left out. Within a radius the ball is ranked by "
@@ -89,8 +97,9 @@ _ALL = (
     Convention(
         "dcmh",
         "jiangqy/DCMH-CVPR2017, MatConvNet",
-        "Stable order as MATLAB's sort; nothing relevant counts 0; precision within a radius pools all pairs, so "
-        "queries with full balls decide it and empty balls have no weight.",
+        "Stable order as MATLAB's sort; nothing relevant counts 0; precision and recall within a radius pool all "
+        "pairs, so queries with full balls decide precision, empty balls have no weight in it, and queries with many "
+        "relevant items decide recall.",
         micro=True,
     ),
     Convention(
@@ -100,6 +109,26 @@ _ALL = (
         "items wherever they stand. Lower than the usual figure where the first N are mostly relevant, higher where "
         "they hold none.",
         divisor="first_relevant",
+    ),
+    Convention(
+        "djsrh",
+        "zs-zhong/DJSRH, calculate_top_map; also JDSH",
+        "Reported at 50: precision averaged over the relevant items among the first N; queries with none there count "
+        "0. Far above the figure of the whole list, with which it is never comparable.",
+    ),
+    Convention(
+        "ucch",
+        "penghu-cs/UCCH, fx_calc_map_multilabel_k",
+        "Queries with nothing relevant in the list are left out of the mean, which raises it on multi-label data.",
+        left_out="unretrieved",
+    ),
+    Convention(
+        "dchmt",
+        "kalenforn/DCHMT, calc_map_k_matrix",
+        "N counts relevant items, as in torchcmh; one query with nothing relevant in the database makes the whole "
+        "figure undefined (the tool prints nan).",
+        divisor="first_relevant",
+        undefined=True,
     ),
     Convention(
         "csq",
@@ -156,7 +185,10 @@ def conventions_table() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for c in _ALL:
-        ball = ("re-ranked" if c.ball == "reranked" else "by code") + (", precision pooled" if c.micro else "")
-        cells = (f"`{c.name}`", c.tool, c.ties, c.divisor, c.left_out or "none", ball, c.effect)
+        ball = ("re-ranked" if c.ball == "reranked" else "by code") + (
+            ", precision and recall pooled" if c.micro else ""
+        )
+        left_out = "none; one makes it undefined" if c.undefined else c.left_out or "none"
+        cells = (f"`{c.name}`", c.tool, c.ties, c.divisor, left_out, ball, c.effect)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

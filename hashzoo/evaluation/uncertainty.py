@@ -1,16 +1,25 @@
-"""How sure a figure is: bootstrap interval over queries, and a paired test between two runs on the same queries."""
+"""How sure a figure is: intervals over queries, paired tests of two runs, and the rows tied with the best.
+
+Runs on the same queries are compared query by query. A method's seeds are a second source of chance: where there are
+several, another draw of them is allowed for as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from hashzoo.errors import UsageError
 
 _BATCH = 1 << 20
 """Resampled values held at a time."""
+
+_SAME = 1e-12
+"""Differences closer than this are rounding."""
 
 
 def bootstrap_interval(
@@ -77,3 +86,140 @@ def paired_test(
         "high": high,
         "p_value": float(p_value),
     }
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a row of a board stands to the best one.
+
+    mean: over seeds and queries. difference: by how much it is worse than the best, at least 0, with its 95 % interval
+    low to high (of this pair alone). p_value: of a difference as large by chance, corrected for all comparisons. tied:
+    not shown to be worse.
+    """
+
+    row: str
+    mean: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    tied: bool
+
+
+def tied_with_best(
+    values: Mapping[str, ArrayLike],
+    *,
+    higher_is_better: bool = True,
+    level: float = 0.05,
+    resamples: int = 4999,
+    seed: int = 0,
+) -> list[Standing]:
+    """Return how every row stands to the best, best first; those `tied` are the group from which no best can be told.
+
+    values: for each row (S, Q), one value per seed and query, the same queries in the same order; rows may differ in S.
+    NaN for a query that has no value, which then counts in no row.
+
+    The row with the best mean over seeds and queries is compared with every other one, with chance as in
+    `paired_difference`. p_value is the chance that among as many equal rows the best and the worst lie as far apart
+    (Tukey's range, by bootstrap), so that the chance of calling any equal row worse stays below `level`, however many
+    rows there are and although the best was found from the same values. Deterministic for one `seed`. Raises
+    UsageError for rows that do not fit each other.
+    """
+    rows = list(values)
+    if not rows:
+        raise UsageError("There is no row to compare.")
+    arrays = _of_shared_queries([values[row] for row in rows], rows)
+    sign = 1.0 if higher_is_better else -1.0
+    means = np.array([array.mean() for array in arrays])
+    best = int(np.argmax(sign * means))
+    chance = sign * _deviations(arrays, resamples, seed)
+    differences = sign * (means[best] - means)
+    apart = chance.max(axis=1) - chance.min(axis=1)
+    p_values = (1 + (apart[:, None] >= differences - _SAME).sum(axis=0)) / (resamples + 1)
+    low, high = np.quantile(chance[:, best, None] - chance, [0.025, 0.975], axis=0) + differences
+    return [
+        Standing(
+            rows[place],
+            float(means[place]),
+            float(differences[place]),
+            float(low[place]),
+            float(high[place]),
+            float(p_values[place]),
+            bool(place == best or p_values[place] > level),
+        )
+        for place in sorted(range(len(rows)), key=lambda place: (differences[place], place != best))
+    ]
+
+
+def paired_difference(
+    first: ArrayLike, second: ArrayLike, *, resamples: int = 4999, seed: int = 0
+) -> dict[str, float | int]:
+    """Return how much larger `second` is than `first`, both (S, Q): difference, 95 % interval low and high, p_value.
+
+    The queries are resampled, the same ones for both rows (paired bootstrap). To that is added how the mean of S seeds
+    deviates, Student's t with S - 1 degrees of freedom times the standard error over the seeds of that row, so that the
+    interval covers another draw of queries and another draw of seeds; a single seed says nothing of another, and the
+    interval is then that over queries. p_value is two-sided: the chance of a deviation as large as the difference.
+    Queries without a value in one row count in neither.
+    """
+    arrays = _of_shared_queries([first, second], ["first", "second"])
+    chance = _deviations(arrays, resamples, seed)
+    difference = float(arrays[1].mean() - arrays[0].mean())
+    spread = chance[:, 1] - chance[:, 0]
+    low, high = np.quantile(spread, [0.025, 0.975]) + difference
+    return {
+        "queries": int(arrays[0].shape[1]),
+        "difference": difference,
+        "low": float(low),
+        "high": float(high),
+        "p_value": float((1 + (np.abs(spread) >= abs(difference) - _SAME).sum()) / (resamples + 1)),
+    }
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return p values corrected for their number by Holm's procedure (1979), in the same order: for separate questions.
+
+    >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(given)
+    steps = given[order] * np.arange(len(given), 0, -1)
+    result = np.empty_like(given)
+    result[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return result
+
+
+def _of_shared_queries(values: Sequence[ArrayLike], rows: Sequence[str]) -> list[NDArray[np.float64]]:
+    """Return the rows (S, Q) without the queries that have no value somewhere."""
+    arrays = [np.atleast_2d(np.asarray(value, dtype=np.float64)) for value in values]
+    for row, array in zip(rows, arrays, strict=True):
+        if array.ndim != 2 or array.shape[1] != arrays[0].shape[1] or array.shape[0] == 0:
+            raise UsageError(
+                f"{row} has values of shape {array.shape} and {rows[0]} of {arrays[0].shape}; give (seeds, queries) "
+                "with the same queries in each row."
+            )
+    kept = ~np.any([np.isnan(array).any(axis=0) for array in arrays], axis=0)
+    if kept.sum() < 2:
+        raise UsageError(f"A comparison needs at least 2 queries with a value in every row; there are {kept.sum()}.")
+    return [array[:, kept] for array in arrays]
+
+
+def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows)."""
+    rng = np.random.default_rng(seed)
+    over_seeds = np.stack([array.mean(axis=0) for array in arrays], axis=1)  # (Q, rows)
+    queries, rows = over_seeds.shape
+    result = np.empty((resamples, rows))
+    step = max(1, _BATCH // queries)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, queries, (size, queries)) + np.arange(size)[:, None] * queries
+        times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
+        result[start : start + size] = (times - 1.0) @ over_seeds / queries
+    for place, array in enumerate(arrays):
+        seeds = len(array)
+        if seeds > 1:
+            error = array.mean(axis=1).std(ddof=1) / np.sqrt(seeds)
+            result[:, place] += error * rng.standard_t(seeds - 1, resamples)
+    return result

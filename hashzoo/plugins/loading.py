@@ -10,11 +10,12 @@ import contextlib
 import difflib
 import io
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 import pluggy
 
@@ -30,6 +31,9 @@ UNSTATED_API = 1
 SLOW_IMPORT = 2.0
 """Seconds after which an import is noted as slow."""
 
+WAITING = 5.0
+"""Seconds after which a plugin that has not come back is named on standard error."""
+
 _PREFIX = "hashzoo_register"
 
 
@@ -39,7 +43,7 @@ class Plugin:
 
     `status`: "ok", "broken", "clash" (a name of it is taken) or "skipped" (by HASHZOO_PLUGINS). A broken
     plugin keeps those of its items that are in order. `calls` are (hook or "import", seconds); `notes` are
-    warnings: printed at import, slow import, old interface.
+    warnings: printed at import, slow import, old interface. `api` is the interface it was written for.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Plugin:
     hooks: tuple[str, ...] = ()
     calls: tuple[tuple[str, float], ...] = ()
     items: Mapping[str, tuple[Item, ...]] = field(default_factory=dict, repr=False)
+    api: int = specs.API_VERSION
 
     @property
     def error(self) -> str:
@@ -104,6 +109,7 @@ class _Loading:
         self.notes: list[str] = []
         self.calls: list[tuple[str, float]] = []
         self.items: dict[str, tuple[Item, ...]] = {}
+        self.api = specs.API_VERSION
 
     def result(self, hooks: tuple[str, ...] = ()) -> Plugin:
         source = self.source
@@ -118,6 +124,7 @@ class _Loading:
             hooks=hooks,
             calls=tuple(self.calls),
             items=self.items,
+            api=self.api,
         )
 
     def trouble(self, error: str, remedy: str) -> None:
@@ -141,6 +148,9 @@ class _Loading:
 def load_plugin(source: Source) -> Plugin:
     """Return the loaded plugin; whatever is wrong with it is in `troubles` and `notes`, never raised."""
     loading = _Loading(source)
+    waiting = threading.Timer(WAITING, _say_who, (source, sys.stderr))
+    waiting.daemon = True
+    waiting.start()
     try:
         hooks = _load(loading)
     except KeyboardInterrupt:
@@ -148,7 +158,19 @@ def load_plugin(source: Source) -> Plugin:
     except BaseException as error:  # noqa: BLE001 -- an attribute look-up in a plugin's object may raise as well
         loading.troubles.append(explain("loading", error, source))
         hooks = ()
+    finally:
+        waiting.cancel()
     return loading.result(hooks)
+
+
+def _say_who(source: Source, stream: TextIO) -> None:
+    """Name the plugin that everything waits for, on the stream that was standard error before it was kept quiet."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.write(
+            f"Waiting for the plugin {source.name} ({source.distribution} {source.version}) to be imported; "
+            "`hashzoo plugins --probe` tries each with a time limit, HASHZOO_PLUGINS can leave it out.\n"
+        )
+        stream.flush()
 
 
 def _load(loading: _Loading) -> tuple[str, ...]:
@@ -199,10 +221,13 @@ def _check_api(module: Any, loading: _Loading) -> bool:
             f"pip install --upgrade {distribution}, or install an older hashzoo",
         )
     elif stated < ours:
+        loading.api = stated
         loading.notes.append(
             f"it was written for plugin interface {stated}, which interface {ours + 1} will refuse; "
             f"pip install --upgrade {distribution}, or ask its authors for a release"
         )
+    else:
+        loading.api = stated
     return not loading.troubles
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
@@ -11,21 +12,32 @@ from pathlib import Path
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
+from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
-from hashzoo.results.measure import Cells, Selection, by_setting, measure
-from hashzoo.results.published import comparison_board, used_tables
+from hashzoo.results.evidence import Evidence, level_note, records_behind, standings, with_tied
+from hashzoo.results.known import Known, read_known
+from hashzoo.results.measure import Selection, measure, select, tidy
+from hashzoo.results.published import Published, comparison_board, used_tables
 from hashzoo.results.record import Record, read_record, write_record
-from hashzoo.results.render import long_frame, markdown_board
-from hashzoo.results.table import board, part
+from hashzoo.results.render import csv_text, escaped, markdown_board
+from hashzoo.results.settings import changed_parts
+from hashzoo.results.table import Board, board, by_setting
+from hashzoo.results.text import plain
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
-BOARD_METRICS = ("map", "map@1000", "map@5000", "map@h2", "precision@h2", "recall@h2")
+BOARD_METRICS = ("map", "map@1000", "map@5000", "map@h2", "map@h2-reranked", "precision@h2", "recall@h2")
 """Metrics that have boards of their own, in both directions where there are two; those nobody measured have none."""
 
 PUBLISHED = "published.json"
 """The published values that stand beside a measured one, so that boards follow from this folder alone."""
 
+REGISTERED = "registered.json"
+"""What the plugins said of methods and metrics when the boards were written."""
+
 INDEX = "index.md"
+LONGEST = 180
+"""Characters of a file's name; most file systems take 255 bytes."""
+
 CURVE_DIGITS = 4
 CURVE_POINTS = 200
 """Curves of accepted records are rounded to these digits; a longer one stays in the run directory only."""
@@ -34,30 +46,56 @@ _MADE = "<!-- Made by hashzoo from the records; do not edit. -->"
 _REWRITE = "run hashzoo leaderboard --write and commit what it changes"
 
 
-def accept(paths: Iterable[Path], records_dir: Path, replace_old: bool = False) -> list[Path]:
+def accept(
+    paths: Iterable[Path],
+    records_dir: Path,
+    replace_old: bool = False,
+    *,
+    known: Known | None = None,
+    other_parts: bool = False,
+) -> list[Path]:
     """Copy the records found in files and run directories into `records_dir`, curves shortened; return their paths.
 
     A copy keeps the run's `record_sha256` as `origin_sha256`; accepting it again changes nothing. Where another run
-    of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`.
+    of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`. A run with
+    another loss, hash layer, trainer or fitter than its method's is refused unless `other_parts`, and then is a row of
+    its own; so is one of a foreign plugin that is no release. Evidence is made from the codes beside the records.
     """
     found = collect(paths)
     if not found:
         raise UsageError("There is no record in the given paths; give run directories or record.json files.")
-    places = [(item, _place(item.record, records_dir)) for item in found]
+    own = (known or Known()).own
+    changed = {item.path: parts for item in found if (parts := changed_parts(item.record, own))}
+    for path, parts in changed.items():
+        if not other_parts:
+            method = next(item.record.method for item in found if item.path == path)
+            raise UsageError(
+                f"{path} is {plain(f'{method} with {parts}')}, and that is not the method as its plugin sets it up; "
+                "leave it out, or take it as a row of its own with --other-parts."
+            )
+    refuse_unrepeatable(found, own_plugins(records_dir.parent))
+    places = [(item, _place(item.record, records_dir, changed.get(item.path, ""))) for item in found]
     if not replace_old:
         for item, place in places:
             _refuse_other(item, place)
-    return [_copy(item.record, place) for item, place in places]
+    paths = [_copy(item, place, records_dir) for item, place in places]
+    thin_codes(records_dir)
+    return paths
 
 
-def write_boards(records_dir: Path, out_dir: Path, tables: Sequence[PaperTable] = ()) -> list[Path]:
+def write_boards(
+    records_dir: Path, out_dir: Path, tables: Sequence[PaperTable] = (), known: Known | None = None
+) -> list[Path]:
     """Make every board of the records in `records_dir` and write them to `out_dir`; return the paths.
 
-    `tables` are the published tables of the installed plugins; those of absent ones stay as they were written
-    before. Boards of which no record is left are removed.
+    `tables` are the published tables of the installed plugins and `known` is what these say of methods and metrics;
+    what absent ones said stays as it was written before. Boards of which no record is left are removed.
     """
+    records = [item.record for item in collect([records_dir])]
     stored = {table.id: table for table in published_tables(out_dir)}
-    files = _board_files(records_dir, list({**stored, **{table.id: table for table in tables}}.values()))
+    everything = {**stored, **{table.id: table for table in tables}}
+    kept = (known or Known()).over(read_known(out_dir / REGISTERED)).of(records)
+    files = _board_files(records, list(everything.values()), kept, Evidence(out_dir))
     for name, text in files.items():
         write_text(out_dir / name, text)
     for path in _stale(out_dir, files):
@@ -66,8 +104,16 @@ def write_boards(records_dir: Path, out_dir: Path, tables: Sequence[PaperTable] 
 
 
 def check_boards(records_dir: Path, out_dir: Path) -> int:
-    """Return the number of files in `out_dir` made from the records; WorkError names those that do not follow."""
-    files = _board_files(records_dir, published_tables(out_dir))
+    """Return the number of files in `out_dir` made from the records; WorkError names those that do not follow.
+
+    Where codes or values by query lie beside a record, its figures must follow from them.
+    """
+    records = [item.record for item in collect([records_dir])]
+    evidence = Evidence(out_dir)
+    faults = [fault for record in records for fault in evidence.of(record).faults]
+    if faults:
+        raise WorkError("Evidence contradicts the committed records: " + "; ".join(faults) + ".")
+    files = _board_files(records, published_tables(out_dir), read_known(out_dir / REGISTERED), evidence)
     faults = [fault for name, text in files.items() if (fault := _difference(out_dir / name, text))]
     faults += [f"{path} has no record behind it" for path in _stale(out_dir, files)]
     if faults:
@@ -97,9 +143,12 @@ def _rounded(point: object) -> object:
     return round(point, CURVE_DIGITS) if isinstance(point, float) else point
 
 
-def _place(record: Record, records_dir: Path) -> Path:
+def _place(record: Record, records_dir: Path, other_parts: str = "") -> Path:
     """Return a record's path; another configuration than the one already there has its own folder."""
-    folder = records_dir / _slug(record.protocol) / _slug(record.method)
+    method = f"{record.method} with {other_parts}" if other_parts else record.method
+    folder = records_dir / _slug(record.protocol) / _slug(method)
+    if not folder.resolve().is_relative_to(records_dir.resolve()):
+        raise WorkError(f"{folder} leads out of {records_dir}; take the link away.")
     setting = _slug(f"{record.backbone_name}-{record.regime}")
     name = f"bits-{record.bits:03d}-seed-{record.seed}.json"
     ours = _configuration(record)
@@ -123,42 +172,62 @@ def _refuse_other(item: Found, place: Path) -> None:
         )
 
 
-def _copy(record: Record, place: Path) -> Path:
-    if not place.exists() or read_record(place).origin_sha256 != (record.origin_sha256 or record.record_sha256):
-        write_record(place, slim(record))
+def _copy(item: Found, place: Path, records_dir: Path) -> Path:
+    record, old = item.record, read_record(place) if place.exists() else None
+    known = old is not None and old.origin_sha256 == (record.origin_sha256 or record.record_sha256)
+    if old is None or not known or not old.evidence:
+        new = take_evidence(item, slim(record), place, records_dir)
+        if not known or new.evidence:
+            write_record(place, new)
     return place
 
 
 def _slug(text: str) -> str:
-    """Return a name as a file name: what is not a letter, digit or one of `._@+-` becomes '-'."""
-    return re.sub(r"[^A-Za-z0-9._@+-]+", "-", text).strip("-")
+    """Return a name as a file name: what is not a letter, digit or one of `._@+-` becomes '-', dots in front go.
+
+    >>> [_slug(name) for name in ("timm/resnet50", "..", "../../etc", "image-to-text/map")]
+    ['timm-resnet50', 'x', 'etc', 'image-to-text-map']
+    """
+    name = re.sub(r"[^A-Za-z0-9._@+-]+", "-", text).strip("-").lstrip(".-") or "x"
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}-{json_sha256(text)[:8]}"
 
 
-def _board_files(records_dir: Path, tables: Sequence[PaperTable]) -> dict[str, str]:
-    """Return {file name: text} of everything that is made from the records."""
-    records = [item.record for item in collect([records_dir])]
+def _board_files(
+    records: Sequence[Record], tables: Sequence[PaperTable], known: Known, evidence: Evidence
+) -> dict[str, str]:
+    """Return {file name: text} of everything that is made from the records and their evidence."""
     files: dict[str, str] = {}
-    used: dict[str, list[PaperTable]] = {}
+    shown: list[Published] = []
     lines = []
     for protocol in sorted({record.protocol for record in records}):
         chosen = [record for record in records if record.protocol == protocol]
         if not any(_has_board(name) for record in chosen for name in record.metrics):
             continue
-        cells = measure(chosen, Selection(metrics=BOARD_METRICS))
-        for (backbone, regime), setting in by_setting(cells).items():
-            for label, metric in dict.fromkeys((c.protocol, c.metric) for c in setting.columns()):
-                shown = part(setting, label, metric)
-                stem = _slug(f"{label}_{backbone}-{regime}_{metric}")
-                command = (
-                    f"hashzoo leaderboard leaderboards/records --protocol {protocol} --metric {metric} "
-                    f"--backbone {backbone} --regime {regime} --format markdown"
-                )
-                files[f"{stem}.md"], files[f"{stem}.csv"] = _board_texts(shown, tables, command)
-                lines.append(f"| {label} | {backbone} | {regime} | {metric} | [board]({stem}.md) | [CSV]({stem}.csv) |")
-                for table in used_tables(shown, tables):
-                    used.setdefault(table.id, []).append(table)
+        selection = Selection(metrics=BOARD_METRICS)
+        values = tidy(select(chosen, selection), known)
+        for cells, backbone, regime in by_setting(measure(chosen, selection, known)):
+            label, metric = cells[["protocol", "metric"]].iloc[0]
+            stem = _slug(f"{label}_{backbone}-{regime}_{metric}")
+            if f"{stem}.md" in files:
+                stem += f"-{json_sha256([label, backbone, regime, metric])[:8]}"
+            command = shlex.join([
+                "hashzoo", "leaderboard", "leaderboards/records", "--protocol", protocol, "--metric", metric,
+                "--backbone", backbone, "--regime", regime, "--format", "markdown",
+            ])  # fmt: skip
+            beside, used = comparison_board(cells, backbone, regime, tables)
+            behind = records_behind(cells, values, chosen)
+            compared = standings(cells, values, chosen, evidence)
+            own = board(with_tied(cells, compared), backbone, regime)
+            own = replace(own, notes=(*own.notes, *filter(None, [level_note(map(evidence.of, behind))])))
+            files[f"{stem}.md"] = _page(own, beside if used else None, plain(command))
+            files[f"{stem}.csv"] = csv_text([beside])
+            names = " | ".join(map(escaped, (label, backbone, regime, metric)))
+            lines.append(f"| {names} | [board]({stem}.md) | [CSV]({stem}.csv) |")
+            shown += used
     files[INDEX] = _index(lines)
-    files[PUBLISHED] = _published_text([_union(tables, parts) for _, parts in sorted(used.items())])
+    files[PUBLISHED] = _published_text(used_tables(shown, sorted(tables, key=lambda table: table.id)))
+    if known.own:
+        files[REGISTERED] = known.text()
     return files
 
 
@@ -166,23 +235,16 @@ def _has_board(metric: str) -> bool:
     return metric in BOARD_METRICS or metric.rsplit("/", 1)[-1] in BOARD_METRICS
 
 
-def _board_texts(cells: Cells, tables: Sequence[PaperTable], command: str) -> tuple[str, str]:
-    wide, beside = board(cells), comparison_board(cells, tables)
-    parts = [markdown_board(replace(wide, command=command), "#")]
-    if any(str(name).startswith("reported") and beside.frame[name].notna().any() for name in beside.frame):
+def _page(own: Board, beside: Board | None, command: str) -> str:
+    parts = [markdown_board(replace(own, command=command), "#")]
+    if beside is not None:
         parts.append(markdown_board(replace(beside, command=f"{command} --compare")))
-    return f"{_MADE}\n\n" + "\n".join(parts), long_frame([beside]).to_csv(index=False, lineterminator="\n")
+    return f"{_MADE}\n\n" + "\n".join(parts)
 
 
 def _index(lines: Sequence[str]) -> str:
     head = ["| protocol | backbone | regime | metric | | |", "| :-- | :-- | :-- | :-- | :-- | :-- |"]
     return "\n".join([_MADE, "", "# Boards", "", *head, *lines]) + "\n"
-
-
-def _union(tables: Sequence[PaperTable], parts: Sequence[PaperTable]) -> PaperTable:
-    whole = next(table for table in tables if table.id == parts[0].id)
-    kept = {id(row) for part_ in parts for row in part_.rows}
-    return replace(whole, rows=tuple(row for row in whole.rows if id(row) in kept))
 
 
 def _published_text(tables: Sequence[PaperTable]) -> str:
@@ -201,8 +263,11 @@ def published_tables(out_dir: Path) -> list[PaperTable]:
             )
             for table in json.loads(read_text(path))
         ]
-    except (ValueError, TypeError, KeyError) as error:
-        raise WorkError(f"{path} is damaged ({error}); restore it, or delete it and {_REWRITE}.") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise WorkError(
+            f"{path} is damaged ({error}); restore it, or move it away and run hashzoo leaderboard --write with the "
+            "plugins of its tables installed."
+        ) from error
 
 
 def _difference(path: Path, text: str) -> str:
@@ -220,10 +285,13 @@ def _difference(path: Path, text: str) -> str:
 
 
 def _stale(out_dir: Path, files: Iterable[str]) -> list[Path]:
-    """Return boards (and their CSV) that earlier calls made and that follow from no record any more."""
-    known = set(files)
-    made = [
-        path for path in sorted(out_dir.glob("*.md")) if path.name not in known and read_text(path).startswith(_MADE)
-    ]
-    orphans = [path for path in sorted(out_dir.glob("*.csv")) if path.name not in known]
-    return [*made, *orphans]
+    """Return boards (and their CSV) that earlier calls made and that follow from no record any more.
+
+    A CSV is ours where the index lists it or where it belongs to such a board; other files are nobody's business.
+    """
+    index = out_dir / INDEX
+    listed = re.findall(r"\]\(([^()/]+\.csv)\)", read_text(index)) if index.is_file() else []
+    made = [path for path in out_dir.glob("*.md") if path.is_file() and read_text(path).startswith(_MADE)]
+    ours = {*made, *(path.with_suffix(".csv") for path in made), *(out_dir / name for name in listed)}
+    known = {*files, PUBLISHED}
+    return sorted(path for path in ours if path.name not in known and path.is_file())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256
 from hashzoo.results.record import Record, read_record
+from hashzoo.results.settings import method_config
+from hashzoo.results.text import plain
 
 PATTERNS = ("record.json", "bits-*-seed-*.json")
 """Names of record files in run directories and among the accepted records."""
@@ -30,14 +33,16 @@ def collect(paths: Iterable[Path]) -> list[Found]:
     does not exist, and WorkError naming the files for records that cannot be read or of which two say the
     same thing was measured.
     """
-    found, faults = [], []
-    for path in find_records(paths):
+    found = []
+    files, faults = _search(paths)
+    for path in files:
         try:
             found.append(Found(path, read_record(path)))
         except WorkError as error:
             faults.append(str(error))
     if faults:
-        raise WorkError("\n".join(faults))
+        counted = f"{len(faults)} of {len(found) + len(faults)} records cannot be read:\n" if len(faults) > 1 else ""
+        raise WorkError(counted + "\n".join(faults))
     own = {f.record.record_sha256 for f in found}
     kept = [f for f in found if f.record.origin_sha256 not in own]
     refuse_duplicates(kept)
@@ -45,17 +50,41 @@ def collect(paths: Iterable[Path]) -> list[Found]:
 
 
 def find_records(paths: Iterable[Path]) -> list[Path]:
-    """Return the record files among the given files and below the given folders, each once, sorted."""
+    """Return the record files among the given files and below the given folders, each once, sorted.
+
+    Raises UsageError for a path that does not exist, WorkError for folders and records that cannot be read.
+    """
+    files, faults = _search(paths)
+    if faults:
+        raise WorkError("\n".join(faults))
+    return files
+
+
+def _search(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Return record files, and a sentence for every folder or record that is there and cannot be read."""
     files: dict[Path, Path] = {}
+    faults: list[str] = []
     for path in paths:
         if path.is_dir():
-            here = [file for pattern in PATTERNS for file in path.rglob(pattern) if file.is_file()]
+            for place, folders, names in os.walk(path, onerror=lambda error: faults.append(_unreadable(error))):
+                for file in (Path(place, name) for name in (*folders, *names)):
+                    if not any(file.match(pattern) for pattern in PATTERNS):
+                        continue
+                    if file.is_file():
+                        files.setdefault(file.resolve(), file)
+                    else:
+                        faults.append(f"{file} has the name of a record and is no file that can be read; move it away.")
+        elif path.is_file():
+            files.setdefault(path.resolve(), path)
         elif path.exists():
-            here = [path]
+            raise UsageError(f"{path} is neither a file nor a folder; give run directories or record files.")
         else:
             raise UsageError(f"There is no file or folder {path}; give run directories or record files.")
-        files |= {file.resolve(): file for file in here if file.resolve() not in files}
-    return sorted(files.values())
+    return sorted(files.values()), faults
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{error.filename} cannot be listed ({error.strerror}); make it readable or leave it out."
 
 
 def refuse_duplicates(found: Iterable[Found]) -> None:
@@ -88,13 +117,8 @@ def identity(record: Record) -> dict[str, Any]:
     }
 
 
-def method_config(record: Record) -> dict[str, Any]:
-    """Return the part of the configuration that decides what was trained, without data and evaluation."""
-    return record.config.trained_by()
-
-
 def describe(record: Record) -> str:
     """Return a record in words: "dch, cifar10-5k, alexnet finetune, 16 bits, seed 0"."""
     bits = f"{record.bits} bits" if record.bits else "features"
     trained = f"{record.method}, {record.protocol}, {record.backbone_name} {record.regime}"
-    return f"{trained}, {bits}, seed {record.seed}"
+    return plain(f"{trained}, {bits}, seed {record.seed}")

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
+from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import registry
-from hashzoo.results.boards import accept, check_boards, published_tables, write_boards
+from hashzoo.results.acceptance import codes_beside, describe_submission, few_seeds, write_bundle
+from hashzoo.results.bibtex import bibtex
+from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
+from hashzoo.results.claims import Judged, as_json, claims_text, judge, markdown
 from hashzoo.results.collect import collect
-from hashzoo.results.layout import paper_boards
+from hashzoo.results.evidence import Evidence, values_by_query
+from hashzoo.results.known import installed, read_known
+from hashzoo.results.layout import paper_boards, published_board
 from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards
 from hashzoo.results.record import Record
-from hashzoo.results.render import render
+from hashzoo.results.render import WIDTH, render
 from hashzoo.results.table import Board, boards, leaderboard
 from hashzoo.specs import PaperTable
 
@@ -48,13 +58,14 @@ def frame(
 
     A published table measured with several backbones or regimes has the setting as its first row level.
     """
+    known = installed(records)
     if paper_table is not None:
-        made = paper_boards(records, registry().get("paper_tables", paper_table), selection)
-        frames = {board.title.rpartition("measured with ")[2]: board.frame for board in made}
+        made = paper_boards(records, _paper_table(paper_table, BOARDS), selection, known)
+        frames = {f"{board.backbone}, {board.regime}": board.frame for board in made}
         return made[0].frame if len(made) == 1 else pd.concat(frames, names=["setting"])
     if compare:
-        return comparison(records, known_tables(), selection)
-    return leaderboard(records, selection)
+        return comparison(records, known_tables(), selection, known)
+    return leaderboard(records, selection, known)
 
 
 def board_list(
@@ -65,21 +76,29 @@ def board_list(
     paper_table: str | None = None,
     board_dir: Path = BOARDS,
 ) -> list[Board]:
-    """Return the same as boards, one per protocol and metric, for printing."""
+    """Return the same as boards, one per protocol, metric, backbone and regime, for printing."""
+    known = installed(records).over(read_known(board_dir / REGISTERED))
     if paper_table is not None:
-        return paper_boards(records, registry().get("paper_tables", paper_table), selection)
+        return paper_boards(records, _paper_table(paper_table, board_dir), selection, known)
     if compare:
-        return comparison_boards(records, known_tables(board_dir), selection)
-    return [_naming_absent_floors(board) for board in boards(records, selection)]
+        return comparison_boards(records, known_tables(board_dir), selection, known)
+    return [_naming_absent_floors(board) for board in boards(records, selection, known)]
+
+
+def _paper_table(name: str, board_dir: Path) -> PaperTable:
+    tables = {table.id: table for table in known_tables(board_dir)}
+    if name not in tables:
+        raise unknown_name("paper table", name, tables)
+    return tables[name]
 
 
 def _naming_absent_floors(board: Board) -> Board:
     """Return the board with a note on the floors that could stand on it and that nobody measured."""
-    metric = board.frame.columns[0][1]
+    metric = str(board.cells["metric"].iloc[0])
     modalities, by_codes = 2 if "/" in metric else 1, "@h" in metric
     methods = {name: registry().get("methods", name) for name in registry().names("methods")}
     floors = [name for name, method in methods.items() if method.floor and len(method.modalities) == modalities]
-    measured = board.frame.index.get_level_values("method")
+    measured = set(board.cells["method"])
     absent = [name for name in floors if name not in measured and (methods[name].coded or not by_codes)]
     if not absent:
         return board
@@ -98,22 +117,108 @@ def show(
     paper_table: str | None = None,
     fmt: str = "table",
     boards: Path = BOARDS,
+    width: int = WIDTH,
 ) -> str:
-    """Return the leaderboard as text in one of the formats."""
+    """Return the leaderboard as text in one of the formats; `width` is that of a table."""
+    if compare and paper_table is not None:
+        raise UsageError("--table already sets published beside measured values; leave out --compare, or --table.")
+    if metric is not None and paper_table is not None:
+        raise UsageError("--table shows the metrics of the published table; leave out --metric, or --table.")
     selection = Selection(protocol, (metric,) if metric else None, backbone=backbone, regime=regime)
     records = load(runs, boards)
-    return render(board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards), fmt)
+    made = board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards)
+    return render(made, fmt, width)
 
 
-def accept_runs(runs: Sequence[Path], boards: Path, replace_old: bool = False) -> str:
+def show_table(name: str, width: int = WIDTH) -> str:
+    """Return a published table as text, laid out as in its paper."""
+    return render([published_board(_paper_table(name, BOARDS))], width=width)
+
+
+def accept_runs(runs: Sequence[Path], boards: Path, replace_old: bool = False, other_parts: bool = False) -> str:
     """Copy the records of runs into the board folder, rewrite its boards, and say what was done."""
-    accepted = accept(runs or [RUNS], boards / RECORDS, replace_old)
-    return f"Accepted {len(accepted)} record(s). {write(boards)}"
+    paths = list(runs) or [RUNS]
+    known = installed([item.record for item in collect(paths)]).over(read_known(boards / REGISTERED))
+    accepted = accept(paths, boards / RECORDS, replace_old, known=known, other_parts=other_parts)
+    said = few_seeds([item.record for item in collect([boards / RECORDS])])
+    return "\n".join([*said, f"Accepted {len(accepted)} record(s). {write(boards)}"])
+
+
+def submit_runs(runs: Sequence[Path], out: Path, other_parts: bool = False) -> str:
+    """Pack the records of runs with their evidence and versions into a folder for a pull request."""
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} holds something already; give a new folder.")
+    known = installed([item.record for item in collect(runs)])
+    accept(runs, out / RECORDS, known=known, other_parts=other_parts)
+    records = [item.record for item in collect([out / RECORDS])]
+    return "\n".join([*few_seeds(records), describe_submission(out, records)])
+
+
+def bundle(runs: Sequence[Path], boards: Path, out: Path) -> str:
+    """Write the codes of the accepted records among the runs to a folder and say what it holds."""
+    return write_bundle(list(runs) or [RUNS], boards / RECORDS, out)
+
+
+def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None) -> str:
+    """Return the BibTeX entries of the methods that the records (of one protocol) measured, each paper once."""
+    records = [record for record in load(runs, boards) if protocol in (None, record.protocol)]
+    names = sorted({record.method for record in records} & set(registry().names("methods")))
+    papers = {method.paper.key: method.paper for method in (registry().get("methods", name) for name in names)}
+    if not papers:
+        raise UsageError("None of the records is of an installed method; name folders that hold records.")
+    return "\n".join(bibtex(papers[key]) for key in sorted(papers))
+
+
+def judged_claims(
+    runs: Sequence[Path], boards: Path = BOARDS, *, method: str | None = None, protocol: str | None = None
+) -> list[Judged]:
+    """Return the claims of the installed methods (those about `method`) with what the records say of each."""
+    found = registry()
+    if method is not None:
+        found.get("methods", method)
+    claims = [found.get("claims", name) for name in found.names("claims")]
+    about = [claim for claim in claims if method in (None, claim.better, claim.worse)]
+    paths = list(runs) or [RUNS if RUNS.is_dir() else boards / RECORDS]
+    items = [item for item in collect(paths) if protocol in (None, item.record.protocol)]
+    evidence, places = Evidence(boards), {item.record.record_sha256: item for item in items}
+
+    @cache
+    def values(sha: str) -> Mapping[str, NDArray[Any]]:
+        kept = evidence.of(places[sha].record).values
+        if kept:
+            return kept
+        codes = codes_beside(places[sha])
+        return values_by_query(places[sha].record, codes) if codes else {}
+
+    records = [item.record for item in items]
+    known = installed(records).over(read_known(boards / REGISTERED))
+    return judge(about, records, lambda record: values(record.record_sha256), known)
+
+
+def show_claims(
+    runs: Sequence[Path],
+    boards: Path = BOARDS,
+    *,
+    method: str | None = None,
+    protocol: str | None = None,
+    findings: bool = False,
+    fmt: str = "table",
+) -> str:
+    """Return the claims with their verdicts as text in one of the formats."""
+    judged = judged_claims(runs, boards, method=method, protocol=protocol)
+    if fmt == "json":
+        return json.dumps(as_json(judged), indent=1, ensure_ascii=False) + "\n"
+    if fmt == "markdown":
+        narrowed = [f"--method {method}"] * bool(method) + [f"--protocol {protocol}"] * bool(protocol)
+        return markdown(judged, " ".join(["hashzoo claims", *map(str, runs), *narrowed, "--format markdown"]))
+    return claims_text(judged, findings)
 
 
 def write(boards: Path) -> str:
     """Rewrite the boards of the folder's records and say what was done."""
-    return f"Wrote {len(write_boards(boards / RECORDS, boards, known_tables(boards)))} file(s) in {boards}."
+    known = installed([item.record for item in collect([boards / RECORDS])])
+    written = write_boards(boards / RECORDS, boards, known_tables(boards), known)
+    return f"Wrote {len(written)} file(s) in {boards}."
 
 
 def check(boards: Path) -> str:

@@ -105,6 +105,8 @@ def config_from_schema_1(old: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a record of schema 1 in the present form."""
     new = {key: value for key, value in old.items() if key not in ("supervision", "loss", "trainer", "recipe")}
     untrained = old.get("supervision") == "none"
+    if untrained and old["hash_layer"]["name"] == "lsh":
+        new["hash_layer"] = {"name": "projection", "options": {}}  # the layer's name today
     new["supervision"] = "unsupervised" if untrained else old.get("supervision", "supervised")
     if untrained:
         fitted = old["hash_layer"]["name"] == "lsh"

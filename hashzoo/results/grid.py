@@ -1,18 +1,18 @@
-"""From a board's frame to a grid of text: header lines with spans, row headers, cells, notes."""
+"""A board's cells as text in rows and columns: mean ± deviation in one cell, the best marked, headers with spans."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
-from hashzoo.results.table import Board
+from hashzoo.results.table import SPREAD, Board, family
+from hashzoo.results.text import number_text
 
-HIGHER_IS_BETTER = ("map", "precision", "recall", "ndcg")
 UNTRAINED = ("none", "")
 
 
@@ -27,13 +27,13 @@ class GridCell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A board as text. `header` has one line per level, each a list of (label, number of columns below it)."""
+    """A table of text. `header` has one line per level, each a list of (label, number of columns below it)."""
 
     title: str
     stub: tuple[str, ...]
     header: tuple[tuple[tuple[str, int], ...], ...]
     rows: tuple[tuple[tuple[str, ...], tuple[GridCell, ...]], ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -42,131 +42,103 @@ class Grid:
 
 
 def grid(board: Board) -> Grid:
-    """Return a board as a grid: mean ± standard deviation in one cell, levels without information left out."""
-    frame = board.frame
-    keys = [key if isinstance(key, tuple) else (key,) for key in frame.columns]
-    shown = [place for place, key in enumerate(keys) if key[-1].split(" ")[0] not in ("sd", "seeds")]
-    sources: dict[str, int] = {}
-    counts = _seed_counts(frame, keys)
+    """Return a board as a grid; levels without information are left out, sources become numbered notes."""
+    keys = [key for key in board.column_keys() if family(key[-1]) not in SPREAD]
+    counts = _seed_counts(board)
     usual = counts.most_common(1)[0][0] if counts else 0
-    columns = []
-    for place in shown:
-        spread = [_beside(frame, keys, place, name) for name in ("sd", "seeds")]
-        columns.append(_column(frame.iloc[:, place], spread, sources, usual))
-    _mark_best(columns, [keys[place] for place in shown], [str(name) for name in frame.columns.names], board)
-    kept = _kept_row_levels(frame, board.floors)
-    rows = [
-        (tuple(str(label[level]) for level in kept), tuple(column[number] for column in columns))
-        for number, label in enumerate(frame.index)
-    ]
-    notes = [_spread_note(counts), *board.notes, *(f"[{number}] {source}" for source, number in sources.items())]
-    return Grid(
-        board.title,
-        tuple(str(frame.index.names[level]) for level in kept),
-        _header([keys[place] for place in shown], [str(name) for name in frame.columns.names]),
-        tuple(rows),
-        tuple(note for note in notes if note),
-    )
+    best, sources = _best_values(board), dict[str, int]()
+    kept = _kept_row_levels(board)
+    table: dict[tuple[Any, ...], dict[tuple[Any, ...], dict[str, Any]]] = {}
+    for cell in board.cells.to_dict("records"):
+        row, place = (tuple(cell[name] for name in names) for names in (board.rows, board.columns))
+        table.setdefault(row, {})[place] = {str(name): value for name, value in cell.items()}
+    rows = []
+    for cells in table.values():
+        some = next(iter(cells.values()))
+        stub = tuple(f"{some[name]} †" if name == "method" and _apart(some) else str(some[name]) for name in kept)
+        texts = []
+        for *column, figure in keys:
+            here = cells[tuple(column)]
+            best_here = best.get((here.get("task"), *column, figure)) if _contends(here) else None
+            shown = _cell(here, figure, sources, usual, best_here)
+            tied = here.get("tied", pd.NA)
+            if family(figure) == "measured" and not pd.isna(tied):
+                shown = replace(shown, best=bool(tied))
+            texts.append(shown)
+        rows.append((stub, tuple(texts)))
+    marked = any(cell.best for _, texts in rows for cell in texts)
+    cited = (f"[{number}] {source}" for source, number in sources.items())
+    grouped = "tied" in board.cells and bool(board.cells["tied"].notna().any())
+    notes = [_spread_note(counts, marked, grouped), *board.notes, *cited]
+    header = _header(keys, [*board.columns, "statistic"])
+    return Grid(board.title, tuple(kept), header, tuple(rows), tuple(note for note in notes if note))
 
 
-def number_text(value: float) -> str:
-    """Return a value as boards show it: four decimals, large numbers with fewer.
-
-    >>> [number_text(value) for value in (0.79014, 0.0, 53999.0, 123.456)]
-    ['0.7901', '0.0000', '53999', '123.46']
-    """
-    if abs(value) < 10:
-        return f"{value:.4f}"
-    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
-
-
-def _beside(frame: pd.DataFrame, keys: Sequence[tuple[Any, ...]], place: int, name: str) -> list[Any] | None:
-    """Return the column of `sd` or `seeds` that belongs to a `measured` column."""
-    statistic = keys[place][-1]
-    if not statistic.startswith("measured"):
-        return None
-    wanted = (*keys[place][:-1], statistic.replace("measured", name, 1))
-    return list(frame.iloc[:, list(keys).index(wanted)])
+def _cell(cell: dict[str, Any], figure: str, sources: dict[str, int], usual: int, best: float | None) -> GridCell:
+    value, kind = cell[figure], family(figure)
+    if pd.isna(value):
+        return GridCell("")
+    if kind == "source":
+        return GridCell(f"[{sources.setdefault(value, len(sources) + 1)}]")
+    if kind == "gap":
+        return GridCell(f"{value:+.4f}", float(value))
+    text = number_text(value)
+    if kind == "measured":
+        sd, seeds = (cell[figure.replace(kind, name, 1)] for name in SPREAD)
+        text += "" if pd.isna(sd) else f" ± {number_text(sd)}"
+        text += f" ({seeds})" if seeds != usual else ""
+    return GridCell(text, float(value), value == best)
 
 
-def _column(
-    series: pd.Series[Any], spread: Sequence[list[Any] | None], sources: dict[str, int], usual: int
-) -> list[GridCell]:
-    cells = []
-    kind = str(series.name[-1] if isinstance(series.name, tuple) else series.name)
-    for number, value in enumerate(series):
-        if pd.isna(value):
-            cells.append(GridCell(""))
-        elif kind.startswith("source"):
-            cells.append(GridCell(f"[{sources.setdefault(value, len(sources) + 1)}]"))
-        elif kind.startswith("gap"):
-            cells.append(GridCell(f"{value:+.4f}", float(value)))
-        else:
-            sd, seeds = (column[number] if column else None for column in spread)
-            text = number_text(value)
-            if sd is not None and not pd.isna(sd):
-                text += f" ± {number_text(sd)}"
-            if seeds is not None and seeds != usual:
-                text += f" ({seeds})"
-            cells.append(GridCell(text, float(value)))
-    return cells
+def _apart(cell: dict[str, Any]) -> bool:
+    """Whether a row saw the database in training."""
+    return str(cell["database"]) != "hidden"
 
 
-def _seed_counts(frame: pd.DataFrame, keys: Sequence[tuple[Any, ...]]) -> Counter[int]:
-    return Counter(
-        int(count)
-        for place, key in enumerate(keys)
-        if key[-1].startswith("seeds")
-        for count in frame.iloc[:, place].dropna()
-    )
+def _contends(cell: dict[str, Any]) -> bool:
+    return not cell["floor"] and not _apart(cell) and not pd.isna(cell["higher"])
 
 
-def _spread_note(counts: Counter[int]) -> str:
+def _best_values(board: Board) -> dict[tuple[Any, ...], float]:
+    """Return the best value of each direction, column and figure among rows that contend; comparisons have none."""
+    best: dict[tuple[Any, ...], float] = {}
+    figures = [name for name in board.figures if family(name) in ("reported", "measured")] if board.columns else []
+    for cell in board.cells.to_dict("records"):
+        for figure in figures:
+            value = cell[figure]
+            if not pd.isna(value) and _contends({str(name): item for name, item in cell.items()}):
+                key = (cell.get("task"), *(cell[name] for name in board.columns), figure)
+                better = max if cell["higher"] else min
+                best[key] = better(value, best.get(key, value))
+    return best
+
+
+def _seed_counts(board: Board) -> Counter[int]:
+    names = [name for name in board.figures if family(name) == "seeds"]
+    return Counter(int(count) for name in names for count in board.cells[name].dropna())
+
+
+def _spread_note(counts: Counter[int], marked: bool, grouped: bool = False) -> str:
     if not counts:
-        return ""
+        return "The best of a column is marked." if marked else ""
+    mark = "the best mean of a column is marked"
+    if grouped:
+        mark = "marked are the rows tied with the best (paired over queries and seeds, corrected for their number)"
     usual = counts.most_common(1)[0][0]
     what = "One seed" if usual == 1 else f"Mean ± standard deviation over {usual} seeds"
     other = "; another number of seeds stands in parentheses" if len(counts) > 1 else ""
-    return f"{what}{other}; an empty cell was not measured."
+    return f"{what}{other}; an empty cell was not measured{f'; {mark}' if marked else ''}."
 
 
-def _mark_best(
-    columns: list[list[GridCell]], keys: Sequence[tuple[Any, ...]], levels: Sequence[str], board: Board
-) -> None:
-    """Mark the largest reported and measured value of each column, floors and ceilings aside."""
-    if "bits" not in levels:
-        return
-    directions = board.frame.index.get_level_values("task") if "task" in board.frame.index.names else None
-    contenders = [str(label) not in board.floors for label in board.frame.index.get_level_values("method")]
-    for column, key in zip(columns, keys, strict=True):
-        metric = str(key[levels.index("metric")]).rsplit("/", 1)[-1]
-        if metric.partition("@")[0].partition(":")[0] not in HIGHER_IS_BETTER:
-            continue
-        parts = set(directions) if directions is not None else {None}
-        for part in parts:
-            places = [
-                number
-                for number, cell in enumerate(column)
-                if contenders[number] and cell.value is not None and (directions is None or directions[number] == part)
-            ]
-            best = max((column[number].value or 0.0 for number in places), default=None)
-            for number in places:
-                if column[number].value == best:
-                    column[number] = GridCell(column[number].text, column[number].value, True)
-
-
-def _kept_row_levels(frame: pd.DataFrame, floors: frozenset[str]) -> list[int]:
-    """Return the row levels worth showing: the method, the bits, and those in which trained rows differ."""
-    names = list(frame.index.names)
-    labels = list(frame.index)
-    method = names.index("method")
+def _kept_row_levels(board: Board) -> list[str]:
+    """Return the row levels worth showing: method, bits, settings that are named, and those in which rows differ."""
     kept = []
-    for level, name in enumerate(names):
-        trained = {label[level] for label in labels if label[method] not in floors}
-        others = {label[level] for label in labels if label[method] in floors}
+    for name in board.rows:
+        trained = set(board.cells.loc[~board.cells["floor"], name])
+        others = set(board.cells.loc[board.cells["floor"], name])
         idle = len(trained) <= 1 and others <= {*trained, *UNTRAINED} and (trained or len(others) <= 1)
-        if name in ("method", "bits") or not idle:
-            kept.append(level)
+        if name in ("method", "bits") or not idle or (name == "settings" and trained - {""}):
+            kept.append(name)
     return kept
 
 
@@ -179,12 +151,10 @@ def _header(keys: Sequence[tuple[Any, ...]], levels: Sequence[str]) -> tuple[tup
         kept = sorted({*kept, levels.index("bits")})
     lines = []
     for depth, level in enumerate(kept):
-        upper = kept[: depth + 1]
-        if depth == len(kept) - 1:
-            lines.append(tuple((_label(levels[level], key[level]), 1) for key in keys))
-            continue
+        upper = kept[: depth + 1] if depth < len(kept) - 1 else range(len(levels))
         groups = groupby(keys, key=lambda key, upper=upper: tuple(key[place] for place in upper))  # type: ignore[misc] # mypy cannot infer a lambda's default argument
-        lines.append(tuple((_label(levels[level], label[-1]), len(list(below))) for label, below in groups))
+        spans = [list(group) for _, group in groups]
+        lines.append(tuple((_label(levels[level], span[0][level]), len(span)) for span in spans))
     return tuple(lines)
 
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hashzoo.results.measure import Cell, Cells, Column, Selection, by_setting, measure
+import pandas as pd
+
+from hashzoo.results.known import Known
+from hashzoo.results.measure import COLUMN_LEVELS, STATISTICS, Selection, measure
 from hashzoo.results.paper_tables import full_metric
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
-from hashzoo.results.table import Board, frame_of, statistics_of
+from hashzoo.results.table import Board, row_notes
+from hashzoo.results.text import plain
 from hashzoo.specs import PaperRow, PaperTable
 
-LAYOUT_LEVELS = ("dataset", "metric", "bits", "statistic")
+LINE_LEVELS = ("task", "method", "settings")
+GROUP_LEVELS = ("dataset", "metric", "bits")
 NOTHING = "nothing measured yet"
-
-
-class Line(NamedTuple):
-    """A row of the laid-out table: direction of retrieval, the method as the paper spells it, settings."""
-
-    task: str
-    method: str
-    settings: str
 
 
 class Group(NamedTuple):
@@ -32,7 +29,20 @@ class Group(NamedTuple):
     bits: int
 
 
-def paper_boards(records: Sequence[Record], table: PaperTable, selection: Selection | None = None) -> list[Board]:
+class Line(NamedTuple):
+    """A row: direction of retrieval, the method as the paper spells it, our settings; behind them our row's facts."""
+
+    task: str
+    label: str
+    settings: str
+    method: str
+    floor: bool = False
+    database: str = "hidden"
+
+
+def paper_boards(
+    records: Sequence[Record], table: PaperTable, selection: Selection | None = None, known: Known | None = None
+) -> list[Board]:
     """Return the table with our measured values, one board per backbone and regime that we measured with.
 
     Rows and column groups stand in the published order; floors that the paper does not list come below.
@@ -44,40 +54,60 @@ def paper_boards(records: Sequence[Record], table: PaperTable, selection: Select
     usable = [r for r in records if any(name in r.metrics for name in metrics)]
     usable = [r for r in usable if any(_fits(row, r.protocol, r.dataset) for row in table.rows)]
     if not usable:
-        return [_layout(table, None, NOTHING)]
+        return [published_board(table, NOTHING, known)]
     narrowed = Selection(wanted.protocol, metrics, wanted.methods, wanted.backbone, wanted.regime, wanted.bits)
-    cells = measure(usable, narrowed)
-    return [
-        _layout(table, chosen, f"measured with {backbone}, {regime}")
-        for (backbone, regime), chosen in by_setting(cells).items()
-    ]
+    cells = measure(usable, narrowed, known)
+    boards = []
+    for backbone, here in cells.groupby("backbone"):
+        trained = sorted(set(here.loc[~here["floor"], "regime"]))
+        for regime in trained or sorted(set(here["regime"])):
+            part = here[here["floor"] | (here["regime"] == regime)]
+            boards.append(_layout(table, part, known, (str(backbone), regime)))
+    return boards
+
+
+def published_board(table: PaperTable, remark: str = "as published", known: Known | None = None) -> Board:
+    """Return the table with its published values alone."""
+    empty = pd.DataFrame(columns=["method", "settings", *COLUMN_LEVELS, "floor", "database", "protocol_id", "dataset"])
+    return _layout(table, empty, known, remark=remark)
 
 
 def _fits(row: PaperRow, protocol: str, dataset: str) -> bool:
     return bool(row.protocol and row.protocol == protocol) or is_dataset(row.dataset, dataset)
 
 
-def _layout(table: PaperTable, cells: Cells | None, setting: str) -> Board:
+def _layout(
+    table: PaperTable, cells: pd.DataFrame, known: Known | None, setting: tuple[str, str] = ("", ""), remark: str = ""
+) -> Board:
     published, groups = _published(table)
     lines = _lines(published, cells)
-    found = {group: _measured(published, group, lines, cells) for group in groups}
-    marks = {
-        name: sorted({mark for group in groups if group.dataset == name for mark in found[group]})
-        for name in {group.dataset for group in groups}
-    }
-    data: dict[tuple[Any, ...], list[Any]] = {}
-    for group in groups:
-        rows = [published.get((line.task, line.method, group)) for line in lines]
-        data[(*group, "reported")] = [row.value if row else None for row in rows]
-        for mark in marks[group.dataset]:
-            cells_here = found[group].get(mark, [None] * len(lines))
-            for name, values in statistics_of(cells_here).items():
-                data[(*group, f"{name}{mark}")] = values
-    frame = frame_of(data, [tuple(line) for line in lines], Line._fields, LAYOUT_LEVELS)
-    floors = cells.floors if cells else frozenset()
-    foreign = any(mark for several in marks.values() for mark in several)
-    title = f"{table.paper.key}, {table.title}; {setting}"
-    return Board(title, frame, floors, _notes(table, foreign))
+    measured = cells.set_index(["method", "settings", *COLUMN_LEVELS]).sort_index()
+    there = list(cells[["protocol", "protocol_id", "dataset"]].drop_duplicates().itertuples(index=False, name=None))
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        for group in groups:
+            row = published.get((line.task, line.label, group))
+            some = row or next(row for (*_, g), row in published.items() if g == group)
+            entry: dict[str, Any] = {
+                "task": plain(line.task), "method": plain(line.label), "settings": line.settings, **group._asdict(),
+                "floor": line.floor, "database": line.database, "reported": row.value if row else None,
+            }  # fmt: skip
+            name = group.metric if line.task == "image" else f"{line.task}/{group.metric}"
+            for label, protocol, dataset in there:
+                key = (line.method, line.settings, label, name, group.bits)
+                if _fits(some, protocol, dataset) and key in measured.index:
+                    mark = "" if some.protocol == label else f" ({label})"
+                    entry |= {f"{figure}{mark}": measured.loc[key, figure] for figure in STATISTICS}
+            rows.append(entry)
+    frame = pd.DataFrame(rows)
+    marks = sorted(name.removeprefix("measured") for name in map(str, frame) if name.startswith("measured"))
+    figures = ["reported", *(f"{figure}{mark}" for mark in marks for figure in STATISTICS)]
+    kinds = {name: "Int64" if name.startswith("seeds") else "float64" for name in figures}
+    frame["higher"] = [(known or Known()).direction(metric) for metric in frame["metric"]]
+    frame = frame[[*LINE_LEVELS, *GROUP_LEVELS, "floor", "database", "higher", *figures]].astype(kinds)
+    title = plain(f"{table.paper.key}, {table.title}; {remark or 'measured with ' + ', '.join(setting)}")
+    notes = (*_notes(table, any(marks)), *row_notes(cells.assign(judged=cells.get("judged", ""))))
+    return Board(title, frame, LINE_LEVELS, GROUP_LEVELS, notes, backbone=setting[0], regime=setting[1])
 
 
 def _notes(table: PaperTable, foreign: bool) -> tuple[str, ...]:
@@ -87,7 +117,7 @@ def _notes(table: PaperTable, foreign: bool) -> tuple[str, ...]:
     notes += dict.fromkeys(f"Reported on {r.dataset}: {r.protocol_note}." for r in table.rows if r.protocol_note)
     if foreign:
         notes.append("A column measured (...) is of another protocol than the reported one: they are not comparable.")
-    return tuple(notes)
+    return tuple(plain(note) for note in notes)
 
 
 def _published(table: PaperTable) -> tuple[dict[tuple[str, str, Group], PaperRow], list[Group]]:
@@ -100,7 +130,7 @@ def _published(table: PaperTable) -> tuple[dict[tuple[str, str, Group], PaperRow
     for row in table.rows:
         several = len(setups[row.dataset, row.task]) > 1
         dataset = f"{row.dataset} ({row.protocol_note.split(':')[0]})" if several else row.dataset
-        group = Group(dataset, row.metric or table.metric, row.bits)
+        group = Group(plain(dataset), row.metric or table.metric, row.bits)
         order[group.dataset, group.metric] = None
         found[row.task, row.label or row.method, group] = row
     places = list(order)
@@ -108,48 +138,18 @@ def _published(table: PaperTable) -> tuple[dict[tuple[str, str, Group], PaperRow
     return found, groups
 
 
-def _lines(published: dict[tuple[str, str, Group], PaperRow], cells: Cells | None) -> list[Line]:
+def _lines(published: dict[tuple[str, str, Group], PaperRow], cells: pd.DataFrame) -> list[Line]:
     """Return the published rows in order, once per configuration of ours, then floors it lacks."""
+    columns = ["method", "settings", "floor", "database"]
+    ours = sorted(cells[columns].drop_duplicates().itertuples(index=False, name=None))
     tasks = list(dict.fromkeys(task for task, *_ in published))
     listed = dict.fromkeys((task, label, row.method) for (task, label, _), row in published.items())
-    rows = list(cells.values) if cells else []
     lines = []
     for task in tasks:
-        for of, label, method in listed:
-            if of == task:
-                settings = sorted({row.settings for row in rows if row.method == method}) or [""]
-                lines += [Line(task, label, setting) for setting in settings]
-        known = {method for of, _, method in listed if of == task}
-        floors = sorted({row for row in rows if cells and row.method in cells.floors and row.method not in known})
-        lines += [Line(task, row.method, row.settings) for row in floors]
+        here = [(label, method) for of, label, method in listed if of == task]
+        for label, method in here:
+            rows = [row for row in ours if row[0] == method] or [(method, "", False, "hidden")]
+            lines += [Line(task, label, settings, method, floor, seen) for _, settings, floor, seen in rows]
+        known = {method for _, method in here}
+        lines += [Line(task, row[0], row[1], row[0], True, row[3]) for row in ours if row[2] and row[0] not in known]
     return lines
-
-
-def _measured(
-    published: dict[tuple[str, str, Group], PaperRow],
-    group: Group,
-    lines: Sequence[Line],
-    cells: Cells | None,
-) -> dict[str, list[Cell | None]]:
-    """Return {mark: cell per line} of what was measured; mark "" is the published protocol, else the other's name."""
-    columns: dict[str, list[Cell | None]] = {}
-    if cells is None:
-        return columns
-    some = next(row for (*_, g), row in published.items() if g == group)
-    methods = {(task, label): row.method for (task, label, _), row in published.items()}
-    for label, dataset in cells.datasets.items():
-        if not _fits(some, cells.protocols[label], dataset):
-            continue
-        found = []
-        for line in lines:
-            method = methods.get((line.task, line.method), line.method)
-            metric = group.metric if line.task == "image" else f"{line.task}/{group.metric}"
-            found.append(_cell(cells, method, line.settings, Column(label, metric, group.bits)))
-        if any(found):
-            columns["" if some.protocol == label else f" ({label})"] = found
-    return columns
-
-
-def _cell(cells: Cells, method: str, settings: str, column: Column) -> Cell | None:
-    found = (cells.get(row, column) for row in cells.values if (row.method, row.settings) == (method, settings))
-    return next((cell for cell in found if cell is not None), None)

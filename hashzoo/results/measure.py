@@ -1,42 +1,32 @@
-"""From records to cells: mean and deviation over seeds for each row, protocol, metric and bit length."""
+"""Records as one tidy frame, one row per value; cells, one row per mean over seeds; curves as a second frame."""
 
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.files import canonical_json
-from hashzoo.results.collect import method_config
+from hashzoo.results.known import Known
 from hashzoo.results.record import Record
+from hashzoo.results.settings import database_of, row_names
+from hashzoo.results.text import plain
 
+ROW_LEVELS = ("method", "backbone", "regime", "settings")
+COLUMN_LEVELS = ("protocol", "metric", "bits")
+STATISTICS = ("measured", "sd", "seeds")
+"""Mean over seeds, sample standard deviation over seeds (empty for one seed), number of seeds."""
 
-class Row(NamedTuple):
-    """A row of a board; `settings` names what differs between several configurations of a method, else ""."""
-
-    method: str
-    backbone: str
-    regime: str
-    settings: str
-
-
-class Column(NamedTuple):
-    """A column of a board; `protocol` names the split or convention too where one id stands for several."""
-
-    protocol: str
-    metric: str
-    bits: int
-
-
-class Cell(NamedTuple):
-    """Mean over seeds, sample standard deviation (None for one seed), number of seeds."""
-
-    mean: float
-    sd: float | None
-    seeds: int
+ROW_FACTS = ("floor", "database", "judged")
+COLUMN_FACTS = ("dataset", "protocol_id")
+TIDY = (
+    *ROW_LEVELS, *COLUMN_LEVELS, "seed", "value", *ROW_FACTS, *COLUMN_FACTS, "headline", "split", "convention", "ties",
+    "path", "record",
+)  # fmt: skip
+"""Columns of `tidy`."""
 
 
 @dataclass(frozen=True)
@@ -54,79 +44,123 @@ class Selection:
     bits: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Cells:
-    """All that a board shows, without layout; `datasets` and `protocols` say what a protocol's label stands for.
+def tidy(records: Sequence[Record], known: Known | None = None) -> pd.DataFrame:
+    """Return one row per measured value with the columns `TIDY`; every text prints.
 
-    `metrics` are in the order in which they are shown.
+    `method` and `settings` name the row as in `settings.row_names`; `protocol` names the split, convention or tie rule
+    too where one id stands for several, and `protocol_id` is the id itself. `path` and `record` (its sha256) say where
+    a value is from.
     """
-
-    values: dict[Row, dict[Column, Cell]]
-    floors: frozenset[str]
-    datasets: dict[str, str]
-    protocols: dict[str, str]
-    metrics: tuple[str, ...]
-
-    def columns(self) -> list[Column]:
-        """All columns: protocols by name, metrics in the order they are asked for, bits ascending.
-
-        Features without codes (bits 0) have no column of their own where any codes were measured.
-        """
-        seen = dict.fromkeys(column for row in self.values.values() for column in row)
-        coded = {(c.protocol, c.metric) for c in seen if c.bits}
-        kept = [c for c in seen if c.bits or (c.protocol, c.metric) not in coded]
-        return sorted(kept, key=lambda c: (c.protocol, self.metrics.index(c.metric), c.bits))
-
-    def get(self, row: Row, column: Column) -> Cell | None:
-        """Return a cell; a row measured without codes has the same one at every bit length."""
-        cells = self.values[row]
-        return cells.get(column) or cells.get(column._replace(bits=0))
+    rows: list[dict[str, Any]] = []
+    for record, shared in _with_labels(records, known):
+        rows += [{**shared, "metric": plain(name), "value": value} for name, value in record.metrics.items()]
+    return pd.DataFrame(rows, columns=list(TIDY))
 
 
-def measure(records: Sequence[Record], selection: Selection | None = None) -> Cells:
-    """Average the selected records over seeds; a cell that nobody measured is absent and enters no average.
+def curves(records: Sequence[Record], known: Known | None = None) -> pd.DataFrame:
+    """Return one row per point of every curve: labels of the row and column, `curve`, `point` and the point's values.
 
-    Raises UsageError when nothing is selected, naming what there is.
+    Points of pr_curve are (recall, precision), of pr_curve_lookup (radius, recall, precision), of precision_curve
+    (rank, precision): `radius` or `rank` stand in `at`, the others under their names; a plain list is in `value`.
+    """
+    rows = []
+    for record, shared in _with_labels(records, known):
+        for name, points in record.curves.items():
+            axes = CURVE_AXES.get(name.rpartition("/")[2], ("at", "value"))
+            for number, point in enumerate(points):
+                values = dict(zip(axes, point, strict=False)) if isinstance(point, list) else {"value": point}
+                rows.append({**shared, "curve": plain(name), "point": number, **values})
+    left_out = ("metric", "value", "headline")
+    labels = [name for name in TIDY if name not in left_out]
+    return pd.DataFrame(rows, columns=[*labels, "curve", "point", "at", "recall", "precision", "value"])
+
+
+CURVE_AXES = {
+    "pr_curve": ("recall", "precision"),
+    "pr_curve_lookup": ("at", "recall", "precision"),
+    "precision_curve": ("at", "precision"),
+}
+
+
+def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[Record, dict[str, Any]]]:
+    names = row_names(records, (known or Known()).own)
+    labels = _protocol_labels(records)
+    return [
+        (
+            record,
+            {
+                **name._asdict(),
+                "backbone": plain(record.backbone_name),
+                "regime": record.regime,
+                "protocol": labels[_protocol_key(record)],
+                "bits": record.bits,
+                "seed": record.seed,
+                "floor": record.floor,
+                "database": database_of(record),
+                "dataset": plain(record.dataset),
+                "protocol_id": plain(record.protocol),
+                "headline": plain(record.headline),
+                "split": plain(record.split_sha256),
+                "convention": plain(record.convention),
+                "ties": plain(record.ties),
+                "path": str(getattr(record, "path", None) or ""),
+                "record": record.record_sha256,
+            },
+        )
+        for record, name in zip(records, names, strict=True)
+    ]
+
+
+def measure(records: Sequence[Record], selection: Selection | None = None, known: Known | None = None) -> pd.DataFrame:
+    """Average the selected records over seeds: one row per cell with labels, facts, `STATISTICS` and `higher`.
+
+    Cells are sorted by protocol, metric (in the order asked for) and bits. A row measured without codes (bits 0) has a
+    cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
+    selected, naming what there is.
     """
     if not records:
         raise UsageError("There are no records yet; make some with hashzoo run or name folders that hold them.")
-    selection = selection or Selection()
-    chosen = select(records, selection)
-    labels = _protocol_labels(chosen)
-    settings = _settings(chosen)
-    samples: dict[Row, dict[Column, list[float]]] = defaultdict(lambda: defaultdict(list))
-    metrics = tuple(_metric_order(chosen, selection))
-    for name in metrics:
-        for record in chosen:
-            if name in record.metrics and name in _wanted(record, selection):
-                row = Row(record.method, record.backbone_name, record.regime, settings[_config_key(record)])
-                column = Column(labels[_protocol_key(record)], name, record.bits)
-                samples[row][column].append(record.metrics[name])
-    if not samples:
-        wanted = ", ".join(selection.metrics or sorted({record.headline for record in chosen}))
-        known = ", ".join(sorted({name for record in chosen for name in record.metrics}))
-        raise UsageError(f"No selected record has metric {wanted}; they have: {known}.")
-    return Cells(
-        {row: {column: _cell(values) for column, values in cells.items()} for row, cells in samples.items()},
-        frozenset(record.method for record in chosen if record.floor),
-        {labels[_protocol_key(record)]: record.dataset for record in chosen},
-        {labels[_protocol_key(record)]: record.protocol for record in chosen},
-        metrics,
-    )
+    wanted, known = selection or Selection(), known or Known()
+    values = tidy(select(records, wanted), known)
+    asked = list(wanted.metrics or ())
+    bare = values["metric"].str.rpartition("/")[2]
+    chosen = values[
+        values["metric"].isin(asked) | bare.isin(asked)
+        if wanted.metrics is not None
+        else (values["metric"] == values["headline"]) | (bare == values["headline"])
+    ]
+    if chosen.empty:
+        names = ", ".join(asked or sorted(set(values["headline"])))
+        there = ", ".join(sorted(set(values["metric"])))
+        raise UsageError(f"No selected record has metric {names}; they have: {there}.")
+    keys = [*ROW_LEVELS, *COLUMN_LEVELS, *ROW_FACTS, *COLUMN_FACTS]
+    averaged = chosen.groupby(keys, sort=False)["value"].agg(measured=statistics.mean, sd=_deviation, seeds="count")
+    cells = _at_every_length(pd.DataFrame(averaged).reset_index())
+    cells["higher"] = [known.direction(metric) for metric in cells["metric"]]
+
+    def place(metric: str) -> tuple[int, str]:
+        name = metric if metric in asked else metric.rpartition("/")[2]
+        return (asked.index(name) if name in asked else len(asked), metric)
+
+    ranked = {metric: number for number, metric in enumerate(sorted(set(cells["metric"]), key=place))}
+    order = cells.assign(metric=cells["metric"].map(ranked)).sort_values(["protocol", "metric", "bits"], kind="stable")
+    return cells.loc[order.index].reset_index(drop=True)
 
 
-def by_setting(cells: Cells) -> dict[tuple[str, str], Cells]:
-    """Split cells by (backbone, regime), so that none share a board; floors go with every regime of their backbone."""
-    trained = {(row.backbone, row.regime) for row in cells.values if row.method not in cells.floors}
-    split = {}
-    for backbone, regime in sorted(trained or {(row.backbone, row.regime) for row in cells.values}):
-        values = {
-            row: value
-            for row, value in cells.values.items()
-            if row.backbone == backbone and (row.regime == regime or row.method in cells.floors)
-        }
-        split[backbone, regime] = replace(cells, values=values)
-    return split
+def _deviation(values: pd.Series[float]) -> float | None:
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def _at_every_length(cells: pd.DataFrame) -> pd.DataFrame:
+    """Repeat what was measured without codes at every bit length of its protocol and metric, if there is one."""
+    place = ["protocol", "metric"]
+    coded = cells[cells["bits"] > 0]
+    lengths = coded[[*place, "bits"]].drop_duplicates()
+    whole = cells[cells["bits"] == 0]
+    repeated = whole.drop(columns="bits").merge(lengths, on=place, how="left")
+    repeated["bits"] = repeated["bits"].fillna(0).astype("int64")
+    both = pd.concat([coded, repeated[cells.columns]]) if len(coded) else repeated[cells.columns]
+    return both.drop_duplicates([*ROW_LEVELS, *COLUMN_LEVELS]).reset_index(drop=True)
 
 
 def select(records: Sequence[Record], selection: Selection) -> list[Record]:
@@ -157,33 +191,7 @@ def _is_selected(record: Record, wanted: Selection) -> bool:
 def _known(kind: str, name: str | None, names: Iterable[str]) -> None:
     among = set(names)
     if name is not None and name not in among:
-        raise unknown_name(f"{kind} among the records", name, among)
-
-
-def _wanted(record: Record, selection: Selection) -> list[str]:
-    """Names of the record's metrics that the selection means, in its order."""
-    return [
-        name
-        for asked in selection.metrics or (record.headline,)
-        for name in sorted(record.metrics)
-        if name == asked or name.endswith(f"/{asked}")
-    ]
-
-
-def _metric_order(records: Sequence[Record], selection: Selection) -> list[str]:
-    names = {name for record in records for name in _wanted(record, selection)}
-    asked = list(selection.metrics or ())
-
-    def place(name: str) -> tuple[int, str]:
-        plain = name if name in asked else name.rsplit("/", 1)[-1]
-        return (asked.index(plain) if plain in asked else len(asked), name)
-
-    return sorted(names, key=place)
-
-
-def _cell(values: list[float]) -> Cell:
-    sd = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.mean(values), sd, len(values))
+        raise unknown_name(f"{kind} among the records", name, map(plain, among))
 
 
 def _protocol_key(record: Record) -> tuple[str, str, str, str]:
@@ -196,51 +204,7 @@ def _protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str
     labels = {}
     for key in keys:
         alike = [other for other in keys if other[0] == key[0]]
-        parts = [
-            text
-            for place, text in (
-                (1, f"split {key[1][:8]}"),
-                (2, f"convention {key[2]}"),
-                (3, f"ties {key[3]}"),
-            )
-            if len({other[place] for other in alike}) > 1
-        ]
-        labels[key] = key[0] + (f" ({', '.join(parts)})" if parts else "")
+        says = (f"split {key[1][:8]}", f"convention {key[2]}", f"ties {key[3]}")
+        parts = [says[n - 1] for n in (1, 2, 3) if len({other[n] for other in alike}) > 1]
+        labels[key] = plain(key[0] + (f" ({', '.join(parts)})" if parts else ""))
     return labels
-
-
-def _configuration(record: Record) -> dict[str, Any]:
-    return {**method_config(record), "freeze_backbone": record.frozen}
-
-
-def _config_key(record: Record) -> str:
-    return canonical_json([record.method, record.backbone_name, record.regime, _configuration(record)])
-
-
-def _settings(records: Iterable[Record]) -> dict[str, str]:
-    """Name each configuration by the values in which the configurations of one method differ, else ""."""
-    groups: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
-    for record in records:
-        group = groups[record.method, record.backbone_name, record.regime]
-        group[_config_key(record)] = _flatten(_configuration(record))
-    names = {}
-    for group in groups.values():
-        keys = sorted({key for flat in group.values() for key in flat})
-        differing = [key for key in keys if len({canonical_json(flat.get(key)) for flat in group.values()}) > 1]
-        for config, flat in group.items():
-            names[config] = ", ".join(f"{key}={_word(flat[key])}" for key in differing if key in flat)
-    return names
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else canonical_json(value)
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

@@ -34,6 +34,8 @@ A remark in parentheses behind the description does not count. Descriptions that
 on purpose.
 """
 
+AS_WRITTEN: Mapping[str, str] = {}
+
 TASKS = {"image": "image", "I2T": "image-to-text", "T2I": "text-to-image"}
 
 _OUR_METRIC = re.compile(r"[a-z_]+(@h?\d+)?([:-][a-z]+)*")
@@ -51,11 +53,15 @@ _BASES = {
 
 
 def paper_tables_from_csv(
-    text: str, papers: Mapping[str, Paper], protocols: Mapping[str, str] = PROTOCOLS
+    text: str,
+    papers: Mapping[str, Paper],
+    protocols: Mapping[str, str] = PROTOCOLS,
+    metrics: Mapping[str, str] = AS_WRITTEN,
 ) -> tuple[PaperTable, ...]:
     """Return the tables of a CSV text, in its order.
 
-    `papers` maps the keys in column "paper" to their papers, `protocols` descriptions to our protocol ids.
+    `papers` maps the keys in column "paper" to their papers, `protocols` descriptions to our protocol ids, `metrics`
+    names in column "metric" to ours where the paper means another metric than its name says to everybody else.
     A method's name is the paper's in lower case; the paper's own spelling is the row's label. Raises
     UsageError, naming the line, for a missing column, an unknown paper, a value that is no number, or a
     cell given twice.
@@ -87,7 +93,7 @@ def paper_tables_from_csv(
         if cell in seen:
             raise UsageError(f"Lines {seen[cell]} and {number} of the published values are the same cell; keep one.")
         seen[cell] = number
-        tables.setdefault((line["paper"], line["table"]), []).append(_row(line, number, protocols))
+        tables.setdefault((line["paper"], line["table"]), []).append(_row(line, number, protocols, metrics))
     return tuple(
         PaperTable(table_id(key, title), papers[key], title, rows[0].metric, tuple(rows))
         for (key, title), rows in tables.items()
@@ -99,10 +105,11 @@ def paper_tables_from_package(
     papers: Mapping[str, Paper],
     name: str = "papers.csv",
     protocols: Mapping[str, str] = PROTOCOLS,
+    metrics: Mapping[str, str] = AS_WRITTEN,
 ) -> tuple[PaperTable, ...]:
     """Return the tables of a CSV file among a package's data, as `paper_tables_from_csv`."""
     text = files(package).joinpath(name).read_text(encoding="utf-8")
-    return paper_tables_from_csv(text, papers, protocols)
+    return paper_tables_from_csv(text, papers, protocols, metrics)
 
 
 def full_metric(table: PaperTable, row: PaperRow) -> str:
@@ -150,7 +157,7 @@ def table_id(paper: str, title: str) -> str:
     return f"{paper}-" + "-".join(re.findall(r"[a-z0-9]+", short.lower()))
 
 
-def _row(line: Mapping[str, str], number: int, protocols: Mapping[str, str]) -> PaperRow:
+def _row(line: Mapping[str, str], number: int, protocols: Mapping[str, str], metrics: Mapping[str, str]) -> PaperRow:
     try:
         bits, value = int(line["bits"]), float(line["value"])
     except ValueError:
@@ -176,5 +183,5 @@ def _row(line: Mapping[str, str], number: int, protocols: Mapping[str, str]) -> 
         task=TASKS.get(line["task"], line["task"]),
         backbone=line["backbone"],
         label=line["method"],
-        metric=metric_name(line["metric"]),
+        metric=metric_name(metrics.get(line["metric"], line["metric"])),
     )

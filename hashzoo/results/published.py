@@ -1,25 +1,19 @@
-"""Published beside measured: which published value belongs to a cell, and the frames that show both."""
+"""Published beside measured: which published value belongs to a cell, and the board that shows both."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from hashzoo.results.measure import Cells, Column, Row, Selection, measure
+from hashzoo.results.known import Known
+from hashzoo.results.measure import ROW_LEVELS, STATISTICS, Selection, measure
 from hashzoo.results.paper_tables import full_metric
 from hashzoo.results.record import Record
-from hashzoo.results.table import (
-    ROW_LEVELS,
-    Board,
-    frame_of,
-    part,
-    row_order,
-    setting_title,
-    statistics_of,
-)
+from hashzoo.results.table import Board, arranged, by_setting, row_notes, wide
+from hashzoo.results.text import plain
 from hashzoo.specs import PaperRow, PaperTable
 
 COMPARISON_LEVELS = (*ROW_LEVELS, "protocol", "metric", "bits")
@@ -35,25 +29,29 @@ class Published(NamedTuple):
     @property
     def source(self) -> str:
         """Table id and where its value was read."""
-        return f"{self.table.id}: {self.row.source}"
+        return plain(f"{self.table.id}: {self.row.source}")
 
 
-def published_for(
-    tables: Iterable[PaperTable], method: str, column: Column, protocol: str, dataset: str
-) -> list[Published]:
-    """Return at most one published value of the same protocol and one of another of the same dataset.
+def match(cells: pd.DataFrame, tables: Sequence[PaperTable]) -> list[list[Published]]:
+    """Return for each cell at most one published value of the same protocol and one of another of the same data set.
 
     Of several, the method's own paper comes first, then other papers and reports in the order of their ids.
     """
-    found: dict[bool, Published] = {}
-    for table in sorted(tables, key=lambda t: (not is_own_paper(t, method), t.id)):
+    offered: dict[tuple[str, str, int], list[tuple[PaperTable, PaperRow]]] = {}
+    for table in sorted(tables, key=lambda t: t.id):
         for row in table.rows:
-            if (row.method, row.bits, full_metric(table, row)) != (method, column.bits, column.metric):
-                continue
+            offered.setdefault((row.method, full_metric(table, row), row.bits), []).append((table, row))
+    found = []
+    keys = ["method", "metric", "bits", "protocol_id", "dataset"]
+    for method, metric, bits, protocol, dataset in cells[keys].itertuples(index=False, name=None):
+        best: dict[bool, Published] = {}
+        here = offered.get((method, metric, bits), [])
+        for table, row in sorted(here, key=lambda pair: not is_own_paper(pair[0], method)):
             same = bool(row.protocol) and row.protocol == protocol
             if same or is_dataset(row.dataset, dataset):
-                found.setdefault(same, Published(table, row, "" if same else _mark(row.dataset, dataset)))
-    return [found[same] for same in (True, False) if same in found]
+                best.setdefault(same, Published(table, row, "" if same else _mark(row.dataset, dataset)))
+        found.append([best[same] for same in (True, False) if same in best])
+    return found
 
 
 def is_own_paper(table: PaperTable, method: str) -> bool:
@@ -82,11 +80,14 @@ def _squeezed(name: str) -> str:
 
 def _mark(published: str, ours: str) -> str:
     same_data = _squeezed(published) == _squeezed(ours)
-    return f" ({published}, another protocol)" if same_data else f" ({published})"
+    return plain(f" ({published}, another protocol)" if same_data else f" ({published})")
 
 
 def comparison(
-    records: Sequence[Record], tables: Sequence[PaperTable], selection: Selection | None = None
+    records: Sequence[Record],
+    tables: Sequence[PaperTable],
+    selection: Selection | None = None,
+    known: Known | None = None,
 ) -> pd.DataFrame:
     """Return one row per measured cell with `reported`, `measured`, `sd`, `seeds`, `gap` and `source`.
 
@@ -94,69 +95,62 @@ def comparison(
     stand in `reported (CIFAR-10)`, `gap (CIFAR-10)`, `source (CIFAR-10)`, named after the published
     dataset.
     """
-    return _comparison(measure(records, selection), tables)
+    cells = arranged(measure(records, selection, known)).dropna(subset="measured")
+    return wide(Board("", beside(cells, match(cells, tables)), COMPARISON_LEVELS, ()))
 
 
 def comparison_boards(
-    records: Sequence[Record], tables: Sequence[PaperTable], selection: Selection | None = None
+    records: Sequence[Record],
+    tables: Sequence[PaperTable],
+    selection: Selection | None = None,
+    known: Known | None = None,
 ) -> list[Board]:
-    """Return one comparison per protocol and metric, noting whose protocol the published values are of."""
-    cells = measure(records, selection)
-    groups = dict.fromkeys((c.protocol, c.metric) for c in cells.columns())
-    return [comparison_board(part(cells, *group), tables) for group in groups]
+    """Return one comparison per protocol, metric, backbone and regime, noting whose protocol the values are of."""
+    split = by_setting(measure(records, selection, known))
+    return [comparison_board(cells, backbone, regime, tables)[0] for cells, backbone, regime in split]
 
 
-def comparison_board(cells: Cells, tables: Sequence[PaperTable]) -> Board:
-    """Return the comparison of cells that belong to one protocol and metric."""
-    first = cells.columns()[0]
-    title = f"{first.metric} on {first.protocol}{setting_title(cells)}: reported and measured"
-    used = dict.fromkeys(_note(p, first.protocol) for *_, found in _matched(cells, tables) for p in found)
-    return Board(title, _comparison(cells, tables), cells.floors, tuple(used))
+def comparison_board(
+    cells: pd.DataFrame, backbone: str, regime: str, tables: Sequence[PaperTable]
+) -> tuple[Board, list[Published]]:
+    """Return the comparison of cells of one protocol, metric and setting, and the published values that stand in it."""
+    cells = arranged(cells).dropna(subset="measured")
+    first = cells.iloc[0]
+    found = match(cells, tables)
+    used = [published for several in found for published in several]
+    title = f"{first['metric']} on {first['protocol']}, {backbone}, {regime}: reported and measured"
+    notes = (*row_notes(cells), *dict.fromkeys(_note(p, first["protocol"]) for p in used))
+    board = Board(title, beside(cells, found), COMPARISON_LEVELS, (), notes, backbone=backbone, regime=regime)
+    return board, used
 
 
-def used_tables(cells: Cells, tables: Sequence[PaperTable]) -> list[PaperTable]:
+def used_tables(used: Sequence[Published], tables: Sequence[PaperTable]) -> list[PaperTable]:
     """Return the tables with only those rows that stand beside a measured cell."""
-    used = {id(p.row) for *_, found in _matched(cells, tables) for p in found}
-    kept = [(table, tuple(row for row in table.rows if id(row) in used)) for table in tables]
-    return [PaperTable(t.id, t.paper, t.title, t.metric, rows) for t, rows in kept if rows]
+    kept = {id(published.row) for published in used}
+    rows = [(table, tuple(row for row in table.rows if id(row) in kept)) for table in tables]
+    return [PaperTable(t.id, t.paper, t.title, t.metric, some) for t, some in rows if some]
 
 
-def _matched(cells: Cells, tables: Sequence[PaperTable]) -> list[tuple[Row, Column, list[Published]]]:
-    columns = cells.columns()
-    return [
-        (row, column, published_for(tables, row.method, column, cells.protocols[column.protocol],
-                                    cells.datasets[column.protocol]))
-        for row in row_order(cells, columns)
-        for column in columns
-        if cells.get(row, column) is not None
-    ]  # fmt: skip
-
-
-def _comparison(cells: Cells, tables: Sequence[PaperTable]) -> pd.DataFrame:
-    matched = _matched(cells, tables)
-    measured = statistics_of(cells.get(row, column) for row, column, _ in matched)
-    marks = sorted({p.mark for *_, found in matched for p in found} | {""})
-    data: dict[tuple[Any, ...], list[Any]] = {}
-    for mark in marks:
-        values = [next((p for p in found if p.mark == mark), None) for *_, found in matched]
-        data[(f"reported{mark}",)] = [p.row.value if p else None for p in values]
+def beside(cells: pd.DataFrame, found: Sequence[Sequence[Published]]) -> pd.DataFrame:
+    """Return the cells with published values, gaps and sources; those of another protocol under names that say so."""
+    marks = sorted({published.mark for several in found for published in several})
+    figures: dict[str, Any] = {}
+    for mark in ("", *(mark for mark in marks if mark)):
+        values = [next((p for p in several if p.mark == mark), None) for several in found]
+        if mark in marks or not marks:
+            reported = pd.Series([p.row.value if p else None for p in values], cells.index, dtype="float64")
+            figures[f"reported{mark}"] = reported
         if mark == "":
-            data |= {(name,): column for name, column in measured.items()}
-        data[(f"gap{mark}",)] = [
-            ours - p.row.value if p else None for p, ours in zip(values, measured["measured"], strict=True)
-        ]
-        data[(f"source{mark}",)] = [p.source if p else None for p in values]
-    if not any(found and found[0].mark == "" for *_, found in matched):
-        for name in ("reported", "gap", "source"):
-            if len(marks) > 1:
-                del data[(name,)]
-    rows = [(*row, *column) for row, column, _ in matched]
-    return frame_of(data, rows, COMPARISON_LEVELS, ("statistic",))
+            figures |= {name: cells[name] for name in STATISTICS}
+        if mark in marks or not marks:
+            figures[f"gap{mark}"] = cells["measured"] - reported
+            figures[f"source{mark}"] = pd.Series([p.source if p else None for p in values], cells.index, dtype="object")
+    return cells.drop(columns=list(STATISTICS)).assign(**figures)
 
 
 def _note(published: Published, protocol: str) -> str:
     row, paper = published.row, published.table.paper
     cited = f"{published.table.id} is {paper.authors}, {paper.title}, {paper.venue} {paper.year}"
     under = f"its {row.dataset} values are of {row.protocol_note or row.protocol or 'a set-up it does not state'}"
-    beside = "" if not published.mark else f", which is not {protocol}: the gap is no measure of reproduction"
-    return f"{cited}; {under}{beside}; backbone there: {row.backbone or 'not stated'}."
+    other = "" if not published.mark else f", which is not {protocol}: the gap is no measure of reproduction"
+    return plain(f"{cited}; {under}{other}; backbone there: {row.backbone or 'not stated'}.")

@@ -1,104 +1,222 @@
-"""Boards as text: table for a terminal, CSV, Markdown, LaTeX, HTML and JSON."""
+"""The writers of boards: table for a terminal, CSV, Markdown, LaTeX, HTML and JSON."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
+import textwrap
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pandas as pd
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from hashzoo.errors import unknown_name
-from hashzoo.results.grid import Grid, grid
+from hashzoo.results.grid import Grid, GridCell, grid
 from hashzoo.results.html import to_html
-from hashzoo.results.table import Board
+from hashzoo.results.table import Board, family
 
-WIDE = 10
-"""Columns beyond which a terminal's table is split."""
+WIDTH = 160
+"""Columns of a text that is not written to a terminal."""
+
+GAP = 2
+"""Spaces between the columns of a text table."""
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "|": r"$|$",
+    "[": "{[}", "]": "{]}", "†": r"\dag{}", "≤": r"$\le$", "≥": r"$\ge$", '"': "''",
+    "\N{MINUS SIGN}": "$-$", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
+    "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'", "“": "``", "”": "''",
 }  # fmt: skip
 
 
-def render(boards: Sequence[Board], format: str = "table") -> str:
-    """Return boards as text; `format` is one of `FORMATS`. In table, Markdown, LaTeX and HTML the best is marked.
+def render(boards: Sequence[Board], format: str = "table", width: int = WIDTH) -> str:
+    """Return boards as text; `format` is one of `FORMATS`, `width` that of a table. The best is marked.
 
     CSV and JSON carry every digit. CSV holds one line per cell (`long_frame`), so that boards of any shape fit one
     file.
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
-    return FORMATS[format](boards)
+    return tables_text(boards, width) if format == "table" else FORMATS[format](boards)
 
 
-def rich_boards(boards: Sequence[Board]) -> list[Group]:
-    """Return boards for a rich console, which decides on width and colour itself.
+# Tables in a terminal
 
-    A board of more than `WIDE` columns becomes one table per group of its first header line.
+
+def tables_text(boards: Sequence[Board], width: int = WIDTH) -> str:
+    """Return boards as plain text for a terminal of this width."""
+    return grids_text([grid(board) for board in boards], width)
+
+
+def grids_text(grids: Sequence[Grid], width: int) -> str:
+    """Return grids as plain text; figures stay whole, and what is too wide is cut between columns, not in them."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    for content in grids:
+        console.print(rich_grid(content, width))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines()) + "\n"
+
+
+def rich_grid(content: Grid, width: int) -> Group:
+    """Return a grid for a rich console of this width: one table, or one below the other with its rows repeated.
+
+    A table that is too wide is cut by the groups of its first header line, then where the columns are full.
     """
-    return [_rich_board(part) for board in boards for part in _narrowed(grid(board))]
+    groups = _cut_groups(content) if len(content.header) > 1 and sum(_widths(content)) - GAP > width else [content]
+    blocks = [block for group in groups for block in _cut_columns(group, width)]
+    parts: list[Any] = []
+    for place, block in enumerate(blocks):
+        if place == 0 or block.title != blocks[place - 1].title:
+            parts.append(Text(block.title, style="bold"))
+        parts += [Padding(_rich_table(block), (0, 0, 1, 0))]
+    return Group(*parts, *(Text(note, style="dim") for note in content.notes), Text(""))
 
 
-def _narrowed(content: Grid) -> list[Grid]:
-    if len(content.columns) <= WIDE or len(content.header) == 1:
-        return [content]
-    parts, begin = [], 0
-    for number, (label, span) in enumerate(content.header[0]):
-        end = begin + span
-        cut = ((stub, cells[begin:end]) for stub, cells in content.rows)
-        rows = tuple((stub, cells) for stub, cells in cut if any(cell.text for cell in cells))
-        header = tuple(_cut(level, begin, end) for level in content.header[1:])
-        notes = content.notes if number == len(content.header[0]) - 1 else ()
-        parts.append(Grid(f"{content.title}: {label}", content.stub, header, rows, notes))
-        begin = end
-    return parts
+def _widths(content: Grid) -> list[int]:
+    """Return the width of each column, stub columns first, with the gap behind it."""
+    body = [[*stub, *(_marked(cell) for cell in cells)] for stub, cells in content.rows]
+    heads = [*content.stub, *_headings(content)]
+    columns = [[*head.split("\n"), *(row[place] for row in body)] for place, head in enumerate(heads)]
+    return [GAP + max(map(cell_len, column)) for column in columns]
 
 
-def _cut(level: Sequence[tuple[str, int]], begin: int, end: int) -> tuple[tuple[str, int], ...]:
-    """Return the groups of a header line within columns begin to end; a group never crosses either."""
-    starts = accumulate((span for _, span in level), initial=0)
-    return tuple(group for start, group in zip(starts, level, strict=False) if begin <= start < end)
+def _marked(cell: GridCell) -> str:
+    return f"{cell.text} *" if cell.best else cell.text
+
+
+def _headings(content: Grid) -> list[str]:
+    """Return one heading per column: a line per header level, a group's name above its first column, long ones broken.
+
+    Headings of one level take as many lines in each column.
+    """
+    room = [max([10, *(cell_len(_marked(cells[n])) for _, cells in content.rows)]) for n in range(len(content.columns))]
+    lines: list[list[str]] = [[] for _ in room]
+    for level in content.header:
+        labels: list[str] = []
+        for label, span in level:
+            labels += [label, *[""] * (span - 1)]
+        broken = [
+            textwrap.wrap(label, width, break_long_words=False) for label, width in zip(labels, room, strict=True)
+        ]
+        most = max(map(len, broken))
+        for line, part in zip(lines, broken, strict=True):
+            line += [*[""] * (most - len(part)), *part]
+    return ["\n".join(line) for line in lines]
+
+
+def _cut_groups(content: Grid) -> list[Grid]:
+    """Return one grid per group of the first header line; rows that are empty in it are left out."""
+    ends = list(accumulate((span for _, span in content.header[0]), initial=0))
+    parts = [_columns(content, begin, end) for begin, end in pairwise(ends)]
+    return [
+        Grid(
+            f"{content.title}: {label}",
+            part.stub,
+            part.header[1:],
+            tuple((stub, cells) for stub, cells in part.rows if any(cell.text for cell in cells)),
+        )
+        for (label, _), part in zip(content.header[0], parts, strict=True)
+    ]
+
+
+def _cut_columns(content: Grid, width: int) -> list[Grid]:
+    """Return grids of as many columns each as fit beside the stub, at least one; whole header groups if they fit.
+
+    Names are broken at spaces and hyphens where that makes room for a column; figures never.
+    """
+    widths = _widths(content)
+    figures = widths[len(content.stub) :]
+    room = max(width - sum(_least(content)), *figures) + GAP  # the last gap of a line is not written
+    ends = list(accumulate((span for _, span in content.header[0]), initial=0))
+    if any(sum(figures[begin:end]) > room for begin, end in pairwise(ends)):
+        ends = list(range(len(figures) + 1))
+    cuts = [0]
+    for begin, end in pairwise(ends):
+        if begin > cuts[-1] and sum(figures[cuts[-1] : end]) > room:
+            cuts.append(begin)
+    blocks = [_columns(content, begin, end) for begin, end in pairwise([*cuts, len(figures)])]
+    return [_broken(block, width) for block in blocks]
+
+
+def _least(content: Grid) -> list[int]:
+    """Return the least width of each stub column with its gap: that of the longest part between spaces and hyphens."""
+    columns = [[name, *(stub[place] for stub, _ in content.rows)] for place, name in enumerate(content.stub)]
+    parts = [[part for text in column for part in textwrap.wrap(text, 1, break_long_words=False)] for column in columns]
+    return [GAP + max(map(cell_len, column)) for column in parts]
+
+
+def _broken(content: Grid, width: int) -> Grid:
+    """Return the grid with the texts of its widest stub column broken to fit the width."""
+    widths = _widths(content)
+    stub = widths[: len(content.stub)]
+    widest = stub.index(max(stub))
+    room = max(width + GAP - sum(widths) + stub[widest], _least(content)[widest]) - GAP
+    rows = []
+    for labels, cells in content.rows:
+        text = "\n".join(textwrap.wrap(labels[widest], room, break_long_words=False))
+        rows.append(((*labels[:widest], text, *labels[widest + 1 :]), cells))
+    return Grid(content.title, content.stub, content.header, tuple(rows))
+
+
+def _columns(content: Grid, begin: int, end: int) -> Grid:
+    """Return a grid with columns begin to end; groups of the header are cut where they cross."""
+    header = []
+    for level in content.header:
+        starts = accumulate((span for _, span in level), initial=0)
+        spans = [
+            (label, min(at + span, end) - max(at, begin)) for at, (label, span) in zip(starts, level, strict=False)
+        ]
+        header.append(tuple((label, span) for label, span in spans if span > 0))
+    rows = tuple((stub, cells[begin:end]) for stub, cells in content.rows)
+    return Grid(content.title, content.stub, tuple(header), rows)
+
+
+def _rich_table(content: Grid) -> Table:
+    table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
+    for name in content.stub:
+        table.add_column(Text(name), overflow="fold")
+    for label in _headings(content):
+        table.add_column(Text(label), justify="right", no_wrap=True)
+    for stub, cells in content.rows:
+        texts = [Text(_marked(cell), style="bold" * cell.best) for cell in cells]
+        table.add_row(*(Text(label) for label in stub), *texts)
+    return table
+
+
+# Files
 
 
 def long_frame(boards: Sequence[Board]) -> pd.DataFrame:
-    """Return boards with one row per cell: the row's labels, the column's labels, then its statistics.
+    """Return boards with one row per cell: the row's labels, the column's labels, then its figures.
 
-    A missing cell is a row whose statistics are empty.
+    A missing cell is a row whose figures are empty.
     """
-    return pd.concat([_long(board.frame) for board in boards], ignore_index=True) if boards else pd.DataFrame()
+    parts = [board.cells[[*board.rows, *board.columns, *board.figures]] for board in boards]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _long(frame: pd.DataFrame) -> pd.DataFrame:
-    if frame.columns.nlevels == 1:
-        return frame.reset_index()
-    levels = list(frame.columns.names)
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    statistics: dict[str, None] = {}
-    for place, key in enumerate(frame.columns):
-        statistics[key[-1]] = None
-        for label, value in zip(frame.index, frame.iloc[:, place], strict=True):
-            rows.setdefault((*label, *key[:-1]), {})[key[-1]] = value
-    labels = [*frame.index.names, *levels[:-1]]
-    columns: dict[str, Any] = {str(name): [key[place] for key in rows] for place, name in enumerate(labels)}
-    for name in statistics:
-        kind = "Int64" if name.startswith("seeds") else "Float64"
-        columns[name] = pd.Series([row.get(name) for row in rows.values()], dtype=kind)
-    order = {label: place for place, label in enumerate(frame.index)}
-    long = pd.DataFrame(columns)
-    width = len(frame.index.names)
-    return long.iloc[sorted(range(len(long)), key=lambda n: order[list(rows)[n][:width]])]
+def csv_text(boards: Sequence[Board]) -> str:
+    """Return boards as CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    frame = long_frame(boards)
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    for name in texts:
+        frame[name] = [_inert(value) for value in frame[name]]
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
-def _csv(boards: Sequence[Board]) -> str:
-    return long_frame(boards).to_csv(index=False, lineterminator="\n")
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def _json(boards: Sequence[Board]) -> str:
@@ -108,7 +226,7 @@ def _json(boards: Sequence[Board]) -> str:
             "notes": list(board.notes),
             "floors": sorted(board.floors),
             "cells": [
-                {name: _json_value(value) for name, value in row.items()}
+                {str(name): _json_value(str(name), value) for name, value in row.items()}
                 for row in long_frame([board]).to_dict(orient="records")
             ],
         }
@@ -117,59 +235,12 @@ def _json(boards: Sequence[Board]) -> str:
     return json.dumps({"boards": content}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _json_value(value: Any) -> Any:
-    if pd.isna(value):
-        return None
+def _json_value(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return value
-    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)
-
-
-def _table(boards: Sequence[Board]) -> str:
-    return tables_text(boards)
-
-
-def tables_text(boards: Sequence[Board], width: int = 160) -> str:
-    """Return boards as plain text for a terminal of this width."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
-    for part in rich_boards(boards):
-        console.print(part)
-        console.print()
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().rstrip().splitlines()) + "\n"
-
-
-def _rich_board(content: Grid) -> Group:
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in content.stub:
-        table.add_column(name, overflow="fold")
-    for label in _stacked(content.header):
-        table.add_column(label, justify="right", overflow="fold")
-    for stub, cells in content.rows:
-        texts = [Text(f"{cell.text} *" if cell.best else cell.text, style="bold" * cell.best) for cell in cells]
-        table.add_row(*(Text(label) for label in stub), *texts)
-    notes = list(content.notes)
-    if any(cell.best for _, cells in content.rows for cell in cells):
-        notes.insert(0, "* best of the column.")
-    return Group(Text(content.title, style="bold"), table, *(Text(note, style="dim") for note in notes))
-
-
-def _stacked(header: Sequence[Sequence[tuple[str, int]]]) -> list[Text]:
-    """Return one label per column with a line per header level; a group's name stands above its first column."""
-    lines = []
-    for level in header:
-        line: list[str] = []
-        for label, span in level:
-            line += [label, *[""] * (span - 1)]
-        lines.append(line)
-    return [Text("\n".join(labels)) for labels in zip(*lines, strict=True)]
-
-
-def _flat(header: Sequence[Sequence[tuple[str, int]]]) -> list[str]:
-    """Return one label per column with the names of all its groups."""
-    lines = [[label for label, span in level for _ in range(span)] for level in header]
-    return [" ".join(labels) for labels in zip(*lines, strict=True)]
+    if pd.isna(value):
+        return None
+    return int(value) if name == "bits" or family(name) == "seeds" else float(value)
 
 
 def _markdown(boards: Sequence[Board]) -> str:
@@ -180,25 +251,36 @@ def markdown_board(board: Board, heading: str = "##") -> str:
     """Return one board as a Markdown section."""
     content = grid(board)
     head = [*content.stub, *_flat(content.header)]
-    lines = [f"{heading} {_escaped(content.title)}", ""]
+    lines = [f"{heading} {escaped(content.title)}", ""]
     if board.command:
-        lines += [f"`{board.command}`", ""]
-    lines += [_bar(head), _bar([":--"] * len(content.stub) + ["--:"] * (len(head) - len(content.stub)))]
+        lines += [_code(board.command), ""]
+    lines += [_bar(map(escaped, head)), _bar([":--"] * len(content.stub) + ["--:"] * (len(head) - len(content.stub)))]
     for stub, cells in content.rows:
-        lines.append(_bar([*stub, *(f"**{cell.text}**" if cell.best else cell.text for cell in cells)], escape=True))
-    lines += ["", *(f"- {_escaped(note)}" for note in content.notes)]
+        texts = (f"**{cell.text}**" if cell.best else cell.text for cell in cells)  # numbers and [n], made by us
+        lines.append(_bar([*map(escaped, stub), *texts]))
+    lines += ["", *(f"- {escaped(note)}" for note in content.notes)]
     return "\n".join(lines) + "\n"
 
 
-def _bar(cells: Sequence[str], escape: bool = False) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") if escape else cell for cell in cells) + " |"
+def _code(text: str) -> str:
+    """Return text as code, behind as many backticks as it takes."""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
 
 
-def _escaped(text: str) -> str:
-    """Keep what Markdown would take for emphasis, a link or a tag as it is written."""
-    for character in "\\`*_<>[]|":
-        text = text.replace(character, "\\" + character)
-    return text
+def _flat(header: Sequence[Sequence[tuple[str, int]]]) -> list[str]:
+    """Return one label per column with the names of all its groups."""
+    lines = [[label for label, span in level for _ in range(span)] for level in header]
+    return [" ".join(labels) for labels in zip(*lines, strict=True)]
+
+
+def _bar(cells: Any) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def escaped(text: str) -> str:
+    """Keep what Markdown would take for emphasis, a link, a formula or a tag as it is written."""
+    return "".join(f"\\{character}" if character in "\\`*_<>[]|$&~" else character for character in text)
 
 
 def _latex(boards: Sequence[Board]) -> str:
@@ -213,10 +295,8 @@ def _latex_board(content: Grid) -> str:
     for level in content.header[:-1]:
         spans = [rf"\multicolumn{{{span}}}{{c}}{{{_tex(label)}}}" for label, span in level]
         lines.append("    " + " & ".join([*[""] * stub, *spans]) + r" \\")
-        place, rules = stub + 1, []
-        for _, span in level:
-            rules.append(rf"\cmidrule(lr){{{place}-{place + span - 1}}}")
-            place += span
+        starts = accumulate((span for _, span in level), initial=stub + 1)
+        rules = [rf"\cmidrule(lr){{{at}-{at + span - 1}}}" for at, (_, span) in zip(starts, level, strict=False)]
         lines.append("    " + " ".join(rules))
     lines.append("    " + " & ".join(_tex(label) for label in (*content.stub, *content.columns)) + r" \\")
     lines.append(r"    \midrule")
@@ -229,7 +309,17 @@ def _latex_board(content: Grid) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(map(_tex_character, text))
+
+
+def _tex_character(character: str) -> str:
+    """Return a character for pdfTeX: what it has no glyph for is written without marks, or by its number."""
+    if character in _LATEX:
+        return _LATEX[character]
+    if ord(character) < 0x180:
+        return character
+    bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return "".join(_LATEX.get(part, part) for part in bare) or f"U+{ord(character):04X}"
 
 
 def _html(boards: Sequence[Board]) -> str:
@@ -237,8 +327,8 @@ def _html(boards: Sequence[Board]) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Board]], str]] = {
-    "table": _table,
-    "csv": _csv,
+    "table": tables_text,
+    "csv": csv_text,
     "markdown": _markdown,
     "latex": _latex,
     "html": _html,

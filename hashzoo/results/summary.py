@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
+from hashzoo.results.grid import Grid, GridCell
 from hashzoo.results.record import Record
+from hashzoo.results.render import rich_grid
+from hashzoo.results.text import number_text, plain
 
 SHOWN = ("map", "map@h2", "precision@h2", "precision@1000")
 
 
-def print_records(records: Sequence[Record], asked: Sequence[str] | None = None) -> None:
-    """Print one row per record and direction: bits, seed, the metrics asked for (or the main ones), seconds."""
+def print_records(records: Sequence[Record], asked: Sequence[str] = ()) -> None:
+    """Print one row per record and direction: bits, seed, the metrics asked for or else the main ones, seconds."""
+    if not records:
+        return
+    console = Console(highlight=False)
     directions = directions_of(records)
-    names = shown_metrics(records)[: 4 if directions == [""] else 3]  # with directions, what fits 80 columns
-    names = [name for name in asked or () if name != "default"] or names
-    title = f"{records[0].method} on {records[0].protocol}" if records else None
-    table = Table(title=title, title_justify="left")
-    for heading in ("bits", "seed", *(["direction"] if directions != [""] else []), *names, "seconds"):
-        table.add_column(heading, justify="left" if heading == "direction" else "right", no_wrap=True)
+    several = directions != [""]
+    names = shown_metrics(records, asked)
+    if not asked:
+        names = names[: 3 if several else 4]  # with directions, what fits 80 columns
+    header = tuple((name, 1) for name in (*names, "seconds"))
+    rows = []
     for record in records:
         for direction in directions:
-            metrics = {name: record.metrics.get(f"{direction}/{name}" if direction else name) for name in names}
-            values = ["" if value is None else f"{value:.4f}" for value in metrics.values()]
-            head = [str(record.bits or "-"), str(record.seed), *([direction] if direction else [])]
-            table.add_row(*head, *values, f"{sum(record.timings.values()):.1f}")
-    Console().print(table)
+            values = [record.metrics.get(f"{direction}/{name}" if direction else name) for name in names]
+            texts = ["" if value is None else number_text(value) for value in values]
+            seconds = f"{sum(record.timings.values()):.1f}"
+            stub = (str(record.bits or "-"), str(record.seed), *([plain(direction)] if several else []))
+            rows.append((stub, tuple(GridCell(text) for text in (*texts, seconds))))
+    title = plain(f"{records[0].method} on {records[0].protocol}")
+    stubs = ("bits", "seed", *(["direction"] if several else []))
+    console.print(rich_grid(Grid(title, stubs, (header,), tuple(rows)), console.width))
 
 
 def directions_of(records: Sequence[Record]) -> list[str]:
@@ -36,8 +44,8 @@ def directions_of(records: Sequence[Record]) -> list[str]:
     return [direction for direction in found if direction] or [""]
 
 
-def shown_metrics(records: Sequence[Record]) -> list[str]:
-    """Return the plain names of the metrics to show: the headline, then the usual ones that were measured."""
+def shown_metrics(records: Sequence[Record], asked: Sequence[str] = ()) -> list[str]:
+    """Return the plain names of the metrics to show: those asked for, else the headline and the usual ones."""
     present = {name.rpartition("/")[2] for record in records for name in record.metrics}
-    headline = records[0].headline if records else "map"
-    return [name for name in dict.fromkeys((headline, *SHOWN)) if name in present]
+    wanted = asked or (records[0].headline if records else "map", *SHOWN)
+    return [name for name in dict.fromkeys(name.rpartition("/")[2] for name in wanted) if name in present]

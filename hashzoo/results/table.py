@@ -1,125 +1,173 @@
-"""Boards as pandas frames: rows are methods, column groups protocol x metric x bits, as in the papers."""
+"""Boards: cells with what labels their rows and columns; the wide frame is their last form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from hashzoo.results.measure import Cell, Cells, Column, Row, Selection, measure
+from hashzoo.results.known import Known
+from hashzoo.results.measure import COLUMN_FACTS, COLUMN_LEVELS, ROW_FACTS, ROW_LEVELS, STATISTICS, Selection, measure
 from hashzoo.results.record import Record
 
-ROW_LEVELS = ("method", "backbone", "regime", "settings")
-COLUMN_LEVELS = ("protocol", "metric", "bits", "statistic")
-STATISTICS = ("measured", "sd", "seeds")
-"""Mean over seeds, sample standard deviation over seeds (empty for one seed), number of seeds."""
+SPREAD = ("sd", "seeds")
+FIGURES = ("reported", "measured", *SPREAD, "gap", "source")
+"""What a cell can hold; a remark behind the name ("measured (nus-wide-81)") says of which protocol it is."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """A frame with what a reader needs to know beside it; `floors` are the methods never marked as best."""
+    """Cells in the order in which they are shown, one row each, with what a reader needs to know beside them.
+
+    `rows` and `columns` are the columns of `cells` that label rows and columns; figures are those that begin with one
+    of `FIGURES`. `backbone` and `regime` are those of the trained methods.
+    """
 
     title: str
-    frame: pd.DataFrame
-    floors: frozenset[str] = frozenset()
+    cells: pd.DataFrame
+    rows: tuple[str, ...] = ROW_LEVELS
+    columns: tuple[str, ...] = COLUMN_LEVELS
     notes: tuple[str, ...] = ()
     command: str = ""
+    backbone: str = ""
+    regime: str = ""
+
+    @property
+    def floors(self) -> frozenset[str]:
+        """Names of the methods that are never marked as best."""
+        return frozenset(self.cells.loc[self.cells["floor"], "method"])
+
+    @property
+    def figures(self) -> list[str]:
+        """The columns that hold figures, in order."""
+        return [name for name in map(str, self.cells) if family(name) in FIGURES]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The cells pivoted: `rows` as index, `columns` and the figure as columns."""
+        return wide(self)
+
+    def column_keys(self) -> list[tuple[Any, ...]]:
+        """Return (column labels ..., figure) of each column; figures that a protocol or data set lacks are left out."""
+        if not self.columns:
+            return [(name,) for name in self.figures]
+        groups = list(self.cells[list(self.columns)].drop_duplicates().itertuples(index=False, name=None))
+        there = self.cells.groupby(self.columns[0], sort=False)[self.figures].count() > 0
+        return [
+            (*group, name)
+            for group in groups
+            for name in self.figures
+            if there.loc[group[0], lead(name)] or not there.loc[group[0]].any()
+        ]
 
 
-def leaderboard(records: Sequence[Record], selection: Selection | None = None) -> pd.DataFrame:
-    """Return one frame, index `ROW_LEVELS` and columns `COLUMN_LEVELS`; by default of the headline metrics.
+def family(name: str) -> str:
+    """Return what a figure is: "measured" for "measured (nus-wide-81)"."""
+    return name.split(" ")[0]
+
+
+def lead(name: str) -> str:
+    """Return the figure that another one belongs to: "measured (x)" for "sd (x)"."""
+    kind = family(name)
+    return name.replace(kind, "measured", 1) if kind in SPREAD else name
+
+
+def leaderboard(
+    records: Sequence[Record], selection: Selection | None = None, known: Known | None = None
+) -> pd.DataFrame:
+    """Return one frame, index `ROW_LEVELS` and columns `COLUMN_LEVELS` and statistic; by default of the headlines.
 
     `measured` is the mean over seeds, `sd` their sample standard deviation, `seeds` their number. A missing
     cell is NaN. Rows are sorted by the mean over the bit lengths of the first group; those that lack one
-    come after, then the floors. Everything is taken from the records: rows of methods whose plugin is
-    absent stay.
+    come after, then those that saw the database in training, then the floors. Everything but the methods' own settings
+    is taken from the records: rows of methods whose plugin is absent stay.
     """
-    cells = measure(records, selection)
-    return wide_frame(cells, cells.columns())
+    return wide(Board("", arranged(measure(records, selection, known))))
 
 
-def boards(records: Sequence[Record], selection: Selection | None = None) -> list[Board]:
-    """Return one board per protocol and metric."""
-    cells = measure(records, selection)
-    groups = dict.fromkeys((c.protocol, c.metric) for c in cells.columns())
-    return [board(part(cells, protocol, metric)) for protocol, metric in groups]
+def boards(records: Sequence[Record], selection: Selection | None = None, known: Known | None = None) -> list[Board]:
+    """Return one board per protocol, metric, backbone and regime; floors stand on every one of their backbone."""
+    return [
+        board(cells, backbone, regime) for cells, backbone, regime in by_setting(measure(records, selection, known))
+    ]
 
 
-def board(cells: Cells) -> Board:
-    """Return the board of cells that belong to one protocol and metric."""
-    columns = cells.columns()
-    title = f"{columns[0].metric} on {columns[0].protocol}{setting_title(cells)}"
-    return Board(title, wide_frame(cells, columns), cells.floors)
+def by_setting(cells: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    """Split cells into (cells, backbone, regime), one protocol and metric each."""
+    for _, group in cells.groupby(["protocol", "metric"], sort=False):
+        for backbone, here in group.groupby("backbone"):
+            trained = sorted(set(here.loc[~here["floor"], "regime"]))
+            for regime in trained or sorted(set(here["regime"])):
+                yield here[here["floor"] | (here["regime"] == regime)], str(backbone), regime
 
 
-def part(cells: Cells, protocol: str, metric: str) -> Cells:
-    """Return the cells of one protocol and metric; rows without any are left out."""
-    values = {
-        row: kept
-        for row, row_cells in cells.values.items()
-        if (kept := {c: v for c, v in row_cells.items() if (c.protocol, c.metric) == (protocol, metric)})
-    }
-    return replace(cells, values=values)
+def board(cells: pd.DataFrame, backbone: str, regime: str) -> Board:
+    """Return the board of cells of one protocol, metric, backbone and regime."""
+    first = cells.iloc[0]
+    title = f"{first['metric']} on {first['protocol']}, {backbone}, {regime}"
+    return Board(title, arranged(cells), notes=row_notes(cells), backbone=backbone, regime=regime)
 
 
-def setting_title(cells: Cells) -> str:
-    """Return ", <backbone>, <regime>" for those of the two that all trained methods share."""
-    trained = [row for row in cells.values if row.method not in cells.floors] or list(cells.values)
-    shared = [{row.backbone for row in trained}, {row.regime for row in trained}]
-    return "".join(f", {values.pop()}" for values in shared if len(values) == 1)
+def row_notes(cells: pd.DataFrame) -> tuple[str, ...]:
+    """Return what must be said of rows that saw the database, or whose method's own setting is not known."""
+    notes = []
+    if (cells["database"] != "hidden").any():
+        notes.append(
+            "† saw the database in training (its inputs, or inputs and labels) and may have learnt its codes: it "
+            "stands apart and is not compared with the rows above."
+        )
+    unsure = cells[(cells["judged"] == "most") & (cells["settings"] != "") & ~cells["floor"]]
+    if len(unsure):
+        names = ", ".join(sorted(set(unsure["method"])))
+        notes.append(
+            f"The own setting of {names} is not known here (the plugin is not installed): settings name what differs "
+            "from most of its records."
+        )
+    return tuple(notes)
 
 
-def wide_frame(cells: Cells, columns: Sequence[Column]) -> pd.DataFrame:
-    """Lay cells out with methods as rows and columns x statistics as columns."""
-    rows = row_order(cells, columns)
-    data: dict[tuple[Any, ...], list[Any]] = {}
-    for column in columns:
-        found = [cells.get(row, column) for row in rows]
-        for statistic, values in statistics_of(found).items():
-            data[(*column, statistic)] = values
-    return frame_of(data, rows, ROW_LEVELS, COLUMN_LEVELS)
+def arranged(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a cell for every row and column, rows ranked, columns in the order of the cells; figures may be empty."""
+    columns = cells[[*COLUMN_LEVELS, *COLUMN_FACTS, "higher"]].drop_duplicates(list(COLUMN_LEVELS))
+    rows = ranked_rows(cells)
+    tied = [name for name in ("tied",) if name in cells]
+    figures = cells[[*ROW_LEVELS, *COLUMN_LEVELS, *STATISTICS, *tied]]
+    whole = rows.merge(columns, how="cross").merge(figures, how="left", on=[*ROW_LEVELS, *COLUMN_LEVELS])
+    return whole.astype({"measured": "float64", "sd": "float64", "seeds": "Int64"})
 
 
-def statistics_of(cells: Iterable[Cell | None]) -> dict[str, list[Any]]:
-    """Return {"measured": [...], "sd": [...], "seeds": [...]} with None where there is no value."""
-    found = [cell or (None, None, None) for cell in cells]
-    return {name: [cell[place] for cell in found] for place, name in enumerate(STATISTICS)}
+def ranked_rows(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return `ROW_LEVELS` and `ROW_FACTS` of each row: complete ones by their mean over the first group of columns,
+    incomplete ones by name, those that saw the database, floors.
+    """
+    first = cells[(cells["protocol"] == cells["protocol"].iloc[0]) & (cells["metric"] == cells["metric"].iloc[0])]
+    levels = list(ROW_LEVELS)
+    scores = first.groupby(levels)["measured"].agg(["sum", "count"])
+    rows = cells[[*ROW_LEVELS, *ROW_FACTS]].drop_duplicates(levels).join(scores, on=levels)
+    incomplete = rows["count"] != first["bits"].nunique()
+    rows = rows.assign(
+        last=rows["floor"], apart=rows["database"] != "hidden", incomplete=incomplete,
+        score=-rows["sum"].where(~incomplete, 0.0),
+    )  # fmt: skip
+    rows = rows.sort_values(["last", "apart", "incomplete", "score", *levels])
+    return rows[[*ROW_LEVELS, *ROW_FACTS]].reset_index(drop=True)
 
 
-def frame_of(
-    data: dict[tuple[Any, ...], list[Any]],
-    rows: Sequence[Any],
-    row_levels: Sequence[str],
-    levels: Sequence[str],
-) -> pd.DataFrame:
-    """Build a frame from {column: values} with numbers as float64, seeds as Int64, text as it is."""
-    index = pd.MultiIndex.from_tuples(rows, names=list(row_levels))
-    series = [pd.Series(values, index=index, dtype=_dtype(key[-1])) for key, values in data.items()]
-    frame = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
-    keys = list(data)
-    frame.columns = (
-        pd.MultiIndex.from_tuples(keys, names=list(levels))
-        if len(levels) > 1
-        else pd.Index([key[-1] for key in keys], name=levels[0])
-    )
+def wide(board: Board) -> pd.DataFrame:
+    """Return a board's cells pivoted, the last step: `rows` as index, `columns` and the statistic as columns."""
+    cells, keys = board.cells, board.column_keys()
+    index = cells[list(board.rows)].drop_duplicates()
+    labels = pd.MultiIndex.from_frame(index)
+    indexed = cells.set_index(list(board.rows))
+    if not board.columns:
+        frame = indexed[board.figures]
+        return frame.rename_axis(columns="statistic")
+    series = []
+    for *group, name in keys:
+        here = (indexed[list(board.columns)] == group).all(axis=1)
+        series.append(indexed.loc[here, name].reindex(labels))
+    frame = pd.concat(series, axis=1) if series else pd.DataFrame(index=labels)
+    frame.columns = pd.MultiIndex.from_tuples(keys, names=[*board.columns, "statistic"])
     return frame
-
-
-def _dtype(statistic: str) -> str:
-    kind = statistic.split(" ")[0]
-    return {"seeds": "Int64", "source": "object"}.get(kind, "float64")
-
-
-def row_order(cells: Cells, columns: Sequence[Column]) -> list[Row]:
-    """Sort rows: complete ones by their mean over the first group, incomplete ones by name, floors."""
-    first = [c for c in columns if (c.protocol, c.metric) == (columns[0].protocol, columns[0].metric)]
-
-    def place(row: Row) -> tuple[bool, bool, float, Row]:
-        found = [cells.get(row, column) for column in first]
-        values = [cell.mean for cell in found if cell is not None]
-        complete = len(values) == len(first)
-        return (row.method in cells.floors, not complete, -sum(values) if complete else 0.0, row)
-
-    return sorted(cells.values, key=place)

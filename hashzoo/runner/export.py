@@ -17,8 +17,6 @@ from hashzoo.runner.cell import Cell
 if TYPE_CHECKING:
     from hashzoo.results.record import Record
 
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff"}
-
 Inputs = str | Path | np.ndarray | Sequence[Any]
 """A folder, an image file, an .npy file, an array of vectors or images, or a list of image files and PIL images."""
 
@@ -49,9 +47,11 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
 def encode_inputs(cell: Path, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
     """Return the codes of new inputs by a cell's model, with file names or row numbers as ids.
 
-    Images are taken at their own size where the network resizes them itself, as it did in training. The precision is
-    the run's, so that the run's own inputs get the run's codes.
+    Images are prepared as the run's dataset prepares its files; where that had images of one small size, they are taken
+    at their own size if the network resizes them itself. The precision is the run's, so that the run's own inputs get
+    the run's codes.
     """
+    from hashzoo.data.catalogue import image_preparation
     from hashzoo.models.encode import encode
     from hashzoo.runner.devices import choose_device, make_accelerator
 
@@ -61,7 +61,10 @@ def encode_inputs(cell: Path, inputs: Inputs, *, modality: str | None = None, de
     shape = record.config.input_shapes[chosen]
     model = found.model()
     sizes = _resizes(model, record, chosen)
-    arrays, ids = _read_inputs(inputs, shape, keep_size=sizes)
+    dataset = record.config.dataset
+    fit, fixed = image_preparation(dataset.name, dataset.options, shape) if len(shape) == 3 else ("squash", True)
+    size = None if sizes and not fixed else shape[:2]
+    arrays, ids = _read_inputs(inputs, shape, (size, fit))
     place = choose_device(device)
     accelerator = make_accelerator(place, _precision(record, place))
     model.to(accelerator.device)
@@ -111,8 +114,12 @@ def _precision(record: Record, device: str) -> str:
     return config.precision
 
 
-def _read_inputs(inputs: Inputs, shape: tuple[int, ...], *, keep_size: bool) -> tuple[list[np.ndarray], list[str]]:
+def _read_inputs(
+    inputs: Inputs, shape: tuple[int, ...], form: tuple[tuple[int, ...] | None, str]
+) -> tuple[list[np.ndarray], list[str]]:
     """Return arrays of inputs, each of one size, and the ids of all items in their order."""
+    from hashzoo.data.images import ENDINGS, is_image
+
     if isinstance(inputs, np.ndarray):
         return [_checked(inputs, "The array")], [str(row) for row in range(len(inputs))]
     if isinstance(inputs, (str, Path)):
@@ -122,14 +129,12 @@ def _read_inputs(inputs: Inputs, shape: tuple[int, ...], *, keep_size: bool) -> 
                 raise UsageError(
                     f"The model takes vectors of width {shape[-1]}; give an .npy file of (n, {shape[-1]})."
                 )
-            files = sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGE_ENDINGS)
+            files = sorted(f for f in path.rglob("*") if is_image(f.name))
             if not files:
-                raise UsageError(
-                    f"{path} holds no images ({', '.join(sorted(IMAGE_ENDINGS))}); give a folder that does."
-                )
-            return _decoded({str(f.relative_to(path)): f for f in files}, shape, keep_size)
-        if path.suffix.lower() in IMAGE_ENDINGS and path.is_file() and len(shape) == 3:
-            return _decoded({path.name: path}, shape, keep_size)
+                raise UsageError(f"{path} holds no images ({', '.join(sorted(ENDINGS))}); give a folder that does.")
+            return _decoded({str(f.relative_to(path)): f for f in files}, form)
+        if is_image(path.name) and path.is_file() and len(shape) == 3:
+            return _decoded({path.name: path}, form)
         if path.suffix != ".npy" or not path.is_file():
             raise UsageError(
                 f"{path} is neither an image, a folder of images nor an .npy file of vectors (n, D); give one of these."
@@ -139,7 +144,7 @@ def _read_inputs(inputs: Inputs, shape: tuple[int, ...], *, keep_size: bool) -> 
         except (OSError, ValueError, EOFError) as error:
             raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
         return [_checked(array, str(path))], [str(row) for row in range(len(array))]
-    return _decoded({str(getattr(item, "filename", "") or n): item for n, item in enumerate(inputs)}, shape, keep_size)
+    return _decoded({str(getattr(item, "filename", "") or n): item for n, item in enumerate(inputs)}, form)
 
 
 def _checked(array: np.ndarray, name: str) -> np.ndarray:
@@ -152,21 +157,10 @@ def _checked(array: np.ndarray, name: str) -> np.ndarray:
     return array if array.ndim == 4 else array.astype(np.float32)
 
 
-def _decoded(images: Mapping[str, Any], shape: tuple[int, ...], keep_size: bool) -> tuple[list[np.ndarray], list[str]]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _decoded(images: Mapping[str, Any], form: tuple[tuple[int, ...] | None, str]) -> tuple[list[np.ndarray], list[str]]:
+    from hashzoo.data.images import decode_any
 
-    decoded, broken = [], []
-    for name, item in images.items():
-        try:
-            opened = Image.open(item) if isinstance(item, (str, Path)) else item
-            with opened as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-                sized = upright if keep_size else upright.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-                decoded.append(np.asarray(sized))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-            broken.append(name)
-    if broken:
-        raise WorkError(f"{len(broken)} image(s) cannot be read: {', '.join(broken[:20])}; remove or replace them.")
+    decoded = decode_any(images, *form)
     return list(_in_runs(decoded)), list(images)
 
 

@@ -11,20 +11,16 @@ from hashzoo.data.splits import is_multilabel
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
-from hashzoo.evaluation.names import parse
 from hashzoo.plugins import Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.scoring import check_metrics
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
+from hashzoo.training.default_recipes import FROZEN, default_setting
 from hashzoo.training.optimizers import check_recipe
 
 DEFAULT_DATASET = "digits"
 DEFAULT_DATASET_PAIR = "digits-halves"
-
-FROZEN = Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam")
-"""Used for frozen features where the method's plugin states no setting of its own."""
-SCRATCH = Recipe(epochs=40, batch_size=64, lr=1e-3, optimizer="adam")
-"""Used for backbones without pretrained weights where the method's plugin states no setting of its own."""
 
 RAW = {"vector": "identity", "image": "pixels"}
 """Backbones that hand on the inputs as they are: what closed forms are fitted on where no pretrained network is."""
@@ -68,12 +64,12 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     by_gradient = method.training == "gradient"
     freeze = request.freeze_backbone or not by_gradient
     regime = _regime(freeze, backbones, registry)
-    setting = method.settings.get(regime) or _default_setting(method, regime)
+    setting = method.settings.get(regime) or default_setting(method, regime)
     recipe = apply_recipe(setting.recipe or FROZEN, {**options["recipe"], "schedule": options["schedule"]})
     if not by_gradient and (options["recipe"] or options["schedule"]):
         key = next(iter({**options["recipe"], **options["schedule"]}))
         raise UsageError(f"Method {method.name!r} is not trained by gradients, so it has no {key}; leave it out.")
-    check_evaluation(request, registry)
+    check_evaluation(request, protocol, registry)
     config = RunConfig(
         method=registry.qualified("methods", request.method),
         training=method.training,
@@ -118,18 +114,14 @@ def check_component(registry: Registry, kind: str, name: str, options: Mapping[s
                 break
 
 
-def check_evaluation(request: RunRequest, registry: Registry) -> None:
+def check_evaluation(request: RunRequest, protocol: Protocol, registry: Registry) -> None:
     """Raise UsageError before any work for evaluators, metrics, ties or a convention that do not exist."""
-    evaluators = request.evaluators or ("retrieval",)
-    for name in evaluators:
-        registry.get("evaluators", name)
+    evaluators = request.evaluators or protocol.evaluators
     if request.ties not in (*TIES, "stable"):
         raise unknown_name("tie order", request.ties, (*TIES, "stable"))
-    if "retrieval" in evaluators:  # another evaluator may have metrics and conventions of its own
+    if "retrieval" in evaluators:  # another evaluator may have conventions of its own
         convention_named(request.convention)
-        for metric in request.metrics or ():
-            if metric != "default":
-                parse(metric)
+    check_metrics(registry, evaluators, request.metrics or ())
 
 
 def problem_of(plan: Plan, bits: int, splits: Splits) -> Problem:
@@ -150,14 +142,6 @@ def apply_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     changed = replace(recipe, **values, schedule=schedule)
     check_recipe(changed)
     return changed
-
-
-def _default_setting(method: Method, regime: str) -> Setting:
-    if regime == "frozen":
-        return Setting(FROZEN, source="hashzoo's default for frozen features")
-    if regime == "scratch":
-        return Setting(SCRATCH, source="hashzoo's default for training from scratch")
-    return Setting(method.recipe, source="the method's recipe for fine-tuning")
 
 
 def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tuple[Dataset, Protocol]:

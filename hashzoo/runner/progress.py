@@ -122,3 +122,14 @@ def terminal_reporter(quiet: bool = False) -> Iterator[Reporter]:
             yield live
     else:
         yield Lines()
+
+
+@contextmanager
+def own_reporter() -> Iterator[Reporter]:
+    """Yield the reporter of a run from Python: live on a terminal and in a notebook, else nothing."""
+    console = Console(stderr=True)
+    if console.is_terminal or console.is_jupyter:
+        with Live(console) as live:
+            yield live
+    else:
+        yield Quiet()

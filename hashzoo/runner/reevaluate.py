@@ -1,22 +1,28 @@
-"""Evaluate again: the stored codes of a run, or codes of any tool from files; compare two cells query by query."""
+"""Evaluate again: the stored codes of a run, or codes of any tool, whole or in parts; compare two cells by query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.evaluation.api import evaluate
+from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.counts import rows_of
-from hashzoo.evaluation.files import read_pair
+from hashzoo.evaluation.counting.counts import count, rows_of
+from hashzoo.evaluation.counting.parts import Part, merge_parts
+from hashzoo.evaluation.evaluators import short_list
+from hashzoo.evaluation.files import read_pair, read_part
+from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, defined
 from hashzoo.runner.cell import Cell, cells_of
 from hashzoo.runner.scoring import run_evaluators
+
+KEPT = "kept, where the query is in the database"
+"""What is said of a query's own item where nothing was asked."""
 
 
 def check_run(run: Path) -> str:
@@ -49,30 +55,71 @@ def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[st
     return defined(metrics), plain
 
 
-def evaluate_run(run: Path, metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return {cell and pair: {metric: value}} of a run's stored codes, evaluated as asked."""
+def evaluate_run(run: Path, metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {cell and pair: {metric: value}} of a run's stored codes, evaluated as asked.
+
+    options: as the command line's; `ranking` None is the method's own.
+    """
     results: dict[str, dict[str, Any]] = {}
     for cell in cells_of(run):
         record = cell.record
+        if record.bits == 0:
+            _require_no_codes(metrics, record.method)
         for direction, (query, database) in cell.pairs.items():
-            given = {**options, "ranking": record.config.ranking}
+            given = {**options, "ranking": options.get("ranking") or record.config.ranking}
             label = f", {direction}" if direction else ""
             results[f"{record.bits} bits, seed {record.seed}{label}"] = _evaluate(query, database, metrics, given)
     return results
 
 
-def evaluate_files(metrics: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return {"": {metric: value}} of two code files."""
-    query, database = read_pair(
-        options["query"], options["database"], options["query_labels"], options["database_labels"], options["bits"]
-    )
-    return {"": _evaluate(query, database, metrics, options)}
+def _require_no_codes(metrics: Sequence[str] | None, method: str) -> None:
+    by_codes = [name for name in metrics or () if name != ALL and parse(name).needs_counts]
+    if by_codes:
+        raise UsageError(
+            f"{method} ranks features and has no codes, so there is no {', '.join(by_codes)}; ask for metrics of the "
+            "ranking, such as map@5000."
+        )
+
+
+def evaluate_files(metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {metric: value} of two code files."""
+    query, database = read_pair(*_files(options), **_reading(options))
+    return _evaluate(query, database, metrics, {**options, "ranking": options.get("ranking") or "hamming"})
+
+
+def count_part(part: tuple[int, int], output: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Count part (i, n) of a database and write it to `output`; return what was counted."""
+    query, database, whole = read_part(*_files(options), part=part, **_reading(options))
+    own = rows_of(query, database) if options.get("leave_self_out") else None
+    counts = count(query, database, leave_out=own, progress=options.get("progress"), kernel=options["kernel"])
+    left_out = -1 if own is None else int((own >= 0).sum())
+    Part(counts, *part, whole.items, whole.database_sha256, whole.query_sha256, left_out).save(output)
+    return {"part": f"{part[0]}/{part[1]}", "queries": len(query), "items": len(database), "of": whole.items}
+
+
+def evaluate_parts(paths: Sequence[Path], metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {metric: value} of the sum of all parts of one evaluation; equal to that of the whole."""
+    total = merge_parts(paths)
+    result = evaluate_counts(total.counts, metrics, options["ties"], per_query=_by_query(options))
+    own = KEPT if total.left_out < 0 else f"left out of {total.left_out} lists"
+    return _finished(result, {**options, "convention": None, "ranking": "hamming"}, metrics, total.items, own)
+
+
+def _files(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(options.get(name) for name in ("query", "database", "query_labels", "database_labels", "bits"))
+
+
+def _reading(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"names": options.get("names"), "ids_needed": bool(options.get("leave_self_out"))}
+
+
+def _by_query(options: Mapping[str, Any]) -> bool:
+    return bool(options["per_query"] or options["confidence"])
 
 
 def _evaluate(
-    query: Codes, database: Codes, metrics: tuple[str, ...] | None, options: Mapping[str, Any]
+    query: Codes, database: Codes, metrics: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    wanted = options["per_query"] or options["confidence"]
     own = rows_of(query, database) if options.get("leave_self_out") else None
     result = evaluate(
         query,
@@ -81,27 +128,38 @@ def _evaluate(
         options["ties"],
         options["convention"],
         ranking=options["ranking"],
-        per_query=wanted,
+        per_query=_by_query(options),
         leave_out=own,
         progress=options.get("progress"),
+        kernel=options.get("kernel", "auto"),
     )
+    result = _finished(
+        result, options, metrics, len(database), KEPT if own is None else f"left out of {(own >= 0).sum()} lists"
+    )
+    warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
+    return {**result, "warning": warning} if warning else result
+
+
+def _finished(
+    result: dict[str, Any], options: Mapping[str, Any], metrics: Sequence[str] | None, items: int, own: str
+) -> dict[str, Any]:
+    """Return a result with how it was computed, intervals where asked for, and values by query only where asked for."""
     result |= {
         "convention": options["convention"] or "hashzoo",
         "ties": options["ties"] if options["convention"] in (None, "hashzoo") else "as the convention says",
         "ranking": options["ranking"],
-        "own_item": "kept, where the query is in the database"
-        if own is None
-        else f"left out of {(own >= 0).sum()} lists",
+        "own_item": own,
     }
-    if options["confidence"]:
-        for name in [key for key in result if key.endswith(":per_query")]:
-            kept = [value for value in result[name] if value is not None]
-            low, high = bootstrap_interval(kept)
-            result[name.removesuffix(":per_query") + ":interval95"] = {"low": low, "high": high}
-    if not options["per_query"]:
-        result = {key: value for key, value in result.items() if not key.endswith(":per_query")}
-    warning = collapse_warning(code_quality(database)) if options["ranking"] == "hamming" else None
-    return {**result, "warning": warning} if warning else result
+    if short := short_list(name_list(metrics or ()), items):
+        result["note"] = short
+    by_query = [key for key in result if key.endswith(":per_query")]
+    for name in by_query if options["confidence"] else ():
+        figure = name.removesuffix(":per_query")
+        if result[figure] is not None:
+            low, high = bootstrap_interval(result[name])
+            result[f"{figure}:interval95"] = {"low": low, "high": high}
+    dropped = () if options["per_query"] else by_query
+    return {key: value for key, value in result.items() if key not in dropped}
 
 
 def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]:
@@ -121,6 +179,9 @@ def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]
 def compare_cells(first: Cell | Path, second: Cell | Path, metric: str) -> dict[str, Any]:
     """Return the difference of two cells in a metric, with its interval and a paired test over the queries."""
     prefix, _, plain = metric.rpartition("/")
+    asked = parse(plain)
+    if asked.is_curve or asked.is_pooled:
+        raise UsageError(f"A single query has no value of {plain!r}, so runs cannot be compared in it; try 'map'.")
     sides = []
     for cell in (Cell(side) if isinstance(side, Path) else side for side in (first, second)):
         directions = [direction for direction in cell.pairs if not prefix or direction == prefix]

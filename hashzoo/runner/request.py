@@ -140,6 +140,13 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
         ) from None
 
 
+def listed(value: Any) -> Any:
+    """Return a list of values as a tuple, one value as a tuple of it, None as None."""
+    if value is None or isinstance(value, tuple):
+        return value
+    return tuple(value) if isinstance(value, (list, range, set)) else (value,)
+
+
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turn nested tables into dotted keys: {"loss": {"gamma": 20}} into {"loss.gamma": 20}."""
     flat: dict[str, Any] = {}

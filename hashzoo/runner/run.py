@@ -136,6 +136,8 @@ def load_data(plan: Plan, reporter: Reporter) -> Splits:
         progress=stage(reporter, "decode"),
         **plan.config.dataset.options,
     )
+    for note in splits.notes:
+        reporter.say(f"note: {note}")
     require_usable(splits, plan.protocol)
     if plan.config.validation:
         splits = keep_used(validation_splits(splits, plan.config.validation))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from torch import nn
 from hashzoo.errors import WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
-from hashzoo.specs import Problem
 
 
 class Part(NamedTuple):
@@ -61,22 +60,28 @@ def mean_average_precision(layer: nn.Module, parts: Parts) -> float:
     return float(evaluate(query, database, ["map"])["map"])
 
 
-def state_of_process(builder: str, problem: Problem, options: Mapping[str, Any], hash_seed: int) -> str:
-    """Return a digest of the state that a fitter gives for the digits, fitted in a process with this PYTHONHASHSEED.
+def same_in_another_process(fitter: Any, train: Part, seed: int = 3) -> bool:
+    """Tell whether `fitter` gives the same state, bit for bit, here and in a process with another hash seed.
 
-    builder: "package.module:attribute" of the fitter.
+    The fitter is built again there, from its class and what `vars` shows, so that nothing but its options is shared.
     """
-    module, attribute = builder.split(":")
+    build, options = type(fitter), pickle.dumps((vars(fitter), tuple(train), seed))
     program = (
-        "import hashlib; from hashzoo import Problem; from hashzoo.testing.fits import digits\n"
-        f"from {module} import {attribute} as build\n"
-        f"state = build({problem!r}, **{dict(options)!r}).fit("
-        "{'image': digits().train.features}, digits().train.labels, 3)['image']\n"
-        "rows = [name.encode() + state[name].numpy().tobytes() for name in sorted(state)]\n"
-        "print(hashlib.sha256(b''.join(rows)).hexdigest())"
+        "import pickle, sys\n"
+        f"from {build.__module__} import {build.__qualname__} as Build\n"
+        "shown, (features, labels), seed = pickle.load(sys.stdin.buffer)\n"
+        "fitter = Build.__new__(Build)\n"
+        "vars(fitter).update(shown)\n"
+        "sys.stdout.buffer.write(pickle.dumps(fitter.fit({'image': features}, labels, seed)['image']))\n"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    environment = {**os.environ, "PYTHONHASHSEED": other}
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=options, env=environment, capture_output=True, check=False
+    )
     if done.returncode:
-        raise WorkError(f"The fitter {builder} failed in a process of its own: {done.stderr.strip()}")
-    return done.stdout.strip()
+        raise WorkError(
+            f"The fitter {build.__qualname__} failed in a process of its own: {done.stderr.decode().strip()}"
+        )
+    there, here = pickle.loads(done.stdout), fitter.fit({"image": train.features}, train.labels, seed)["image"]
+    return there.keys() == here.keys() and all(torch.equal(there[name], here[name]) for name in here)

@@ -81,6 +81,7 @@ def test_states_follow_the_files(tmp_path: Path) -> None:
         "cifar10-jpeg": "ready",
         "wiki": "missing",
         "imagefolder": "your own",
+        "lists": "your own",
         "arrays": "your own",
         "arrays-pair": "your own",
     }

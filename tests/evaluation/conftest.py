@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hashzoo.evaluation.buckets import Buckets
 from hashzoo.evaluation.codes import Codes
+from hashzoo.evaluation.ranking import Buckets
 
 Sizes = Sequence[tuple[int, int]]
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.api import evaluate
+from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.evaluators import build_code_quality, build_retrieval
+from hashzoo.evaluation.counting.counts import count
+from hashzoo.evaluation.evaluators import CodeQuality, RankingMetrics
 from hashzoo.evaluation.names import DEFAULT, parse
 from hashzoo.specs import Protocol, Retrieval
 
@@ -172,7 +173,7 @@ def test_per_query_values_average_to_the_figure(make_codes):
 
 
 def test_without_metrics_a_full_set_is_computed(make_codes):
-    query, database = make_codes()
+    query, database = make_codes(items=5000)
     assert set(evaluate(query, database)) == {*DEFAULT, "queries_without_relevant"}
     by_score = evaluate(query, database, ranking="cosine")
     assert not any("@h" in name or "lookup" in name for name in by_score)
@@ -196,7 +197,10 @@ def test_unknown_metrics_are_a_sentence_with_near_names(make_codes, name, near):
         ({"divisor": "total"}, "divisor"),
         ({"ranking": "hammming"}, "did you mean 'hamming'"),
         ({"convention": "hashnets"}, "did you mean 'hashnet"),
-        ({"metrics": "map"}, "list of names"),
+        ({"metrics": ","}, "No metric is named"),
+        ({"metrics": [5]}, "named by a text"),
+        ({"metrics": ["map@99999999999999999999"]}, "20 digits"),
+        ({"metrics": ["map@h" + "9" * 5000]}, "5000 digits"),
         ({"metrics": ["map@0"]}, "at least 1"),
     ],
 )
@@ -227,8 +231,56 @@ def test_the_built_in_evaluators(make_codes):
     query, database = make_codes()
     protocol = Protocol("p", "d", (0, 0, 0), headline="map@77")
     task = Retrieval(query, database, metrics=("precision@5",), convention="hashnet")
-    values = build_retrieval(protocol)(task)
+    values = RankingMetrics(protocol)(task)
     assert values == evaluate(query, database, ["map@77", "precision@5"], convention="hashnet")
-    quality = build_code_quality(protocol)(task)
+    quality = CodeQuality(protocol)(task)
     assert quality["warning"] is None
     assert quality["items"] == len(database)
+
+
+@pytest.mark.parametrize("metrics", ["map", " map ,precision@10,", ["map", "precision@10"]])
+def test_one_name_and_names_with_commas_are_a_list(make_codes, metrics):
+    values = evaluate(*make_codes(), metrics)
+    assert {"map"} <= set(values) <= {"map", "precision@10", "queries_without_relevant"}
+
+
+def test_the_default_set_has_no_cut_off_beyond_the_list(make_codes):
+    query, database = make_codes(items=997)
+    values = evaluate(query, database)
+    assert "precision@1000" not in values
+    assert "map@1000" not in values
+    assert "precision@100" in values
+    assert set(evaluate(query, database, ["default", "precision@1000"])) == {*values, "precision@1000"}
+
+
+def test_scores_beyond_single_precision_keep_their_order():
+    """The worst of these once collapsed into ties, and the figure was that of a random order."""
+    rng = np.random.default_rng(0)
+    outputs, labels = rng.normal(size=(60, 6)), rng.integers(0, 3, 60)
+    for scale in (1.0, 1e30, 1e200, 1e308, 1e-200, 1e-320):
+        codes = Codes.from_relaxed(outputs / 10 * scale, labels, keep_relaxed=True)
+        for ranking in ("inner_product", "cosine"):
+            plain = Codes.from_relaxed(outputs, labels, keep_relaxed=True)
+            expected = evaluate(plain.take(slice(0, 9)), plain, "map", ranking=ranking)["map"]
+            if scale > 1e-320:  # below, the outputs themselves are rounded
+                found = evaluate(codes.take(slice(0, 9)), codes, "map", ranking=ranking)["map"]
+                assert found == pytest.approx(expected, abs=1e-12), (scale, ranking)
+    near = Codes.from_relaxed(1e9 + np.arange(4.0)[:, None], [0, 0, 0, 1], keep_relaxed=True)
+    query = Codes.from_relaxed([[1.0]], [1], keep_relaxed=True)
+    assert evaluate(query, near, "map", ranking="inner_product")["map"] == 1.0
+
+
+def test_outputs_of_scales_too_far_apart_are_refused_by_inner_product():
+    rng = np.random.default_rng(0)
+    outputs = rng.normal(size=(50, 4))
+    outputs[25:] *= 1e-15
+    codes = Codes.from_relaxed(outputs, rng.integers(0, 2, 50), keep_relaxed=True)
+    with pytest.raises(UsageError, match="25 database items are less than a billionth"):
+        evaluate(codes, codes, "map", ranking="inner_product")
+    assert evaluate(codes, codes, "map", ranking="cosine")["map"] > 0
+
+
+def test_merged_counts_take_a_text_and_know_the_length(make_codes):
+    query, database = make_codes(items=300)
+    assert evaluate_counts(count(query, database)) == evaluate(query, database)
+    assert evaluate_counts(count(query, database), "map,recall@h2") == evaluate(query, database, "map,recall@h2")

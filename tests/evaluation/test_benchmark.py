@@ -1,4 +1,4 @@
-"""The benchmark runs, on its smallest input; its figures are not looked at."""
+"""The benchmarks run, on their smallest input; their figures are not looked at."""
 
 from __future__ import annotations
 
@@ -9,13 +9,30 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_evaluation.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def test_the_benchmark_writes_its_figures(tmp_path):
     pytest.importorskip("faiss")
     output = tmp_path / "figures.json"
-    command = [sys.executable, str(SCRIPT), "--sections", "growth", "--largest", "10000", "--output", str(output)]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "bench_evaluation.py"),
+        "--sections",
+        "growth",
+        "--largest",
+        "10000",
+        "--output",
+        str(output),
+    ]
     subprocess.run(command, check=True, capture_output=True, text=True)
     assert json.loads(output.read_text())["growth"][0]["database"] == 10_000
     assert "| 1,000 | 10,000 |" in output.with_suffix(".md").read_text()
+
+
+def test_the_benchmark_of_parts_compares_them_with_the_whole(tmp_path):
+    output = tmp_path / "parts.md"
+    sizes = ["--items", "2000", "--queries", "5", "--parts", "2"]
+    command = [sys.executable, str(BENCHMARKS / "bench_parts.py"), *sizes, "--output", str(output)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "| `map` |" in output.read_text(encoding="utf-8")

@@ -51,3 +51,14 @@ def test_one_bit_and_no_items():
     assert of([[1], [-1]])["bit_correlation"] == 0.0
     with pytest.raises(UsageError, match="empty"):
         of(np.zeros((0, 4)))
+
+
+@pytest.mark.parametrize("bits", [3, 8, 64, 65, 130])
+def test_collisions_of_codes_of_any_length(bits):
+    """Codes of one word are sorted as numbers, longer ones as bytes."""
+    rng = np.random.default_rng(bits)
+    signs = rng.choice([-1, 1], (40, bits))[rng.integers(0, 40, 300)]
+    sizes = Counter(map(tuple, signs.tolist()))
+    stats = of(signs)
+    assert (stats["distinct_codes"], stats["largest_collision"]) == (len(sizes), max(sizes.values()))
+    assert stats["entropy"] == pytest.approx(-sum(c / 300 * log2(c / 300) for c in sizes.values()))

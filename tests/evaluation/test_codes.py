@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import sys
 
@@ -166,3 +168,56 @@ def test_importing_the_engine_loads_neither_torch_nor_numba_nor_pandas():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_codes_cannot_be_changed_through_what_holds_them(sets):
+    for name in ("packed", "labels", "ids", "relaxed"):
+        array = getattr(sets["query.image"], name)
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_outputs_in_double_precision_are_kept_where_single_would_round_them(tmp_path):
+    for values, kept in (
+        ([[0.5, -2.0]], np.float32),
+        ([[1e300, -1.0]], np.float64),
+        ([[1e9 + 1, 1.0]], np.float64),
+        (np.array([[2**40 + 1, 3]]), np.float64),
+        (np.array([[7, -3]], dtype=np.int8), np.float32),
+        (np.array([[0.1, 0.2]], dtype=np.float16), np.float32),
+    ):
+        codes = Codes.from_relaxed(values, [0], keep_relaxed=True)
+        assert codes.relaxed.dtype == kept, values
+        assert np.array_equal(codes.relaxed, values)
+        save_codes(tmp_path / "codes.npz", {"a": codes})
+        loaded = load_codes(tmp_path / "codes.npz")["a"].relaxed
+        assert loaded.dtype == kept
+        assert np.array_equal(loaded, values)
+    with pytest.raises(UsageError, match="NaN or infinite"):
+        Codes.from_relaxed(np.array([["1e400"]], dtype=np.longdouble), [0])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_codes_are_written_with_the_mode_that_the_umask_gives(tmp_path, sets):
+    before = os.umask(0o027)
+    try:
+        save_codes(tmp_path / "codes.npz", sets)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "codes.npz").stat().st_mode) == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["codes.npz"]
+
+
+def test_labels_that_would_fill_the_memory_are_refused():
+    with pytest.raises(UsageError, match=r"2 x 3000000001 bytes; number the classes from 0"):
+        Codes.from_signs([[1], [1]], [0, 3 * 10**9])
+
+
+def test_a_codes_file_that_promises_other_sizes_is_damaged(tmp_path, sets):
+    arrays = {
+        f"query/{k}": v for k, v in (("bits", 3), ("packed", np.zeros((1, 1), np.uint8)), ("ids", np.zeros(1, int)))
+    }
+    for labels, classes in ((np.zeros((1, 1), np.uint8), 10**12), (np.zeros((1, 1)), 2), (np.zeros(1, np.uint8), 2)):
+        np.savez(tmp_path / "codes.npz", **arrays, **{"query/labels": labels, "query/classes": classes})
+        with pytest.raises(WorkError, match="damaged"):
+            load_codes(tmp_path / "codes.npz")

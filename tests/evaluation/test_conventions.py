@@ -74,7 +74,9 @@ def eleven_points(g_all):
 
 
 @pytest.mark.parametrize("cut", [None, 20, 300])
-@pytest.mark.parametrize("name", ["greedyhash", "orthohash", "torchmetrics", "dcmh", "deephash-pytorch", "treezzz"])
+@pytest.mark.parametrize(
+    "name", ["greedyhash", "orthohash", "torchmetrics", "dcmh", "djsrh", "deephash-pytorch", "treezzz"]
+)
 def test_tools_that_count_zero(lists, name, cut):
     g, _ = ranked(*lists)
     drops_last = name in ("deephash-pytorch", "treezzz") and cut is None
@@ -84,7 +86,7 @@ def test_tools_that_count_zero(lists, name, cut):
 
 
 @pytest.mark.parametrize("cut", [None, 20, 300])
-@pytest.mark.parametrize("name", ["hashnet", "thulab", "thulab-all", "dsdh"])
+@pytest.mark.parametrize("name", ["hashnet", "hash-caffe", "thulab", "thulab-all", "dsdh", "ucch"])
 def test_tools_that_drop_queries_which_find_nothing(lists, name, cut):
     g, _ = ranked(*lists)
     kept = dropping(g, cut)
@@ -180,6 +182,52 @@ def test_dcmh_pools_the_pairs_within_a_radius(lists):
     value = evaluate(*lists, ["precision@h2"], convention="dcmh")["precision@h2"]
     assert value == pytest.approx(expected, abs=1e-12)
     assert value != pytest.approx(evaluate(*lists, ["precision@h2"])["precision@h2"], abs=1e-3)
+    assert evaluate(*lists, ["precision@h2-micro"])["precision@h2-micro"] == value
+
+
+def test_dcmh_pools_recall_too(lists):
+    """calcPreRecRadiusLabel: relevant pairs within the radius over all relevant pairs."""
+    g, apart = ranked(*lists)
+    value = evaluate(*lists, ["recall@h2"], convention="dcmh")["recall@h2"]
+    assert value == pytest.approx((g & (apart <= 2)).sum() / g.sum(), abs=1e-12)
+    assert value != pytest.approx(evaluate(*lists, ["recall@h2"])["recall@h2"], abs=1e-3)
+    assert evaluate(*lists, ["recall@h2-micro"])["recall@h2-micro"] == value
+
+
+def worked() -> tuple[Codes, Codes]:
+    """Two queries over items at distances 0 to 4: relevant at ranks 2, 4, 5 for one, at rank 3 for the other."""
+    query = Codes.from_signs(np.ones((2, 4)), [[1, 0], [0, 1]])
+    signs = np.where(np.arange(4)[None, :] < np.arange(5)[:, None], -1, 1)
+    return query, Codes.from_signs(signs, [[0, 0], [1, 0], [0, 1], [1, 0], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "expected"),
+    [
+        ("dcmh", "map", (1 / 2 + 2 / 4 + 3 / 5) / 3 / 2 + 1 / 3 / 2),
+        ("dcmh", "precision@h1", 1 / 4),
+        ("dcmh", "recall@h1", 1 / 4),
+        ("dcmh", "recall@h3", 3 / 4),
+        ("djsrh", "map@2", (1 / 2 + 0) / 2),
+        ("ucch", "map@2", 1 / 2),
+        ("hash-caffe", "map@2", 1 / 2),
+        ("dchmt", "map", (1 / 2 + 2 / 4 + 3 / 5) / 3 / 2 + 1 / 3 / 2),
+        ("dchmt", "map@2", (1 / 2 + 2 / 4) / 2 / 2 + 1 / 3 / 2),
+    ],
+)
+def test_worked_values_by_hand(name, metric, expected):
+    assert evaluate(*worked(), [metric], convention=name)[metric] == pytest.approx(expected, abs=1e-12)
+
+
+def test_dchmt_has_no_figure_where_a_query_has_nothing_relevant(lists):
+    values = evaluate(*lists, ["map", "map@20", "precision@10"], convention="dchmt", per_query=True)
+    assert (values["map"], values["map@20"]) == (None, None)
+    assert values["map:per_query"].count(None) == values["queries_without_relevant"] > 0
+    assert values["precision@10"] > 0
+    some = ranked(*lists)[0].any(axis=1)
+    query = lists[0].take(np.flatnonzero(some))
+    expected = first_relevant(ranked(query, lists[1])[0], 20)
+    assert evaluate(query, lists[1], ["map@20"], convention="dchmt")["map@20"] == pytest.approx(np.mean(expected))
 
 
 def test_dropping_the_last_item_on_the_reference_list():

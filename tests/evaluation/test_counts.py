@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation import counts_torch
 from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.counts import Counts, count, rows_of
-from hashzoo.evaluation.kernel import add_block
-from hashzoo.evaluation.words import code_words, label_words
+from hashzoo.evaluation.counting import kernel_torch
+from hashzoo.evaluation.counting.counts import Counts, count, rows_of
+from hashzoo.evaluation.counting.kernel_numba import add_block
+from hashzoo.evaluation.counting.words import code_words, label_words
 
 
 def random_codes(rng, n: int, bits: int, classes: int, share: float = 0.2) -> Codes:
@@ -60,7 +60,7 @@ def test_the_number_type_of_gpus_is_exact(monkeypatch, bits):
     rng = np.random.default_rng(3)
     query, database = random_codes(rng, 4, bits, 20), random_codes(rng, 300, bits, 20)
     both = Codes.from_signs(np.vstack([database.signs(), -query.signs()]), np.vstack([database.labels, query.labels]))
-    monkeypatch.setattr(counts_torch, "number_type", lambda device, words: torch.float16)
+    monkeypatch.setattr(kernel_torch, "number_type", lambda device, words: torch.float16)
     assert same(count(query, both, kernel="torch:cpu"), count(query, both, kernel="numpy"))
 
 
@@ -195,6 +195,12 @@ def test_sets_that_do_not_fit_are_a_sentence(make_codes, other, message):
     query, _ = make_codes()
     with pytest.raises(UsageError, match=message):
         count(query, other(query))
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta", "cpu:x"])
+def test_a_device_that_is_not_there_is_a_sentence(make_codes, device):
+    with pytest.raises(UsageError, match=f"on the device '{device}' here"):
+        count(*make_codes(), kernel=f"torch:{device}")
 
 
 def test_unknown_kernel_is_a_sentence(make_codes):

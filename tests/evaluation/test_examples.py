@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-MODULES = ("api", "buckets", "code_quality", "codes", "files", "metrics", "names")
+MODULES = ("api", "average_precision", "code_quality", "codes", "evaluators", "files", "names", "uncertainty")
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -13,11 +13,15 @@ from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score, ndcg_score, precision_recall_curve
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.alternatives import eleven_point, first_relevant
-from hashzoo.evaluation.buckets import Buckets, harmonic_difference
-from hashzoo.evaluation.counts import Counts
-from hashzoo.evaluation.curves import pr_lookup, relevant_at_ranks
-from hashzoo.evaluation.metrics import average_precision, ndcg_at, precision_at, recall_at
+from hashzoo.evaluation.average_precision import (
+    average_precision,
+    eleven_point,
+    first_relevant,
+    harmonic_difference,
+)
+from hashzoo.evaluation.counting.counts import Counts
+from hashzoo.evaluation.metrics import ndcg_at, pr_lookup, precision_at, recall_at, relevant_at_ranks
+from hashzoo.evaluation.ranking import Buckets
 
 DIVISORS = ("retrieved", "min", "all")
 
@@ -215,3 +219,24 @@ def test_unknown_divisor_and_ties_are_sentences(slow):
         average_precision(slow.buckets_of([(2, 1)]), 1, divisor="retreived")
     with pytest.raises(UsageError, match="tie order"):
         average_precision(slow.buckets_of([(2, 1)]), ties="lucky")
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    sizes=st.lists(
+        st.tuples(st.integers(1, 400), st.just(0)).map(lambda pair: (pair[0], pair[0])), min_size=1, max_size=6
+    ),
+    cut=st.integers(1, 2500),
+)
+@example(sizes=[(48, 48)], cut=25)
+@example(sizes=[(58, 58)], cut=56)
+def test_no_value_exceeds_one_by_rounding(slow, sizes, cut):
+    """Everything relevant: the value is 1, and by rounding it was 1.0000000000000002."""
+    buckets = slow.buckets_of(sizes)
+    for ties in ("expected", "best", "worst"):
+        for divisor in DIVISORS:
+            value = average_precision(buckets, cut, divisor=divisor, ties=ties)[0]
+            assert value <= 1.0
+            assert divisor == "all" or value == pytest.approx(1)
+        for of in (precision_at, recall_at, ndcg_at):
+            assert of(buckets, cut, ties=ties)[0] <= 1.0

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
+from hashzoo.evaluation.uncertainty import (
+    bootstrap_interval,
+    holm,
+    paired_difference,
+    paired_test,
+    tied_with_best,
+)
 
 
 def test_interval_is_near_the_normal_one_and_repeatable():
@@ -59,3 +65,99 @@ def test_only_queries_with_both_values_are_compared():
         paired_test([0.1, 0.2, 0.3], [0.1, 0.2])
     with pytest.raises(UsageError, match="at least 2"):
         paired_test([None, 0.2], [0.1, 0.2])
+
+
+def board(rng, means, seeds: int = 3, queries: int = 300, seed_noise: float = 0.0) -> dict[str, np.ndarray]:
+    """Rows on the same queries: difficulty shared, noise of their own, and a deviation of each seed."""
+    difficulty = rng.normal(0, 0.2, queries)
+    return {
+        name: mean
+        + difficulty
+        + rng.normal(0, seed_noise, (seeds, 1)) * (seed_noise > 0)
+        + rng.normal(0, 0.05, (seeds, queries))
+        for name, mean in means.items()
+    }
+
+
+def test_the_group_tied_with_the_best_is_found():
+    rows = board(np.random.default_rng(0), {"a": 0.5, "b": 0.6, "c": 0.6005, "d": 0.55})
+    standings = tied_with_best(rows)
+    assert {s.row for s in standings if s.tied} == {"b", "c"}
+    assert [s.row for s in standings[2:]] == ["d", "a"]
+    best = max(rows, key=lambda row: rows[row].mean())
+    assert (standings[0].row, standings[0].difference, standings[0].p_value) == (best, 0.0, 1.0)
+    for standing in standings:
+        assert standing.mean == pytest.approx(rows[standing.row].mean())
+        assert standing.difference == pytest.approx(rows[best].mean() - rows[standing.row].mean())
+        assert standing.low <= standing.difference <= standing.high
+    assert tied_with_best(rows) == standings
+    turned = tied_with_best({name: -value for name, value in rows.items()}, higher_is_better=False)
+    assert [(s.row, s.tied) for s in turned] == [(s.row, s.tied) for s in standings]
+
+
+def test_the_interval_covers_queries_and_seeds():
+    """The spread against the standard error of a two-way layout; with so many seeds Student's t is nearly normal."""
+    rng = np.random.default_rng(1)
+    first, second = board(rng, {"a": 0.5, "b": 0.5}, seeds=30, queries=400, seed_noise=0.04).values()
+    found = paired_difference(first, second, resamples=3000)
+    by_query = (second - first).mean(axis=0).var(ddof=1) / 400
+    by_seed = sum(row.mean(axis=1).var(ddof=1) / 30 for row in (first, second))
+    half = 1.96 * np.sqrt(by_query + by_seed)
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.1)
+    queries_only = paired_difference(first.mean(axis=0), second.mean(axis=0), resamples=3000)
+    assert queries_only["high"] - queries_only["low"] < 0.6 * (found["high"] - found["low"])
+
+
+def test_equal_methods_with_noisy_seeds_are_rarely_told_apart():
+    """40 boards of five equal methods, three seeds: told apart by queries alone nearly always, with seeds hardly."""
+    rng = np.random.default_rng(2)
+    wrong = {"seeds": 0, "queries": 0}
+    for _ in range(40):
+        rows = board(rng, dict.fromkeys("abcde", 0.5), seeds=3, queries=200, seed_noise=0.02)
+        wrong["seeds"] += not all(s.tied for s in tied_with_best(rows, resamples=499))
+        means = {name: row.mean(axis=0) for name, row in rows.items()}
+        wrong["queries"] += not all(s.tied for s in tied_with_best(means, resamples=499))
+    assert wrong["seeds"] <= 4
+    assert wrong["queries"] >= 30
+
+
+def test_one_seed_is_compared_over_queries_as_the_permutation_test_does():
+    rng = np.random.default_rng(3)
+    first = rng.random(250)
+    second = first + 0.004 + 0.03 * rng.normal(size=250)
+    assert paired_difference(first, second)["p_value"] == pytest.approx(
+        paired_test(first.tolist(), second.tolist())["p_value"], abs=0.02
+    )
+    same = paired_difference(first, first)
+    assert (same["p_value"], same["difference"]) == (1.0, 0.0)
+
+
+def test_holm_corrects_for_the_number_of_comparisons():
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.9]).tolist() == [1.0, 1.0]
+    rows = board(np.random.default_rng(4), {"best": 0.6} | {f"m{i}": 0.59 for i in range(12)})
+    alone = tied_with_best({name: rows[name] for name in ("best", "m0")})[1].p_value
+    among = {s.row: s.p_value for s in tied_with_best(rows)}["m0"]
+    assert among >= alone
+
+
+def test_queries_without_a_value_count_in_no_row():
+    rng = np.random.default_rng(5)
+    rows = board(rng, {"a": 0.5, "b": 0.52})
+    kept = tied_with_best({name: row[:, 10:] for name, row in rows.items()})
+    rows["a"][:, :10] = np.nan
+    assert tied_with_best(rows) == kept
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({}, "no row"),
+        ({"a": np.zeros((2, 5)), "b": np.zeros((2, 4))}, r"b has values of shape .2, 4. and a of .2, 5."),
+        ({"a": np.full((1, 5), np.nan), "b": np.zeros((1, 5))}, "at least 2 queries"),
+        ({"a": np.zeros((1, 2, 3))}, "seeds, queries"),
+    ],
+)
+def test_rows_that_do_not_fit_are_a_sentence(rows, message):
+    with pytest.raises(UsageError, match=message):
+        tied_with_best(rows)

@@ -81,7 +81,7 @@ def test_a_deprecated_hook_or_argument_warns_in_the_listing(install, monkeypatch
     marker = pluggy.HookspecMarker("hashzoo")
     spec = marker(warn_on_impl=DeprecationWarning("hashzoo_register_losses goes away in interface 3; use x"))
     monkeypatch.setattr(hookspecs, "hashzoo_register_losses", spec(lambda: None))
-    plugin = load(install, past(1))
+    plugin = load(install, past(2))
     assert plugin.status == "ok"
     assert "DeprecationWarning" in plugin.notes[0]
     assert "goes away in interface 3" in plugin.notes[0]

@@ -21,7 +21,7 @@ FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
 BRINGS = {
     "backbone": {"backbones": ["colour-histogram"]},
     "dataset": {"datasets": ["wine"]},
-    "evaluator": {"evaluators": ["first-hit"]},
+    "evaluator": {"evaluators": ["first-hit"], "metrics": ["first_hit"]},
     "paper-table": {"paper_tables": ["csq-2020-readme"]},
     "smallest": {"losses": ["smallest"], "methods": ["smallest"]},
     "trainer": {"trainers": ["clipped"]},
@@ -119,14 +119,20 @@ def test_the_evaluator_by_hand(example, runs):
     assert 0.0 <= record.metrics["first_hit"] <= 1.0
 
 
-def test_the_trainer_limits_steps(example):
+def test_the_trainer_limits_terms(example):
+    from dataclasses import replace
+
     import torch
+
+    from hashzoo.results.config import Part
 
     example("trainer")
     from hashzoo.testing.kit import Case
 
     subject = Case("trainers", "clipped").subject()
-    subject.plan.config["trainer"]["options"]["max_norm"] = 0.0
+    trainer = Part(name="clipped", options={"most": 0.0})  # terms that are never above 0 have no gradient
+    config = subject.plan.config.model_copy(update={"trainer": trainer})
+    subject = replace(subject, plan=replace(subject.plan, config=config))
     still = subject.train(1).model.state_dict()
     before = subject.build()[0].state_dict()
     assert all(torch.equal(still[name], before[name]) for name in still)

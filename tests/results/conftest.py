@@ -8,6 +8,30 @@ import pytest
 
 from hashzoo.results.record import Record, write_record
 
+LAYERS = {"lsh": "projection", "uncoded": "uncoded", "random": "random-codes"}
+RECIPE = {"epochs": 1, "batch_size": 48, "lr": 0.001}
+
+
+def whole_config(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole configuration from the parts of it that a test cares about."""
+    roles = {name: name for name in fields["backbone"]}
+    recipe = {"recipe": {**RECIPE, **given["recipe"]}} if given.get("recipe") is not None else {}
+    plain = {
+        "method": fields["method"],
+        "dataset": {"name": fields["dataset"], "options": {}},
+        "protocol": fields["protocol"],
+        "protocol_label": fields["protocol"],
+        "roles": roles,
+        "backbones": {m: {"name": name, "options": {}} for m, name in fields["backbone"].items()},
+        "freeze_backbone": fields["frozen"],
+        "regime": fields["regime"],
+        "hash_layer": {"name": LAYERS.get(fields["method"], "tanh"), "options": {}},
+        "problem": {"bits": fields["bits"] or 1, "num_classes": 10, "num_train": 5000, "modalities": list(roles)},
+        "bits": fields["bits"],
+        "seed": fields["seed"],
+    }
+    return {**plain, **given, **recipe}
+
 
 @pytest.fixture
 def make_record() -> Callable[..., Record]:
@@ -25,7 +49,7 @@ def make_record() -> Callable[..., Record]:
             "bits": bits,
             "seed": seed,
             "metrics": {"map": 0.5},
-            "config": {"method": method, "recipe": {"lr": 0.001}, "bits": bits, "seed": seed},
+            "config": {},
             "plugins": {},
             "versions": {"hashzoo": "0.1.0"},
             "environment": {"system": "Linux x86_64"},
@@ -37,7 +61,10 @@ def make_record() -> Callable[..., Record]:
             "headline": "map",
             "created": "2030-01-31T12:00:00+00:00",
         }
-        return Record(**{**fields, **changed})
+        fields |= changed
+        if isinstance(fields["config"], dict):
+            fields["config"] = whole_config(fields, fields["config"])
+        return Record(**fields)
 
     return build
 

@@ -12,6 +12,7 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results.boards import accept, check_boards, slim, write_boards
 from hashzoo.results.collect import collect
+from hashzoo.results.known import Known
 from hashzoo.results.record import read_record
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
@@ -226,3 +227,49 @@ def test_boards_import_no_torch_and_records_no_pandas():
         "assert 'pandas' in sys.modules and 'torch' not in sys.modules, 'boards'\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["..", "../../up", "/abs", ".", "a/../../b", "\x1b[2J", "con" * 200])
+def test_no_name_leads_out_of_the_board_folder(tmp_path, make_record, store, name):
+    records = tmp_path / "deep" / "boards" / "records"
+    record = make_record(name, protocol=name, backbone={"image": name}, metrics={"map": 0.5})
+    (path,) = accept([store(record)], records)
+    assert path.is_relative_to(records)
+    assert path.resolve().is_relative_to(records.resolve())
+    assert len(path.relative_to(records).parts) == 4
+    write_boards(records, records.parent)
+    assert {child.name for child in tmp_path.iterdir()} == {"deep", "runs"}
+    assert {child.name for child in (tmp_path / "deep").iterdir()} == {"boards"}
+    check_boards(records, records.parent)
+
+
+def test_a_link_out_of_the_record_folder_is_refused(tmp_path, make_record, store):
+    records, outside = tmp_path / "boards" / "records", tmp_path / "outside"
+    outside.mkdir()
+    records.mkdir(parents=True)
+    (records / P).symlink_to(outside)
+    with pytest.raises(WorkError, match="leads out of"):
+        accept([store(make_record())], records)
+    assert not list(outside.iterdir())
+
+
+def test_damage_never_calls_for_deletion(records_dir):
+    out = records_dir.parent
+    write_boards(records_dir, out, [TABLE], Known({"dch": {"finetune": {"recipe": None, "defaults": {}}}}))
+    for name in ("published.json", "registered.json"):
+        whole = (out / name).read_text()
+        (out / name).write_text('[{"id": 1')
+        with pytest.raises(WorkError, match=name) as caught:
+            write_boards(records_dir, out)
+        assert "move it away" in str(caught.value)
+        assert "delete" not in str(caught.value)
+        (out / name).write_text(whole)
+
+
+def test_files_of_others_in_the_board_folder_stay(records_dir):
+    out = records_dir.parent
+    write_boards(records_dir, out)
+    (out / "notes.csv").write_text("mine\n")
+    check_boards(records_dir, out)
+    write_boards(records_dir, out)
+    assert (out / "notes.csv").read_text() == "mine\n"

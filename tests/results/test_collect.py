@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -89,3 +90,29 @@ def test_an_accepted_copy_gives_way_to_its_own_run_only(tmp_path, make_record, s
     again = store(make_record(metrics={"map": 0.75}), folder="again")
     with pytest.raises(WorkError, match="records of the same run"):
         collect([tmp_path / "accepted", again])
+
+
+def test_a_folder_with_the_name_of_a_record_is_named_and_counted(make_record, store):
+    runs = store(make_record(seed=0), make_record(seed=1))
+    (runs / "run-2" / "record.json").mkdir(parents=True)
+    (runs / "run-3").mkdir()
+    (runs / "run-3" / "record.json").symlink_to("nowhere")
+    with pytest.raises(WorkError) as caught:
+        collect([runs])
+    assert str(caught.value).startswith("2 of 4 records cannot be read:")
+    for number in (2, 3):
+        assert f"{runs / f'run-{number}' / 'record.json'} has the name of a record" in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(make_record, store, monkeypatch):
+    runs = store(make_record(seed=0), make_record(seed=1))
+    listing = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("run-1"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(WorkError, match=r"run-1 cannot be listed \(Permission denied\)"):
+        collect([runs])

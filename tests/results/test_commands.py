@@ -72,8 +72,10 @@ def test_nothing_anywhere_is_a_sentence():
 
 def test_accept_write_check(dhn):
     boards = Path("leaderboards")
-    assert commands.accept_runs([dhn], boards) == "Accepted 2 record(s). Wrote 4 file(s) in leaderboards."
-    assert commands.check(boards) == "4 file(s) in leaderboards follow from their records."
+    said = commands.accept_runs([dhn], boards).splitlines()
+    assert said[-1] == "Accepted 2 record(s). Wrote 5 file(s) in leaderboards."
+    assert said[0].endswith("has 2 seed(s) and should have 3; its row says so.")
+    assert commands.check(boards) == "5 file(s) in leaderboards follow from their records."
     page = next(boards.glob("cifar10*.md"))
     page.write_text(page.read_text().replace("0.7600", "0.7700"))
     with pytest.raises(WorkError, match=r"0\.7700"):
@@ -113,3 +115,69 @@ def test_a_published_table_without_measured_values_says_so(make_record, store):
     text = commands.show([other], paper_table="deephash-pytorch-readme-map")
     assert "nothing measured yet: NUS-WIDE" in text
     assert "measured with" not in text
+
+
+def leaderboard(*words: object) -> tuple[int, str]:
+    from click.testing import CliRunner
+
+    from hashzoo.cli.leaderboard import leaderboard_command
+
+    done = CliRunner().invoke(leaderboard_command, [str(word) for word in words])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--check", "--write"), "--write is about the whole board folder; leave out --check"),
+        (("--accept", "--check"), "leave out --check"),
+        (("--write", "runs"), "leave out RUNS"),
+        (("--check", "--metric", "map", "--format", "csv"), "leave out --metric and --format"),
+        (("--replace",), "--replace says how to accept"),
+        (("--accept", "--compare"), "leave out --compare"),
+    ],
+)
+def test_options_that_say_two_things_are_refused(dhn, words, says):
+    code, text = leaderboard(*words)
+    assert code == 2
+    assert says in text
+
+
+def test_a_table_and_a_comparison_are_not_one_thing(dhn):
+    with pytest.raises(UsageError, match="leave out --compare"):
+        commands.show([dhn], paper_table=README, compare=True)
+    with pytest.raises(UsageError, match="leave out --metric"):
+        commands.show([dhn], paper_table=README, metric="map")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.html", "<!DOCTYPE html>"), ("x.csv", "method,"), ("x.md", "## map"), ("x.tex", "% needs"), ("x.JSON", "{"),
+     ("x.txt", "map on")],
+)  # fmt: skip
+def test_the_format_follows_the_ending(dhn, name, begins):
+    code, text = leaderboard(dhn, "-o", name)
+    assert (code, text) == (0, f"Wrote {name}.\n")
+    assert Path(name).read_text().startswith(begins)
+
+
+def test_a_named_format_wins_over_the_ending(dhn):
+    leaderboard(dhn, "-o", "x.html", "--format", "csv")
+    assert Path("x.html").read_text().startswith("method,")
+
+
+def test_dch_is_compared_with_the_metric_its_paper_means(make_record, store):
+    runs = store(make_record("dch", 48, metrics={"map@h2": 0.5, "map@h2-reranked": 0.75}, headline="map@h2"))
+    assert commands.frame(commands.load([runs]), Selection(), compare=True)["reported"].isna().all()
+    reranked = commands.frame(commands.load([runs]), Selection(metrics=("map@h2-reranked",)), compare=True)
+    assert reranked["reported"].tolist() == [0.8071]
+
+
+def test_a_published_table_is_shown_as_a_table(dhn):
+    text = commands.show_table("dch-2018-table1", 80)
+    assert [line.split() for line in text.splitlines() if line.startswith("KSH")] == [
+        ["KSH", "0.5185", "0.5659", "0.4102", "0.0608"],
+        ["KSH", "0.5797", "0.5532", "0.2338", "0.0216"],
+        ["KSH", "0.4368", "0.4585", "0.4012", "0.3819"],
+    ]
+    assert max(map(len, text.splitlines())) <= 80

@@ -36,7 +36,7 @@ def test_round_trip_keeps_every_field(tmp_path, make_record):
     record = make_record(
         metrics={"map": 1 / 3, "image-to-text/map@h2": 0.1 + 0.2},
         curves={"pr_curve": [[0.0, 1.0], [0.5, None]]},
-        config={"recipe": {"lr": 1e-4, "steps": (1, 2)}},
+        config={"recipe": {"lr": 1e-4}, "loss": {"name": "dch", "options": {"steps": (1, 2)}}},
         plugins={"method": {"distribution": "hashzoo-dch", "version": "1.0", "sha256": "ab"}},
         notes=["one"],
     )
@@ -44,7 +44,8 @@ def test_round_trip_keeps_every_field(tmp_path, make_record):
     read = read_record(tmp_path / "deep" / "record.json")
     assert read == written
     assert read.metrics == {"map": 1 / 3, "image-to-text/map@h2": 0.1 + 0.2}
-    assert read.config == {"recipe": {"lr": 1e-4, "steps": [1, 2]}}
+    assert read.config.recipe.lr == 1e-4
+    assert read.config.loss.options == {"steps": [1, 2]}
     assert read.model_dump(exclude={"record_sha256"}) == record.model_dump(exclude={"record_sha256"})
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "record.json"]
 
@@ -218,7 +219,10 @@ def test_an_old_record_is_migrated_when_read(tmp_path, make_record, monkeypatch)
     path.write_text(json.dumps(raw))
     with pytest.raises(WorkError, match="schema 0, which no release wrote"):
         read_record(path)
-    renamed = {0: lambda old: {**{k: v for k, v in old.items() if k != "scores"}, "metrics": old["scores"]}}
+    renamed = {
+        0: lambda old: {**{k: v for k, v in old.items() if k != "scores"}, "metrics": old["scores"]},
+        1: lambda old: old,
+    }
     monkeypatch.setattr(module, "MIGRATIONS", renamed)
     assert read_record(path).metrics == {"map": 0.5}
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -253,10 +255,14 @@ def test_equal_bests_are_all_marked_and_reported_has_its_own_best(make_record):
     assert rows[3][:3] == ["KSH", "0.4368", "**0.5000**"]
 
 
-def test_settings_and_backbones_get_columns_when_they_differ(make_record):
+def test_settings_get_a_column_when_they_differ_and_backbones_a_board(make_record):
     records = [make_record(), make_record(config={"recipe": {"lr": 0.1}}), make_record(backbone={"image": "vgg16"})]
-    head = pipes(render(boards(records), "markdown").splitlines()[2])
-    assert head == ["method", "backbone", "settings", "16 bits"]
+    lines = [line for line in render(boards(records), "markdown").splitlines() if line.startswith(("|", "#"))]
+    assert pipes(lines[1]) == ["method", "settings", "16 bits"]
+    assert [pipes(line)[0] for line in lines] == [
+        f"## map on {P}, alexnet, finetune", "method", ":--", "dch", "dch",
+        f"## map on {P}, vgg16, finetune", "method", ":--", "dch",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("format_", sorted(FORMATS))
@@ -267,3 +273,63 @@ def test_every_format_takes_several_boards(some, format_):
 def test_an_unknown_format_is_a_sentence(some):
     with pytest.raises(UsageError, match="no format 'markdwn'; did you mean 'markdown'"):
         render(some, "markdwn")
+
+
+HOSTILE = "=cmd|' /C calc'!A0<b>*x*_y_[z](u)`$q$\x1b[31m\u202e\n| |"
+
+
+def test_markdown_shows_names_as_they_are(make_record):
+    text = render(boards([make_record(HOSTILE), make_record("dch", metrics={"map": 0.25})]), "markdown")
+    (line,) = [line for line in text.splitlines() if "cmd" in line]
+    cells = re.split(r"(?<!\\)\|", line)[1:-1]
+    assert len(cells) == 2
+    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", cells[0].strip())  # what a reader of Markdown shows
+    assert shown == r"=cmd|' /C calc'!A0<b>*x*_y_[z](u)`$q$\x1b[31m\u202e\n| |"
+    assert not re.search(r"(?<!\\)[<*_`$\[]", cells[0])
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@"])
+def test_csv_text_is_never_a_formula_and_numbers_stay(make_record, begin):
+    made = boards([make_record(f"{begin}SUM(A1)", metrics={"map": -0.5})])
+    frame = pd.read_csv(io.StringIO(render(made, "csv")))
+    assert frame["method"].iloc[0] == f"'{begin}SUM(A1)"
+    assert frame["measured"].iloc[0] == -0.5
+
+
+@pytest.mark.parametrize("format_", sorted(FORMATS))
+def test_no_control_character_of_a_record_is_written(make_record, format_):
+    record = make_record(HOSTILE, protocol=f"p{HOSTILE}", metrics={f"map{HOSTILE}": 0.5}, headline=f"map{HOSTILE}")
+    text = render(boards([record]), format_)
+    assert all(character.isprintable() for character in text.replace("\n", ""))
+    text.encode()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_figures_stay_whole_at_any_width(some, make_record, width):
+    long = [make_record(f"a-rather-long-name-{n}", 16, s, metrics={"map": n / 8}) for n in (1, 2) for s in (0, 1)]
+    lines = tables_text([*some, *boards(long)], width).splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert all(figure in text for figure in ("0.6000 ± 0.1000 *", "0.1250 (1)", "0.2500 ± 0.0000 *", "0.8750 (1)"))
+    assert "…" not in text
+    assert "long-name-1" in text.replace("-\n", "-") or "a-rather-" in text
+
+
+def test_headings_break_before_columns_do(make_record):
+    record = make_record(protocol="cifar10-other", metrics={"map": 0.5})
+    text = tables_text(paper_boards([record], TABLE), 60)
+    assert "measured" in text
+    assert "0.7901 *" in text
+    assert max(map(len, text.splitlines())) <= 60
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(tmp_path, some, make_record):
+    odd = make_record("[x] 深度 é ß “quoted” \N{MINUS SIGN} ~^\\{}", protocol="50% & more_#1 $x$", metrics={"map": 0.5})
+    body = render([*some, *boards([odd]), *paper_boards([make_record()], TABLE)], "latex")
+    page = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "page.pdf").stat().st_size > 1000

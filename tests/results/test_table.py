@@ -158,11 +158,20 @@ def test_one_board_per_protocol_and_metric_in_the_order_asked_for(make_record):
     ]
 
 
-def test_a_board_title_names_backbone_and_regime_only_where_all_share_them(make_record):
+def test_regimes_never_share_a_board_and_floors_stand_on_each(make_record):
     shared = [make_record("dch"), make_record("lsh", **FLOOR)]
     assert boards(shared)[0].title == f"map on {P}, alexnet, finetune"
-    mixed = [make_record("dch"), make_record("dhn", regime="frozen")]
-    assert boards(mixed)[0].title == f"map on {P}, alexnet"
+    mixed = boards([*shared, make_record("dhn", regime="frozen")])
+    assert [board.title for board in mixed] == [f"map on {P}, alexnet, {regime}" for regime in ("finetune", "frozen")]
+    assert [list(board.cells["method"]) for board in mixed] == [["dch", "lsh"], ["dhn", "lsh"]]
+
+
+def test_floors_of_a_backbone_with_nothing_trained_have_a_board(make_record):
+    made = boards([make_record("dch"), make_record("lsh", backbone={"image": "vgg16"}, **FLOOR)])
+    assert [(board.backbone, list(board.cells["method"])) for board in made] == [
+        ("alexnet", ["dch"]),
+        ("vgg16", ["lsh"]),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Registry
-from hashzoo.runner.plan import FROZEN as DEFAULT_FROZEN
-from hashzoo.runner.plan import SCRATCH as DEFAULT_SCRATCH
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
+from hashzoo.training.default_recipes import FROZEN as DEFAULT_FROZEN
+from hashzoo.training.default_recipes import SCRATCH as DEFAULT_SCRATCH
 
 PAPER_RECIPE = Recipe(10, 64, 1e-5, backbone_lr_scale=0.1, schedule=Schedule("step", 5, 0.5))
 OWN_FROZEN = Recipe(3, 20, 0.01, "adam")
@@ -123,5 +123,5 @@ def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[
 
 
 def test_another_evaluator_may_have_metrics_of_its_own(reg: Registry) -> None:
-    found = plan(reg, evaluators=("code_quality",), metrics=("mine",))
-    assert found.config.evaluation.metrics == ("mine",)
+    found = plan(reg, evaluators=("code_quality",), metrics=("entropy",))
+    assert found.config.evaluation.metrics == ("entropy",)

@@ -13,7 +13,7 @@ def hashzoo_register_evaluators():
 
 @hookimpl
 def hashzoo_register_metrics():
-    return [Metric("first_hit", summary="relevant share of the items at the smallest distance")]
+    return [Metric("first_hit", on_board=True, summary="relevant share of the items at the smallest distance")]
 
 
 def build(protocol):

@@ -27,7 +27,7 @@ def random_rotation(bits: int, draws: torch.Generator) -> torch.Tensor:
 
 
 def quantization_error(v: torch.Tensor, rotation: torch.Tensor) -> float:
-    """Return |sgn(V R) - V R|^2, the objective (equation 2) with the best codes for this rotation."""
+    """Return |sgn(V R) - V R|^2, the objective with the best codes for this rotation."""
     turned = v @ rotation
     return float((sign(turned) - turned).square().sum())
 
@@ -72,15 +72,15 @@ class ITQFitter:
                 f"{self.name} gives at most one bit for each feature: {self.bits} bits were asked for and the features "
                 f"have {x.shape[1]}; ask for fewer bits or use wider features."
             )
-        mean, axes = self.axes(x, labels)
+        mean, axes, projections = self.axes(x, labels)
         start = random_rotation(self.bits, generator(seed))[: axes.shape[1]]
-        rotation = learn_rotation((x - mean) @ axes, start, self.iterations)
+        rotation = learn_rotation(projections, start, self.iterations)
         return {role: projection_state(mean, axes @ rotation)}
 
-    def axes(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean (D,) and the axes (D, c) whose projections are rotated."""
-        found = principal_axes(x, self.bits)
-        return found.mean, found.axes
+    def axes(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return mean (D,), axes (D, c) and the projections (n, c) to rotate."""
+        mean, axes, _ = principal_axes(x, self.bits)
+        return mean, axes, (x - mean) @ axes
 
 
 class ITQCCAFitter(ITQFitter):
@@ -102,8 +102,9 @@ class ITQCCAFitter(ITQFitter):
             raise UsageError(f"ITQ-CCA's option regularization must be a number above 0; got {regularization!r}.")
         self.regularization = regularization
 
-    def axes(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean (D,) and the scaled canonical axes (D, c)."""
+    def axes(self, x: torch.Tensor, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return mean (D,), scaled canonical axes (D, c) and the projections (l, c) of the labelled items."""
         rows, y = labelled_rows(labels)
         found = canonical_axes(x[rows], y, self.bits, self.regularization)
-        return found.mean_x, found.weight_x * found.correlations
+        axes = found.weight_x * found.correlations
+        return found.mean_x, axes, (x[rows] - found.mean_x) @ axes

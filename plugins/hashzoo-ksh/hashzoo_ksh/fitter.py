@@ -107,17 +107,21 @@ class KSHFitter:
     """KSH: relaxed = (exp(-|x - a|^2 / (2 sigma^2)) - offset) A, sigma^2 the mean squared distance to the anchors.
 
     Lowers |H H^T / K - S|^2 over the codes H (l, K) of the labelled train rows, one bit after the other: each maximises
-    h^T R h with the residue R (equations 7 to 14). Start: leading generalised eigenvector; then a descent on the smooth
+    h^T R h with the residue R. Start: leading generalised eigenvector; then a descent on the smooth
     objective, kept only where its signs are better.
 
     Options:
         anchors: m, random train items, at most n; 300, paper and released code. The hash layer's has to be the same.
+        labelled: l, train items drawn at random whose labels are used; 0 for all, 1000 to 5000 in the paper.
         refine: whether the descent follows the spectral start; false is the paper's KSH0.
     """
 
-    def __init__(self, problem: Problem, *, anchors: int = 300, refine: bool = True) -> None:
+    def __init__(self, problem: Problem, *, anchors: int = 300, labelled: int = 0, refine: bool = True) -> None:
+        if labelled < 0:
+            raise UsageError(f"KSH's option labelled must be a whole number of at least 0; got {labelled!r}.")
         self.bits = problem.bits
         self.anchors = anchor_count(anchors, problem)
+        self.labelled = labelled
         self.refine = refine
 
     def fit(
@@ -126,7 +130,11 @@ class KSHFitter:
         """Return the state of the layer `anchors`."""
         role, x = only_modality(features)
         rows, y = labelled_rows(labels)
-        anchors = choose_anchors(x, self.anchors, generator(seed))
+        draws = generator(seed)
+        if self.labelled:
+            chosen = torch.randperm(len(rows), generator=draws)[: self.labelled]
+            rows, y = rows[chosen], y[chosen]
+        anchors = choose_anchors(x, self.anchors, draws)
         center = anchors.mean(0)  # the same on both sides: no distance changes, and large means cost no digits
         distances = squared_distances(x - center, anchors - center)
         variance = float(distances.mean())

@@ -1,0 +1,6 @@
+"""Every rule that a method keeps, checked by the kit."""
+
+from hashzoo.testing import conformance
+
+test_conformance = conformance("ksh")
+test_conformance_0 = conformance("ksh-0")

@@ -18,7 +18,7 @@ def modes(ranges: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return axis (K,) and frequency omega (K,) of the K modes of smallest eigenvalue, from the axes' ranges (p,).
 
     Axis i has the modes m = 1 .. ceil((K + 1) R_i / R_max) - 1 with omega = m pi / R_i, and an eigenvalue of the
-    Laplacian that rises with omega. Ties: first axis, then smallest m. The constant mode m = 0 is left out.
+    Laplacian that rises with omega. Ties, up to rounding: first axis, then smallest m. The constant m = 0 is left out.
     """
     widest = float(ranges.max())
     axis, omega = [], []
@@ -26,7 +26,7 @@ def modes(ranges: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
         count = math.ceil((bits + 1) * size / widest) - 1
         axis += [i] * count
         omega += [m * math.pi / size for m in range(1, count + 1)]
-    chosen = sorted(range(len(omega)), key=omega.__getitem__)[:bits]  # stable
+    chosen = sorted(range(len(omega)), key=lambda mode: round(omega[mode] * widest, 9))[:bits]  # stable
     return torch.tensor(axis)[chosen], torch.tensor(omega, dtype=torch.float64)[chosen]
 
 

@@ -1,0 +1,172 @@
+"""Rows of a Hugging Face data set: opened by name or from local files, columns checked, labels and texts read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashzoo import HashzooError, UsageError, WorkError, unknown_name
+from hashzoo.data import multi_hot, one_hot
+
+_LOCAL = {".parquet": "parquet", ".arrow": "arrow"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one or several splits, one after the other; `sizes` by split, in their order."""
+
+    splits: Mapping[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each split."""
+        return {name: len(split) for name, split in self.splits.items()}
+
+    @property
+    def first(self) -> Any:
+        """The first split."""
+        return next(iter(self.splits.values()))
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column over all splits."""
+        return [value for split in self.splits.values() for value in split[name]]
+
+    def fingerprint(self) -> str:
+        """Return what the library says identifies the content."""
+        return " ".join(str(getattr(split, "_fingerprint", "")) for split in self.splits.values())
+
+    def image_bytes(self, name: str, row: int) -> bytes:
+        """Return the file of an image, by its row over all splits."""
+        for split in self.splits.values():
+            if row < len(split):
+                stored = split[row][name]
+                return stored["bytes"] if stored["bytes"] is not None else Path(stored["path"]).read_bytes()
+            row -= len(split)
+        raise IndexError(row)
+
+
+def open_rows(path: str, root: Path, config: str, wanted: Sequence[str]) -> Rows:
+    """Return the splits `wanted` of a data set by its name at the hub, or of local Parquet or Arrow files.
+
+    A local folder holds `<split>.parquet`, `<split>-*.parquet` or `data/<split>-*.parquet`, as the hub stores them.
+
+    Without `wanted` it is the split "train", or the first one where there is none of this name.
+
+    Raises UsageError for an unknown split, WorkError where the data set cannot be loaded.
+    """
+    library = _library()
+    local = next((place for place in (Path(path).expanduser(), root / path) if place.exists()), None)
+    try:
+        if local is None:
+            found = library.load_dataset(path, config or None)
+        else:
+            builder, files = _local_files(local)
+            found = library.load_dataset(builder, data_files=files)
+    except HashzooError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        raise WorkError(
+            f"The data set {path!r} cannot be loaded ({reason}); give path= its name at the Hugging Face hub, or a "
+            "local folder of Parquet files."
+        ) from error
+    for name in wanted:
+        if name not in found:
+            raise unknown_name(f"split of {path}", name, list(found))
+    usual = ["train"] if "train" in found else list(found)[:1]
+    return Rows({name: found[name] for name in (wanted or usual)})
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("datasets")
+    except ImportError as error:
+        raise UsageError("The data set `hf` needs the Hugging Face library: run `pip install datasets`.") from error
+
+
+def _local_files(place: Path) -> tuple[str, dict[str, list[str]]]:
+    files = [place] if place.is_file() else sorted(f for kind in _LOCAL for f in place.rglob(f"*{kind}"))
+    builders = {_LOCAL.get(file.suffix) for file in files}
+    if len(builders) != 1 or None in builders:
+        what = "Parquet and Arrow files together" if len(builders) > 1 else "no Parquet or Arrow files"
+        raise UsageError(f"{place} holds {what}; give path= a folder of one kind, or a name at the hub.")
+    splits: dict[str, list[str]] = {}
+    for file in files:
+        splits.setdefault(file.stem.split("-")[0], []).append(str(file))
+    return builders.pop() or "", splits
+
+
+def require_columns(rows: Rows, names: Mapping[str, str], path: str) -> None:
+    """Raise UsageError for an option that names no column, naming the columns that there are."""
+    for option, name in names.items():
+        if not name:
+            columns = ", ".join(f"{column} ({kind})" for column, kind in rows.first.features.items())
+            raise UsageError(f"Name the column of the {option}: {option}=COLUMN. {path} has {columns}."[:600])
+        for split in rows.splits.values():
+            if name not in split.column_names:
+                raise unknown_name(f"column of {path}", name, split.column_names)
+
+
+def without_decoding(rows: Rows, image: str) -> Rows:
+    """Return the rows with the image column as files; UsageError where it is no column of images."""
+    library = _library()
+    kind = rows.first.features[image]
+    is_image = isinstance(kind, library.Image)
+    is_struct = isinstance(kind, dict) and {"bytes", "path"} <= set(kind)
+    if not (is_image or is_struct or getattr(kind, "dtype", "") == "binary"):
+        raise UsageError(f"The column {image!r} holds {kind}, not images; name the column of the images.")
+    kept = {name: split.select_columns([image]) for name, split in rows.splits.items()}
+    return Rows({name: split.cast_column(image, library.Image(decode=False)) for name, split in kept.items()})
+
+
+def labels_of(rows: Rows, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels (n, C) uint8 and class names from class numbers, names, or lists of either (several labels)."""
+    kind = rows.first.features[column]
+    inner = getattr(kind, "feature", kind[0] if isinstance(kind, list) and kind else kind)
+    names = tuple(getattr(inner, "names", None) or ())
+    values = rows.column(column)
+    if inner is kind:
+        if names:
+            numbers = np.asarray([-1 if value is None else int(value) for value in values])
+            return one_hot(numbers, len(names)), names
+        if any(isinstance(value, str) for value in values):
+            return multi_hot([np.asarray([value or "" for value in values])], column)
+        return multi_hot([np.asarray([-1 if value is None else value for value in values])], column)
+    lists = [value or [] for value in values]
+    if not names and lists and len({len(value) for value in lists}) == 1 and _all_binary(lists):
+        return multi_hot([np.asarray(lists)], column, rows=[len(lists)])
+    known = names or tuple(
+        sorted({value for row in lists for value in row}, key=lambda value: (str(type(value)), value))
+    )
+    if not known:
+        raise UsageError(f"No item has a label in the column {column!r}; retrieval cannot be measured without labels.")
+    position = {value: number for number, value in enumerate(range(len(names)) if names else known)}
+    labels = np.zeros((len(lists), len(known)), dtype=np.uint8)
+    for row, chosen in enumerate(lists):
+        labels[row, [position[value] for value in chosen]] = 1
+    return labels, tuple(str(name) for name in known)
+
+
+def _all_binary(lists: Sequence[Sequence[Any]]) -> bool:
+    return len(lists[0]) > 1 and all(value in (0, 1) and not isinstance(value, str) for row in lists for value in row)
+
+
+def texts_of(rows: Rows, column: str) -> list[str]:
+    """Return the texts of a column; several sentences (a list, or dictionaries with a sentence) are joined."""
+
+    def text(value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, Mapping):
+            return " ".join(text(inner) for inner in value.values() if isinstance(inner, (str, list)))
+        return value if isinstance(value, str) else " ".join(text(inner) for inner in value)
+
+    kind = rows.first.features[column]
+    if getattr(kind, "dtype", "string") not in ("string", "large_string", "dict", "list"):
+        raise UsageError(f"The column {column!r} holds {kind}, not texts; name the column of the texts.")
+    return [text(value) for value in rows.column(column)]

@@ -1,0 +1,116 @@
+import io
+
+import numpy as np
+import pytest
+from hashzoo_hf import HF, HF_PAIRS
+from hashzoo_hf.loader import load, load_pairs
+from PIL import Image
+
+from hashzoo import UsageError, WorkError
+
+datasets = pytest.importorskip("datasets", reason="the Hugging Face library `datasets` is not installed")
+pyarrow = pytest.importorskip("pyarrow.parquet") and pytest.importorskip("pyarrow")
+PLAIN, PAIRS = HF.protocols[0], HF_PAIRS.protocols[0]
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path, monkeypatch):
+    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    datasets.disable_progress_bars()
+
+
+def png(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 6), (shade, 0, 0)).save(out, "PNG")
+    return out.getvalue()
+
+
+def parquet(folder, split: str, start: int, count: int, **more) -> None:
+    folder.mkdir(exist_ok=True)
+    columns = {
+        "img": [{"bytes": png(start + n), "path": None} for n in range(count)],
+        "label": [(start + n) % 3 for n in range(count)],
+        "tags": [[["red", "blue", "green"][m] for m in range(n % 3 + 1)] for n in range(count)],
+        "caption": [["a frog", f"pond {n}"] for n in range(count)],
+        **more,
+    }
+    features = datasets.Features(
+        {
+            "img": datasets.Image(),
+            "label": datasets.ClassLabel(names=["cat", "dog", "frog"]),
+            "tags": datasets.Sequence(datasets.Value("string")),
+            "caption": datasets.Sequence(datasets.Value("string")),
+        }
+    )
+    table = pyarrow.Table.from_pydict(columns, schema=features.arrow_schema)
+    pyarrow.parquet.write_table(table, folder / f"{split}-00000-of-00001.parquet")
+
+
+@pytest.fixture
+def local(tmp_path):
+    parquet(tmp_path / "set", "train", 0, 12)
+    parquet(tmp_path / "set", "test", 100, 3)
+    return tmp_path / "set"
+
+
+def test_named_splits(local, tmp_path):
+    given = {"image": "img", "label": "label", "train_split": "train", "query_split": "test"}
+    splits = load(PLAIN, tmp_path, path=str(local), **given)
+    assert splits.table.class_names == ("cat", "dog", "frog")
+    assert splits.table.ids[[0, 12]].tolist() == ["train/000000", "test/000000"]
+    assert splits.query.tolist() == [12, 13, 14]
+    assert splits.database.tolist() == splits.train.tolist() == list(range(12))
+    np.testing.assert_array_equal(splits.table.inputs["image"][:, 0, 0, 0], [*range(12), 100, 101, 102])
+    np.testing.assert_array_equal(splits.table.labels.argmax(axis=1), [n % 3 for n in (*range(12), 100, 101, 102)])
+
+
+def test_drawn_from_one_split_with_several_labels(local, tmp_path):
+    splits = load(PLAIN, tmp_path, path=str(local), image="img", label="tags", split="train", queries=2, train=4)
+    assert (len(splits.query), len(splits.train), len(splits.database)) == (2, 4, 6)
+    assert splits.table.class_names == ("blue", "green", "red")
+    assert splits.table.labels[:3].tolist() == [[0, 0, 1], [1, 0, 1], [1, 1, 1]]
+
+
+def test_pairs(local, tmp_path):
+    splits = load_pairs(
+        PAIRS, tmp_path, path=str(local), image="img", text="caption", label="label", words=3, queries=2, train=4
+    )
+    assert splits.details["vocabulary"] == ["a", "frog", "pond"]
+    assert splits.table.inputs["text"].tolist() == [[1, 1, 1]] * len(splits.table.ids)
+
+
+def test_damaged_images(local, tmp_path):
+    parquet(local, "more", 0, 4, img=[{"bytes": png(1) if n else b"<html>", "path": None} for n in range(4)])
+    given = {"path": str(local), "image": "img", "label": "label", "split": "more", "queries": 1, "train": 1}
+    with pytest.raises(WorkError, match=r"more/000000 \(not an image but a page of HTML"):
+        load(PLAIN, tmp_path, **given)
+    splits = load(PLAIN, tmp_path, skip_damaged=True, **given)
+    assert 0 not in [*splits.query, *splits.train, *splits.database]
+    assert "1 images were left out" in splits.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image": "img"}, r"Name the column of the label: label=COLUMN\. .* has img"),
+        ({"image": "picture", "label": "label"}, "picture"),
+        ({"image": "label", "label": "label"}, "not images"),
+        ({"image": "img", "label": "label", "split": "dev"}, "dev"),
+        ({"image": "img", "label": "label", "query_split": "test"}, "Name both train_split and query_split"),
+        ({"image": "img", "label": "label", "query_split": "a", "train_split": "b", "split": "c"}, "leave one of them"),
+    ],
+)
+def test_what_is_asked_wrongly(local, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        load(PLAIN, tmp_path, path=str(local), **options)
+
+
+def test_what_cannot_be_loaded(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no Parquet or Arrow files"):
+        load(PLAIN, tmp_path, path=str(tmp_path / "empty"), image="img", label="label")
+    (tmp_path / "train.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(WorkError, match="cannot be loaded"):
+        load(PLAIN, tmp_path, path=str(tmp_path / "train.parquet"), image="img", label="label")

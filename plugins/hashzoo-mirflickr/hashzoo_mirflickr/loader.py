@@ -1,0 +1,170 @@
+"""Published lists over the official images, and the official tags and labels beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from hashzoo import Protocol, Splits
+from hashzoo.data import (
+    ImageOptions,
+    JoinedLists,
+    draw_counts,
+    fingerprint_of,
+    given_path,
+    hash_order,
+    join_lists,
+    listed_splits,
+    make_splits,
+    read_list,
+)
+from hashzoo_mirflickr.official import (
+    ALL_LABELS,
+    IMAGES,
+    LABELS,
+    annotation_folder,
+    common_tags,
+    image_folder,
+    read_labels,
+    read_tags,
+    tag_rows,
+)
+
+Progress = Callable[[int, int], None]
+
+LISTS = Path(str(files("hashzoo_mirflickr") / "lists"))
+
+
+def load(
+    protocol: Protocol,
+    root: Path,
+    progress: Progress | None = None,
+    *,
+    path: str = "",
+    stored_size: int = 256,
+    fit: str = "crop",
+    skip_damaged: bool = False,
+    lists_only: bool = False,
+) -> Splits:
+    """Return the Splits of mirflickr38-4k; ids are file names, labels the 38 in alphabetical order.
+
+    Options:
+        path: the folder `mirflickr` of im1.jpg ..., or the one above it (default: `mirflickr25k` in the data folder).
+        stored_size: side in pixels of the images kept.
+        fit: "crop" keeps the aspect and cuts out the middle, "squash" does not.
+        skip_damaged: leave out images that cannot be read.
+        lists_only: open no image.
+    """
+    options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
+    folder = given_path(path, root) if path else root / "mirflickr25k"
+    return listed_splits(published_lists(), image_folder(folder), options, progress, dataset="mirflickr")
+
+
+def published_lists() -> JoinedLists:
+    """Return DeepHash-pytorch's lists."""
+    parts = (("train", "train"), ("query", "test"), ("database", "database"))
+    return join_lists({part: read_list(LISTS / f"dhp-mirflickr-{name}.txt.xz") for part, name in parts}, ALL_LABELS)
+
+
+def load_tags(
+    protocol: Protocol,
+    root: Path,
+    progress: Progress | None = None,
+    *,
+    path: str = "",
+    stored_size: int = 256,
+    fit: str = "crop",
+    skip_damaged: bool = False,
+    lists_only: bool = False,
+) -> Splits:
+    """Return the Splits of a protocol with tags; ids are im1.jpg ... in the order of their numbers, 24 labels.
+
+    Labels come from the folder of annotations where it is there, else from DeepHash-pytorch's lists, which hold the
+    same; `text` is (25000, V), 1 where an image has the tag.
+
+    Options:
+        path: the folder above `mirflickr` and the annotations (default: `mirflickr25k` in the data folder).
+        stored_size: as in `load`.
+        fit: as in `load`.
+        skip_damaged: as in `load`.
+        lists_only: open no image.
+    """
+    options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
+    folder = given_path(path, root) if path else root / "mirflickr25k"
+    images = image_folder(folder)
+    annotations = annotation_folder(folder)
+    labels = listed_labels() if annotations is None else read_labels(annotations, LABELS, IMAGES)
+    tags = read_tags(images, IMAGES)
+    vocabulary, note = common_tags(images, tags)
+    text = tag_rows(tags, vocabulary)
+    ids = np.asarray([f"im{number}.jpg" for number in range(1, IMAGES + 1)])
+    train, query, database = drawn(protocol, ids, labels, text)
+    joined = JoinedLists(
+        tuple(ids.tolist()), ids, labels, LABELS, {"train": train, "query": query, "database": database}, ""
+    )
+    splits = listed_splits(joined, images, options, progress, dataset="mirflickr")
+    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
+    table = replace(splits.table, inputs={**splits.table.inputs, "text": text}, fingerprint=digest)
+    notes = (*splits.notes, *([note] if note else []))
+    return make_splits(
+        table, splits.train, splits.query, splits.database, notes=notes, details={"vocabulary": list(vocabulary)}
+    )
+
+
+def listed_labels() -> np.ndarray:
+    """Return the 24 labels of all images from DeepHash-pytorch's lists, in the order of the image numbers."""
+    joined = published_lists()
+    columns = [joined.class_names.index(name) for name in LABELS]
+    rows = np.argsort([int(name.removeprefix("im").removesuffix(".jpg")) for name in joined.ids])
+    return np.ascontiguousarray(joined.labels[rows][:, columns])
+
+
+def drawn(
+    protocol: Protocol, ids: np.ndarray, labels: np.ndarray, text: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the (train, query, database) rows: items are drawn by the sha256 of "mirflickr-bow/<id>".
+
+    Items are the labelled images, in two of the protocols only those with a tag. The database is all but the queries.
+    """
+    usable = labels.any(axis=1)
+    if protocol.id != "mirflickr-24581-10k":
+        usable = usable & text.any(axis=1)
+    rows = np.flatnonzero(usable)
+    if protocol.id == "mirflickr-bow-5k":
+        return by_label(ids, labels, rows, protocol.sizes[0], protocol.sizes[1])
+    query, train, _ = protocol.sizes
+    alike = np.zeros(len(rows), dtype=np.int64)
+    parts = draw_counts(ids[rows], alike, {0: (query, train)}, "mirflickr-bow", train_in_database=True)
+    return rows[parts[0]], rows[parts[1]], rows[parts[2]]
+
+
+def by_label(
+    ids: np.ndarray, labels: np.ndarray, rows: np.ndarray, queries: int, training: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (train, query, database) rows drawn label by label in column order, as DJSRH does.
+
+    Every label gives a share of the part, the first twice as much (DJSRH: 160 and 23 x 80 queries, 400 and 23 x 200
+    training pairs), of the items that are in no part yet, in hash order; a part that is short is filled up with the
+    items that come next.
+    """
+    order = rows[hash_order(ids[rows], "mirflickr-bow")]
+    taken = np.zeros(len(ids), dtype=bool)
+    parts = []
+    for total in (queries, training):
+        share = total // (labels.shape[1] + 1)
+        chosen: list[int] = []
+        for column in range(labels.shape[1]):
+            free = order[(labels[order, column] == 1) & ~taken[order]]
+            picked = free[: share * (2 if column == 0 else 1)]
+            taken[picked] = True
+            chosen += picked.tolist()
+        rest = order[~taken[order]][: total - len(chosen)]
+        taken[rest] = True
+        chosen += rest.tolist()
+        parts.append(np.isin(order, chosen))
+    return order[parts[1]], order[parts[0]], order[~parts[0]]

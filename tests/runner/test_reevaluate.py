@@ -1,0 +1,52 @@
+"""Finished runs evaluated again: with other metrics and rankings, and what cannot be asked of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hashzoo.errors import UsageError
+from hashzoo.results.record import read_record
+from hashzoo.runner.reevaluate import compare_cells, evaluate_run
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
+
+OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False}
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A finished cell of each of two methods, one without codes."""
+    found = {}
+    for method, bits in (("lsh", (8,)), ("uncoded", None)):
+        out = tmp_path_factory.mktemp(method)
+        run(RunRequest(method=method, bits=bits, out=out))
+        (record,) = out.rglob("record.json")
+        found[method] = record.parent
+    return found
+
+
+def test_the_methods_own_ranking_unless_another_is_asked(cells: dict[str, Path]) -> None:
+    record = read_record(cells["lsh"] / "record.json")
+    (own,) = evaluate_run(cells["lsh"], ["map"], OPTIONS).values()
+    assert (own["map"], own["ranking"]) == (record.metrics["map"], "hamming")
+    (other,) = evaluate_run(cells["lsh"], ["map"], {**OPTIONS, "ranking": "cosine"}).values()
+    assert other["ranking"] == "cosine"
+    assert other["map"] != own["map"]
+
+
+def test_where_there_are_no_codes_nothing_is_measured_by_codes(cells: dict[str, Path]) -> None:
+    record = read_record(cells["uncoded"] / "record.json")
+    assert {"map", "precision@100"} <= set(record.metrics)
+    assert not {name for name in record.metrics if "@h" in name or name in ("entropy", "distinct_codes")}
+    with pytest.raises(UsageError, match="uncoded ranks features and has no codes, so there is no map@h2"):
+        evaluate_run(cells["uncoded"], ["map", "map@h2"], OPTIONS)
+    (values,) = evaluate_run(cells["uncoded"], None, OPTIONS).values()
+    assert values["map"] == record.metrics["map"]
+
+
+@pytest.mark.parametrize("metric", ["pr_curve", "precision_curve", "precision@h2-micro"])
+def test_what_a_single_query_has_no_value_of_cannot_be_compared(cells: dict[str, Path], metric: str) -> None:
+    with pytest.raises(UsageError, match="no value of"):
+        compare_cells(cells["lsh"], cells["lsh"], metric)
