@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         PaperTable,
         Problem,
         Protocol,
+        Range,
         Recipe,
         Retrieval,
         Schedule,
@@ -63,7 +64,7 @@ _HOMES = {
     "hashzoo.specs": (
         "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
-        "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+        "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -75,7 +76,7 @@ __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "paper_tables_from_package", "Cell", "Quiet",
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
-    "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+    "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
 ]  # fmt: skip
 
 

@@ -63,6 +63,11 @@ def hashzoo_register_trainers() -> Iterable[Component]:  # type: ignore[empty-bo
 
 
 @hookspec
+def hashzoo_register_engines() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
+    """Return engines, `build(**options)`: an object whose `run(tasks)` does a study's cells and yields outcomes."""
+
+
+@hookspec
 def hashzoo_register_paper_tables() -> Iterable[PaperTable]:  # type: ignore[empty-body] # a hookspec has no body
     """Return the tables that the method's paper published, each value with its source."""
 

@@ -125,6 +125,20 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Range:
+    """What may be tried of an option when a method is tuned: from `low` to `high` (`log`: evenly in the logarithm).
+
+    `choices` in place of the two for what is no number. `source` says why these.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[str | int | float | bool, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Method:
     """A published method by names and numbers only, so that a run's configuration is its JSON.
 
@@ -136,6 +150,8 @@ class Method:
     which the modalities of a dataset take in their order; `backbones` maps a role to the paper's backbone.
     `supervision` says which labels are seen: "supervised", or "unsupervised" (labels never reach loss or fitter).
     `database` says what training sees of the database: "hidden", "inputs", or "labels" (both), for asymmetric methods.
+    `space` maps options as `--set` names them ("loss.gamma") to what tuning may try of them, beside learning rate and
+    weight decay; what is not in it stays as the method has it.
     `ranking`: "hamming", "inner_product" or "cosine". `floor` marks baselines that stay on every board.
     `coded=False`: no codes, the features themselves are ranked.
     """
@@ -158,6 +174,7 @@ class Method:
     training: Literal["gradient", "fit", "none"] = "gradient"
     fitter: str = ""
     database: Literal["hidden", "inputs", "labels"] = "hidden"
+    space: Mapping[str, Range] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,7 @@ class Component:
     fitter      build(problem, **options) -> object with fit(features, labels, seed) -> {role: {buffer: tensor}}
     trainer     build(**options) -> object with fit(job)
     evaluator   build(protocol) -> callable, Retrieval -> {metric: number or curve}
+    engine      build(**options) -> object with run(tasks), which yields an outcome for each
 
     A loss's `output` is a HashOutput; for methods of several modalities, {role: HashOutput}.
     `accepts` (backbones): "image" for uint8 images, "vector" for (N, D) floats, "any".

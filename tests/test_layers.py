@@ -9,9 +9,10 @@ import hashzoo
 
 ROOT = Path(hashzoo.__file__).parent
 LAYERS = {
-    "errors": 0, "specs": 0, "centers": 1, "declared": 1, "files": 1, "torchvision_compat": 1, "centers": 1, "losses": 1, "fitting": 1,
-    "hookspecs": 1, "store": 2, "plugins": 2, "data": 3, "models": 4, "training": 5, "evaluation": 6, "results": 7,
-    "runner": 8, "testing": 9, "scaffold": 9, "site": 9, "api": 9, "cli": 10, "__main__": 11,
+    "errors": 0, "specs": 0, "centers": 1, "declared": 1, "files": 1, "torchvision_compat": 1, "losses": 1,
+    "fitting": 1, "hookspecs": 1, "store": 2, "plugins": 2, "data": 3, "models": 4, "training": 5, "evaluation": 6,
+    "results": 7,
+    "runner": 8, "studies": 9, "testing": 9, "scaffold": 9, "site": 9, "api": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 
 

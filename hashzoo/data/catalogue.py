@@ -119,7 +119,7 @@ def _load(
     load = _loader(dataset)
     given = (protocol, root, progress) if takes_progress(load) else (protocol, root)
     check_options(load, f"Dataset {dataset.name!r}", len(given), options)
-    if not options.get("path") and not options.get("download"):
+    if not any(options.get(given) for given in ("path", "download", "lists_only")):
         _require_files(dataset, protocol, root, "download" in inspect.signature(load).parameters)
     return load(*given, **options)  # type: ignore[no-any-return] # what a loader returns is known by contract only
 

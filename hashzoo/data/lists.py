@@ -278,8 +278,11 @@ def join_lists(parts: Mapping[str, ItemList], class_names: Sequence[str] = ()) -
             found[at] = row
         rows[name] = found
     labels = np.empty((len(first), len(names)), dtype=np.uint8)
-    for name in reversed(list(parts)):  # so that what the first list says stands
-        labels[rows[name]] = matrices[name]
+    for name in parts:  # what is said first stands
+        new = np.asarray([(row, at) for row, (part, at) in enumerate(first) if part == name], dtype=np.int64).reshape(
+            -1, 2
+        )
+        labels[new[:, 0]] = matrices[name][new[:, 1]]
     for name, one in parts.items():
         conflicts = np.flatnonzero((labels[rows[name]] != matrices[name]).any(axis=1))
         if len(conflicts):

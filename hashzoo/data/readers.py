@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from hashzoo.data.mat5 import Variable, is_mat5, read_variable, variables
 from hashzoo.data.roots import expanded, regular_file
 from hashzoo.errors import HashzooError, UsageError, WorkError
 
@@ -175,29 +176,27 @@ def _npz_content(archive: zipfile.ZipFile, file: Path) -> dict[str, StoredArray]
 
 
 def _mat_content(file: Path) -> dict[str, StoredArray]:
-    """Return the variables of a classic MATLAB file, which scipy reads one whole variable at a time."""
-    import scipy.io
+    """Return the variables of a classic MATLAB file; those of version 4 are read whole by scipy."""
+    if not is_mat5(file):
+        import scipy.io
 
-    types = {
-        "double": "f8", "single": "f4", "logical": "u1", "sparse": "f8", "char": "U1",
-        **{f"{sign}int{8 * size}": f"{sign or 'i'}{size}" for sign in ("", "u") for size in (1, 2, 4, 8)},
-    }  # fmt: skip
-    content: dict[str, StoredArray] = {}
-    for name, shape, kind in scipy.io.whosmat(file):
-        dtype = np.dtype(types.get(kind, "O"))
+        version, _ = scipy.io.matlab.matfile_version(file)
+        if version != 0:
+            raise ValueError("it does not begin as a MATLAB file")
+        arrays = scipy.io.loadmat(file)
+        dense = {name: value.toarray() if hasattr(value, "toarray") else value for name, value in arrays.items()}
+        return {name: _held(name, value, file) for name, value in dense.items() if isinstance(value, np.ndarray)}
+    return {variable.name: _mat_array(file, variable) for variable in variables(file)}
 
-        def part(
-            start: int | None, stop: int | None, axis: int, name: str = name, shape: tuple[int, ...] = tuple(shape)
-        ) -> np.ndarray:
-            with _damage(file, "a MATLAB file", "MATLAB"):
-                _require_memory(file, name, shape, np.dtype("u1"))
-                value = scipy.io.loadmat(file, variable_names=[name])[name]
-                array = np.asarray(value.toarray() if hasattr(value, "toarray") else value)
-                return array if start is None else array[(slice(None),) * axis + (slice(start, stop),)]
 
-        if kind not in ("function", "opaque", "object", "unknown"):
-            content[name] = StoredArray(name, tuple(shape), dtype, part)
-    return content
+def _mat_array(file: Path, variable: Variable) -> StoredArray:
+    def part(start: int | None, stop: int | None, axis: int) -> np.ndarray:
+        with _damage(file, "a MATLAB file", "MATLAB"):
+            _require_memory(file, variable.name, variable.shape, np.dtype("u1"))
+            array = read_variable(file, variable)
+            return array if start is None else array[(slice(None),) * axis + (slice(start, stop),)]
+
+    return StoredArray(variable.name, variable.shape, variable.dtype, part)
 
 
 # HDF5

@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "fitters": Kind("hashzoo_register_fitters", Component, "name", "fitter"),
     "metrics": Kind("hashzoo_register_metrics", Metric, "name", "metric"),
     "evaluators": Kind("hashzoo_register_evaluators", Component, "name", "evaluator"),
+    "engines": Kind("hashzoo_register_engines", Component, "name", "engine"),
     "datasets": Kind("hashzoo_register_datasets", Dataset, "name", "dataset"),
     "trainers": Kind("hashzoo_register_trainers", Component, "name", "trainer"),
     "paper_tables": Kind("hashzoo_register_paper_tables", PaperTable, "id", "paper table"),

@@ -17,7 +17,7 @@ from hashzoo.plugins.sources import CORE, canonical, find_sources
 from hashzoo.plugins.troubles import Trouble
 from hashzoo.specs import Component, Dataset, Method, Protocol
 
-TAKEN = {"backbones": 0, "trainers": 0, "hash_layers": 2, "losses": 1, "fitters": 1, "evaluators": 1}
+TAKEN = {"backbones": 0, "trainers": 0, "engines": 0, "hash_layers": 2, "losses": 1, "fitters": 1, "evaluators": 1}
 """How many leading arguments of each kind's builder the core fills in (a family's model name comes on top)."""
 
 _NO_OPTIONS: Mapping[str, Any] = {}

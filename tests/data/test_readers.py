@@ -112,6 +112,28 @@ def test_no_damage_is_a_traceback(tmp_path: Path, kind: str) -> None:
     assert all(str(broken) in message and "\n" not in message for message in refused)
 
 
+def test_matlab_files_are_read_as_scipy_reads_them(tmp_path: Path) -> None:
+    names = np.empty((3, 1), dtype=object)
+    names[:, 0] = ["im1.jpg", "im22.jpg", "\u00e9"]
+    content = {
+        "X": X, "empty": np.zeros((0, 3)), "b": np.eye(3, dtype=bool), "z": X[:2] + 1j, "cube": X.reshape(2, 3, 4),
+        "text": np.array(["abc", "de"]), "names": names, "S": scipy.sparse.csc_matrix(X), "i": np.int64(-5),
+        "a_rather_long_name_of_a_variable": Y,
+    }  # fmt: skip
+    for packed in (False, True):
+        scipy.io.savemat(tmp_path / "c.mat", {**content, "other": {"a": 1}}, do_compression=packed)
+        theirs, ours = scipy.io.loadmat(tmp_path / "c.mat"), read_arrays(tmp_path / "c.mat")
+        assert set(ours) == set(content), "structures are left out"
+        np.testing.assert_array_equal(ours.pop("S"), theirs["S"].toarray())
+        assert [str(v.ravel()[0]) for v in ours.pop("names").ravel()] == ["im1.jpg", "im22.jpg", "\u00e9"]
+        assert [v.strip() for v in ours.pop("text")] == ["abc", "de"]
+        for name, array in ours.items():
+            assert array.shape == theirs[name].shape, name
+            np.testing.assert_array_equal(array, theirs[name])
+    scipy.io.savemat(tmp_path / "v4.mat", {"X": X}, format="4")
+    np.testing.assert_array_equal(read_arrays(tmp_path / "v4.mat")["X"], X)
+
+
 def test_headers_that_lie_do_not_take_the_memory(tmp_path: Path) -> None:
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10**4)})

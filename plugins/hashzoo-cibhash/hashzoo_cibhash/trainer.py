@@ -9,27 +9,31 @@ from hashzoo import Batch, UsageError, unknown_name
 from hashzoo.training import GradientTrainer, TrainJob
 from hashzoo_cibhash.views import random_view
 
-VIEWS = ("auto", "augment", "dropout")
+VIEWS = ("auto", "augment", "noise", "dropout")
 
 
 class CIBHashTrainer(GradientTrainer):
     """The gradient trainer on batches of two views: row i and row N + i of a step have one index and are one item.
 
     Images are cut, mirrored, recoloured and blurred (`views.random_view`). Vectors, as frozen features are, have no
-    such views: dropout stands in for them, which the released network has on its features as well.
+    such views: noise stands in for them.
 
     Options:
-        views: "augment" for images, "dropout" for vectors and images alike, "auto" what suits the inputs; ours
-        dropout: share of zeroed numbers in a view by dropout; ours, that of VGG16's dropout
+        views: "augment" for images, "noise" or "dropout" for vectors; "auto" takes "augment" or "noise"; ours
+        noise: deviation of the noise, in deviations of each feature over the batch; ours
+        dropout: share of zeroed features in a view by dropout; ours, that of VGG16's dropout
     """
 
-    def __init__(self, *, views: str = "auto", dropout: float = 0.5) -> None:
+    def __init__(self, *, views: str = "auto", noise: float = 1.0, dropout: float = 0.5) -> None:
         super().__init__()
         if views not in VIEWS:
             raise unknown_name("kind of views", views, VIEWS)
         if not 0 < dropout < 1:
             raise UsageError(f"dropout must be a number between 0 and 1; got {dropout!r}.")
+        if not noise > 0:
+            raise UsageError(f"noise must be a number above 0; got {noise!r}.")
         self.views = views
+        self.noise = noise
         self.dropout = dropout
 
     def begin(self, job: TrainJob) -> None:
@@ -53,9 +57,15 @@ class CIBHashTrainer(GradientTrainer):
     def view(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return a random view of each input: uint8 images (N, H, W, 3) or vectors (N, D)."""
         vectors = inputs.ndim == 2
-        if vectors and self.views == "augment":
-            raise UsageError("Vectors cannot be cut and mirrored; use --set trainer.views=dropout, or train on images.")
-        if vectors or self.views == "dropout":
-            kept = F.dropout(inputs.float(), self.dropout)
-            return kept if vectors else (kept * (1.0 - self.dropout)).to(inputs.dtype)
-        return random_view(inputs)
+        views = ("noise" if vectors else "augment") if self.views == "auto" else self.views
+        if vectors != (views != "augment"):
+            fitting = "noise or dropout" if vectors else "augment"
+            raise UsageError(
+                f"trainer.views={views} is not for {'vectors' if vectors else 'images'}; use {fitting}, or auto."
+            )
+        if views == "augment":
+            return random_view(inputs)
+        x = inputs.float()
+        if views == "dropout":
+            return F.dropout(x, self.dropout)
+        return x + self.noise * x.std(dim=0, correction=0) * torch.randn_like(x)

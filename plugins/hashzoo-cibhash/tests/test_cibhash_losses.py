@@ -165,17 +165,21 @@ def test_gray_views_have_equal_channels(monkeypatch: pytest.MonkeyPatch) -> None
     assert int((found[..., 0] - found[..., 1]).abs().max()) <= 1
 
 
-def test_vectors_get_dropout_and_images_what_is_asked_for() -> None:
+def test_vectors_get_noise_or_dropout() -> None:
     torch.manual_seed(0)
-    x = torch.ones(400, 50)
-    view = CIBHashTrainer(dropout=0.25).view(x)
+    x = torch.randn(400, 50) * torch.arange(1.0, 51.0)
+    x[:, 0] = 7.0
+    change = CIBHashTrainer(noise=0.5).view(x) - x
+    assert not change[:, 0].any()
+    assert (change[:, 1:].std(dim=0) / x[:, 1:].std(dim=0)).mean().item() == pytest.approx(0.5, abs=0.02)
+    assert torch.isfinite(CIBHashTrainer().view(x[:1])).all()
+    view = CIBHashTrainer(views="dropout", dropout=0.25).view(torch.ones(400, 50))
     assert view.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert (view == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
-    blank = CIBHashTrainer(views="dropout").view(images())
-    assert blank.dtype == torch.uint8
-    assert (blank == 0).float().mean() > 0.4
-    with pytest.raises(UsageError, match=r"trainer\.views=dropout"):
+    with pytest.raises(UsageError, match="not for vectors; use noise or dropout"):
         CIBHashTrainer(views="augment").view(x)
+    with pytest.raises(UsageError, match="not for images; use augment"):
+        CIBHashTrainer(views="noise").view(images())
 
 
 def test_what_cannot_work_is_refused() -> None:
@@ -191,6 +195,7 @@ def test_what_cannot_work_is_refused() -> None:
     for build, wrong in (
         (CIBHashTrainer, {"views": "crop"}),
         (CIBHashTrainer, {"dropout": 1.0}),
+        (CIBHashTrainer, {"noise": 0.0}),
         (lambda **o: CIBHashLoss(problem(), **o), {"temperature": 0.0}),
         (lambda **o: CIBHashLoss(problem(), **o), {"bottleneck_weight": -1.0}),
         (lambda **o: CIBHashLayer(6, problem(), **o), {"hidden": 0}),

@@ -21,7 +21,7 @@ MIRFLICKR = Dataset(
             sha256="0fdaaec134f3b97fe30a24ca986d1f783fb230e825bec1ff2e8048f8d0f958cf",
             aliases=("dhn-flickr", "deephash-pytorch-mirflickr"),
             source="lists of swuxyj/DeepHash-pytorch (data/mirflickr); sizes of Zhu et al. (DHN), AAAI 2016",
-            summary="three disjoint parts of all 25,000 images; 38 labels, with the same relevance as the 24",
+            summary="three disjoint parts of all 25,000 images; 38 labels, with all but the same relevance as the 24",
             status="published list",
             flaws="19 queries, 72 training images and 328 database images have no label, so that mAP ends at 0.981",
         ),

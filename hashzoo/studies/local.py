@@ -1,0 +1,87 @@
+"""The engine of one machine: worker processes that each do one cell after the other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from hashzoo.errors import UsageError
+from hashzoo.studies.task import Outcome, Task, do
+
+TRIES = 2
+"""How often a task is given to a worker; a worker that is killed costs its task one of them, and the task resumes."""
+
+
+class LocalEngine:
+    """Does tasks in `workers` processes of this machine; with one, in this process.
+
+    Each worker keeps to one core for what is not training, and trains with as many threads as a run by itself would,
+    so that records do not depend on how many workers there are.
+
+    Options:
+        workers: processes at a time; 1 unless given. As many as cores is the quickest for models on frozen features.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        if workers < 1:
+            raise UsageError(f"workers must be an integer of at least 1; got {workers!r}.")
+        self.workers = workers
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Yield the outcome of each task as it ends."""
+        if self.workers == 1:
+            yield from map(do, tasks)
+            return
+        waiting = deque((task, 1) for task in tasks)
+        busy: dict[Connection, tuple[BaseProcess, Task, int]] = {}
+        idle: list[tuple[Connection, BaseProcess]] = []
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < self.workers:
+                    task, attempt = waiting.popleft()
+                    pipe, process = idle.pop() if idle else _start()
+                    pipe.send(task)
+                    busy[pipe] = (process, task, attempt)
+                for ready in wait(list(busy)):
+                    assert isinstance(ready, Connection)  # nothing else is waited for
+                    process, task, attempt = busy.pop(ready)
+                    try:
+                        outcome: Outcome = ready.recv()
+                    except (EOFError, OSError):  # the worker was killed, or ended itself
+                        process.join()
+                        if attempt < TRIES:
+                            waiting.append((task, attempt + 1))
+                        else:
+                            yield Outcome(task.number, f"its process ended with exit code {process.exitcode}, twice")
+                        continue
+                    idle.append((ready, process))
+                    yield outcome
+        finally:
+            for _, process in [*idle, *((pipe, entry[0]) for pipe, entry in busy.items())]:
+                process.terminate()
+                process.join()
+
+
+def _start() -> tuple[Connection, BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _work(pipe: Connection) -> None:
+    """Do tasks until there are none; the workers share the cores, so each computes with one."""
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        pipe.send(do(task))
