@@ -15,6 +15,7 @@ COMMANDS = (
         "Show, compare, write or check leaderboards.",
         "hashzoo.cli.leaderboard:leaderboard_command",
     ),
+    Command("claims", "Say which claims of the papers the records bear out.", "hashzoo.cli.claims:claims_command"),
     Command("plugins", "List the plugins and what is wrong with them.", "hashzoo.cli.registry:plugins_command"),
     Command("list", "List what is registered: methods, datasets, losses, ...", "hashzoo.cli.registry:list_command"),
     Command("show", "Show a method, a dataset, a run: what it is, its options.", "hashzoo.cli.registry:show_command"),
@@ -30,6 +31,9 @@ COMMANDS = (
         "Make a record's result again and say whether it is reproduced.",
         "hashzoo.cli.verify:verify_command",
     ),
+    Command("submit", "Pack runs with their evidence for a pull request.", "hashzoo.cli.submit:submit_command"),
+    Command("site", "Write the boards as a static site.", "hashzoo.site.command:site_command"),
+    Command("plot", "Draw curves, codes or neighbours of runs.", "hashzoo.site.plot_command:plot_command"),
     Command(
         "doctor", "Versions, device, folders and plugins, for a bug report.", "hashzoo.cli.registry:doctor_command"
     ),
