@@ -56,7 +56,7 @@ def loss_terms_are_finite_scalars(case: Case) -> None:
     """The loss returns {name: scalar tensor}, finite, in float32, for single- and multi-label data."""
     for multilabel in (False, True):
         subject = _trained_by_gradient(case, multilabel)
-        model, loss = subject.build()
+        model, loss = subject.prepared()
         batch = subject.batch(list(range(32)))
         terms = subject.terms(loss, subject.outputs(model, batch), batch)
         require(isinstance(terms, Mapping) and len(terms) > 0, f"The loss returned {type(terms).__name__}.")
@@ -75,7 +75,7 @@ def loss_terms_are_finite_scalars(case: Case) -> None:
 def gradient_reaches_every_parameter(case: Case) -> None:
     """Each parameter of model and loss gets a gradient that is not zero; else it is dead or detached."""
     subject = case.subject()
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     named = _parameters(model, loss)
     if not subject.trainable:
         trained = [name for name, value in named.items() if value.requires_grad]
@@ -98,7 +98,7 @@ def gradient_reaches_every_parameter(case: Case) -> None:
 def loss_ignores_batch_order(case: Case) -> None:
     """The same items in another order give the same terms; position in the batch means nothing, `index` does."""
     subject = _trained_by_gradient(case)
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     model.eval()
     rows = torch.arange(24)
     order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
@@ -118,7 +118,7 @@ def loss_ignores_batch_order(case: Case) -> None:
 def inputs_are_left_alone(case: Case) -> None:
     """Model and loss change neither the batch nor the outputs they are given."""
     subject = _trained_by_gradient(case)
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     batch = subject.batch(list(range(16)))
     kept = copy.deepcopy(batch)
     outputs = subject.outputs(model, batch)
@@ -193,7 +193,7 @@ def bf16_stays_finite(case: Case) -> None:
     rounded = {name: value.bfloat16().float() for name, value in batch.inputs.items()}
     batch = replace(batch, inputs=rounded)
     _require_good(subject, batch, "on inputs rounded to bfloat16")
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         terms = subject.terms(loss, subject.outputs(model, batch), batch)
     _require_finite(terms, "under bfloat16 autocast")
@@ -208,7 +208,7 @@ def _trained_by_gradient(case: Case, multilabel: bool = False) -> Subject:
 
 def _require_good(subject: Subject, batch: Batch, where: str) -> None:
     """Require finite terms, and finite gradients of everything, on a batch."""
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     terms = subject.terms(loss, subject.outputs(model, batch), batch)
     _require_finite(terms, where)
     total = torch.stack(list(terms.values())).sum()

@@ -158,7 +158,7 @@ def unsupervised_methods_never_see_labels(case: Case) -> None:
         outputs = _outputs(subject, subject.train().model)  # a fitter is handed None in place of labels
         require(bool(np.isfinite(outputs).all()), "Fitted without labels, the outputs are not finite.")
         return
-    model, loss = subject.build()
+    model, loss = subject.prepared()
     model.eval()
     rows = torch.arange(24)
     labels = torch.from_numpy(subject.splits.table.labels[:24]).float()
