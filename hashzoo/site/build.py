@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -288,8 +289,8 @@ class _Site:
         words += [str(page.paper.year)] if page.paper else []
         self.page(
             "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
-            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places), pictures=self.code_pictures(page),
-            claims=judge(self.content, page.name),
+            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places),
+            pictures=self.code_pictures(page), claims=judge(self.content, page.name),
             tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
         )  # fmt: skip
 
@@ -321,7 +322,7 @@ def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, n
     }[kind]  # fmt: skip
     full = f"{prefix}/{curve}" if prefix else curve
     found = [record.curves[full] for record in records if record.bits in (0, bits) and full in record.curves]
-    return charts.band(found, axes, name)
+    return charts.band(found, axes, name, counted=kind != "pr")
 
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
@@ -331,7 +332,7 @@ def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
 
 
 def _facts(row: Row, year: bool = True) -> str:
-    words = [] if row.kind == "none" else [row.supervision, row.kind]
+    words = [] if row.floor or row.kind == "none" else [row.supervision, row.kind]
     if row.tuned == "tuned":
         words.append("tuned")
     if year and row.year and not row.floor:
@@ -356,7 +357,8 @@ def _board_notes(board: Board, views: Sequence[View]) -> list[str]:
         notes.append(f"Published values of the same protocol: {', '.join(sorted(published))}.")
     if other:
         notes.append(
-            f"Published values of another set-up, in italics, are no measure of reproduction: {', '.join(sorted(other))}."
+            "Published values in italics are of another set-up and no measure of reproduction: "
+            f"{', '.join(sorted(other))}."
         )
     few = sorted(
         {row.name for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
@@ -389,7 +391,8 @@ def _made(record: Record) -> list[tuple[str, str]]:
         found.append(
             (
                 "recipe",
-                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
+                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr:g}, "
+                f"weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
             )
         )
     if config.settings_source:
@@ -410,7 +413,7 @@ def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
     for level in range(3):
         kept = len({group[level] for group in groups}) > 1 or level == 2
         if kept:
-            runs = itertools.groupby(groups, key=lambda group, level=level: group[: level + 1])
+            runs = itertools.groupby(groups, key=partial(_upper, level=level))
             header.append([(f"{k[-1]} bits" if level == 2 else str(k[-1]), len(list(g))) for k, g in runs])
     header = [line for n, line in enumerate(header) if n == len(header) - 1 or len(line) < len(groups)]
     measured = [name for name in map(str, cells) if name.startswith("measured")]
@@ -432,9 +435,15 @@ def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
         if any(cell["reported"] is not None or cell["measured"] is not None for cell in line):
             lines.append({"label": label, "href": href, "note": note, "cells": line})
     heading = ", ".join(part for part in (board.backbone, board.regime) if part)
+    first = [n for n, group in enumerate(groups) if n == 0 or group[:2] != groups[n - 1][:2]]
     return {
-        "heading": heading, "header": header, "lines": lines, "measured": total, "foreign": ", ".join(foreign),
+        "heading": heading, "header": header, "lines": lines, "first": first, "measured": total,
+        "foreign": ", ".join(foreign),
     }  # fmt: skip
+
+
+def _upper(group: tuple[Any, ...], level: int) -> tuple[Any, ...]:
+    return group[: level + 1]
 
 
 def _value(value: Any) -> float | None:

@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.files import json_sha256
 from hashzoo.plugins import registry
 from hashzoo.plugins.describe import describe
 from hashzoo.results.boards import BOARD_METRICS, REGISTERED
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Comparison, Evidence, Standing, standings
+from hashzoo.results.evidence import LEVELS, Evidence, Standing, standings
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
