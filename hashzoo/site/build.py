@@ -18,8 +18,10 @@ from markupsafe import Markup
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.files import write_text
 from hashzoo.results.bibtex import bibtex
+from hashzoo.results.boards import BOARD_METRICS
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
@@ -96,7 +98,7 @@ class _Site:
         environment.globals |= {
             "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
             "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": _facts,
-            "interval": lambda c: f"{c.low:.4f}, {c.high:.4f}", "bibtex": bibtex, "sections": _sections,
+            "interval": _interval, "bibtex": bibtex, "sections": _sections,
             "method_page": lambda name: self.pages[name], "table_page": table_page, "exact": _exact,
             "standing": content.evidence.of,
         }  # fmt: skip
@@ -151,13 +153,15 @@ class _Site:
         rows = [*contenders, *(row for row in view.rows if row.floor)]
         names = _names(rows)
         stem = f"{slug(board.label)}-{setup.id}"
+        floor = next(iter(row for row in view.rows if row.floor), None)
+        lines = [*contenders, *([floor] if floor else [])]
         over = [
-            point for row in rows
+            point for row in lines
             for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
         ]  # fmt: skip
         found = []
         if len(view.bits) > 1:
-            spec = charts.lines("bits", over, list(names.values()), y=view.metric)
+            spec = charts.lines("bits", over, [names[row.key] for row in lines], y=view.metric)
             found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", "", spec))
         bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
         where = f"{bits} bits" + (f", {prefix}" if prefix else "")
@@ -262,7 +266,7 @@ class _Site:
 
     def record(self, board: Board, row: Row) -> None:
         by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = {bits: sorted({name for record in of for name in record.metrics}) for bits, of in by_bits}
+        names = {bits: _main_first({name for record in of for name in record.metrics}) for bits, of in by_bits}
         self.page(
             "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
             names=names, made=_made(row.records[0]), place=self.place,
@@ -373,8 +377,19 @@ def _is_on(table: PaperTable, dataset: str) -> bool:
     return any(is_dataset(row.dataset, dataset) for row in table.rows)
 
 
+def _main_first(names: set[str]) -> list[str]:
+    """Return metrics with those of the boards first."""
+    bare = {name: name.rpartition("/")[2] for name in names}
+    place = {metric: number for number, metric in enumerate(BOARD_METRICS)}
+    return sorted(names, key=lambda name: (place.get(bare[name], len(place)), name))
+
+
+def _interval(compared: Comparison) -> str:
+    return f"{-compared.high:.4f}, {-compared.low:.4f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _exact(value: float) -> str:
-    return number_text(value) if abs(value) >= 10 else f"{value:.6f}"
+    return f"{value:.0f}" if value == int(value) else f"{value:.6f}"
 
 
 def _made(record: Record) -> list[tuple[str, str]]:

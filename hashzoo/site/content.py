@@ -289,6 +289,9 @@ class Content:
         views: dict[tuple[str, str], list[View]] = defaultdict(list)
         for part, backbone, regime in by_setting(cells):
             views[backbone, regime].append(self._view(label, part, values, chosen))
+        for found in views.values():  # first what most rows have: nobody's own metric heads a page
+            most = max(len(view.rows) for view in found)
+            found.sort(key=lambda view, most=most: len(view.rows) < most)  # type: ignore[misc] # mypy cannot infer a lambda's default argument
         setups = tuple(Setup(label, backbone, regime, tuple(found)) for (backbone, regime), found in views.items())
         shas = set(values["record"])
         try:
