@@ -15,6 +15,7 @@ COMMANDS = (
         "Show, compare, write or check leaderboards.",
         "hashzoo.cli.leaderboard:leaderboard_command",
     ),
+    Command("claims", "Say which claims of the papers the records bear out.", "hashzoo.cli.claims:claims_command"),
     Command("plugins", "List the plugins and what is wrong with them.", "hashzoo.cli.registry:plugins_command"),
     Command("list", "List what is registered: methods, datasets, losses, ...", "hashzoo.cli.registry:list_command"),
     Command("show", "Show a method, a dataset, a run: what it is, its options.", "hashzoo.cli.registry:show_command"),

@@ -135,7 +135,9 @@ def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) ->
 
         click.echo(show_table(found["id"], shutil.get_terminal_size().columns), nl=False)
         return
-    _print_tree(found)
+    from hashzoo.cli.describe import in_words
+
+    click.echo(in_words(found, shutil.get_terminal_size().columns), nl=False)
 
 
 @click.command("doctor")

@@ -12,6 +12,7 @@ from typing import Any
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.plugins.items import KINDS, Item, item_name
 from hashzoo.plugins.loading import Plugin, load_plugin
+from hashzoo.plugins.option_docs import OptionDoc, option_docs
 from hashzoo.plugins.options import accepted_options, check_options, resolve
 from hashzoo.plugins.sources import CORE, canonical, find_sources
 from hashzoo.plugins.troubles import Trouble
@@ -135,6 +136,12 @@ class Registry:
         builder = resolve(component.build, self._describe(kind, name))
         accepted = accepted_options(builder, TAKEN[kind] + (rest is not None))
         return {option: parameter.default for option, parameter in accepted.items()}
+
+    def option_docs(self, kind: str, name: str) -> list[OptionDoc]:
+        """Return the options of a component with type, default and meaning."""
+        component, rest = self._component(kind, name)
+        builder = resolve(component.build, self._describe(kind, name))
+        return option_docs(builder, accepted_options(builder, TAKEN[kind] + (rest is not None)))
 
     def check_options(self, kind: str, name: str, options: Mapping[str, Any]) -> None:
         """Raise what `build` would raise for these options, without building."""

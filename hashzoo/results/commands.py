@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import registry
-from hashzoo.results.acceptance import describe_submission, few_seeds, write_bundle
+from hashzoo.results.acceptance import codes_beside, describe_submission, few_seeds, write_bundle
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
+from hashzoo.results.claims import Judged, as_json, claims_text, judge, markdown
 from hashzoo.results.collect import collect
+from hashzoo.results.evidence import Evidence, values_by_query
 from hashzoo.results.known import installed, read_known
 from hashzoo.results.layout import paper_boards, published_board
 from hashzoo.results.measure import Selection
@@ -161,6 +167,51 @@ def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None)
     if not papers:
         raise UsageError("None of the records is of an installed method; name folders that hold records.")
     return "\n".join(bibtex(papers[key]) for key in sorted(papers))
+
+
+def judged_claims(
+    runs: Sequence[Path], boards: Path = BOARDS, *, method: str | None = None, protocol: str | None = None
+) -> list[Judged]:
+    """Return the claims of the installed methods (those about `method`) with what the records say of each."""
+    found = registry()
+    if method is not None:
+        found.get("methods", method)
+    claims = [found.get("claims", name) for name in found.names("claims")]
+    about = [claim for claim in claims if method in (None, claim.better, claim.worse)]
+    paths = list(runs) or [RUNS if RUNS.is_dir() else boards / RECORDS]
+    items = [item for item in collect(paths) if protocol in (None, item.record.protocol)]
+    evidence, places = Evidence(boards), {item.record.record_sha256: item for item in items}
+
+    @cache
+    def values(sha: str) -> Mapping[str, NDArray[Any]]:
+        kept = evidence.of(places[sha].record).values
+        if kept:
+            return kept
+        codes = codes_beside(places[sha])
+        return values_by_query(places[sha].record, codes) if codes else {}
+
+    records = [item.record for item in items]
+    known = installed(records).over(read_known(boards / REGISTERED))
+    return judge(about, records, lambda record: values(record.record_sha256), known)
+
+
+def show_claims(
+    runs: Sequence[Path],
+    boards: Path = BOARDS,
+    *,
+    method: str | None = None,
+    protocol: str | None = None,
+    findings: bool = False,
+    fmt: str = "table",
+) -> str:
+    """Return the claims with their verdicts as text in one of the formats."""
+    judged = judged_claims(runs, boards, method=method, protocol=protocol)
+    if fmt == "json":
+        return json.dumps(as_json(judged), indent=1, ensure_ascii=False) + "\n"
+    if fmt == "markdown":
+        narrowed = [f"--method {method}"] * bool(method) + [f"--protocol {protocol}"] * bool(protocol)
+        return markdown(judged, " ".join(["hashzoo claims", *map(str, runs), *narrowed, "--format markdown"]))
+    return claims_text(judged, findings)
 
 
 def write(boards: Path) -> str:

@@ -1,0 +1,158 @@
+"""Claims judged on records: verdicts by hand, what is compared with what, correction for number, missing evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashzoo.results.claims import as_json, claims_text, judge, markdown
+from hashzoo.results.commands import show_claims
+from hashzoo.results.known import Known
+from hashzoo.results.record import Record
+from hashzoo.specs import Claim
+
+CLAIM = Claim("a beats b", "Table 1", "dch", "hashnet", "map")
+QUERIES = 200
+
+
+def rows(make_record: Callable[..., Record], method: str, bits: int = 16, **changed: Any) -> list[Record]:
+    return [make_record(method, bits, seed, metrics={"map": 0.5}, **changed) for seed in range(3)]
+
+
+def values_of(shift: Mapping[str, float], spread: float = 0.1) -> Callable[[Record], Mapping[str, Any]]:
+    """Give each method values about 0.5 + its shift: queries differ as such, seeds a little."""
+
+    def values(record: Record) -> Mapping[str, Any]:
+        queries = np.random.default_rng(1).normal(0, 0.2, QUERIES)
+        noise = np.random.default_rng([record.seed, record.bits, len(record.method)]).normal(0, spread, QUERIES)
+        return {"map": 0.5 + shift[record.method] + queries + noise}
+
+    return values
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.1, "holds"), (-0.1, "does not hold"), (0.0, "undecided")])
+def test_a_clear_lead_decides_and_none_does_not(make_record, shift: float, verdict: str) -> None:
+    records = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
+    [judged] = judge([CLAIM], records, values_of({"dch": shift, "hashnet": 0.0}), Known())
+    [finding] = judged.findings
+    assert (finding.verdict, judged.verdict) == (verdict, verdict)
+    assert finding.low < shift < finding.high or verdict == "undecided"
+    assert finding.seeds == (3, 3)
+
+
+def test_where_less_is_better_the_lower_row_is_ahead(make_record) -> None:
+    records = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
+    [judged] = judge([CLAIM], records, values_of({"dch": -0.1, "hashnet": 0.0}), Known(higher={"map": False}))
+    assert judged.verdict == "holds"
+
+
+def test_findings_that_disagree_are_said_to_differ(make_record) -> None:
+    records = [r for bits in (16, 32) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
+    sign = {16: 1, 32: -1}
+
+    def values(record: Record) -> Mapping[str, Any]:
+        return values_of({"dch": 0.1 * sign[record.bits], "hashnet": 0.0})(record)
+
+    [judged] = judge([CLAIM], records, values, Known())
+    assert judged.verdict == "differs"
+    assert judged.counted == "1 hold, 1 do not hold"
+
+
+def test_the_number_of_findings_is_allowed_for(make_record) -> None:
+    """Holm multiplies the smallest p value by the number of findings of the claim."""
+    of = values_of({"dch": 0.02, "hashnet": 0.0})
+    one = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
+    many = [r for bits in (16, 24, 32, 48) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
+    alone = judge([CLAIM], one, of, Known())[0].findings[0]
+    among = judge([CLAIM], many, of, Known())[0].findings
+    raw = [
+        judge([Claim(**{**vars(CLAIM), "bits": (f.bits,)})], many, of, Known())[0].findings[0].p_value for f in among
+    ]
+    assert alone.p_value == raw[0]
+    first = int(np.argmin(raw))
+    assert among[first].p_value == pytest.approx(min(1.0, 4 * raw[first]))
+    assert all(a.p_value >= r for a, r in zip(among, raw, strict=True))
+
+
+def test_only_rows_of_one_board_and_of_the_methods_own_settings_are_compared(make_record) -> None:
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    own = rows(make_record, "dch")
+    elsewhere = rows(make_record, "hashnet", protocol="cifar10-50k")
+    assert judge([CLAIM], [*own, *elsewhere], of, Known())[0].verdict == "not measured"
+    frozen = rows(make_record, "hashnet", regime="frozen", frozen=True)
+    assert judge([CLAIM], [*own, *frozen], of, Known())[0].verdict == "not measured"
+    other_loss = rows(make_record, "dch", config={"loss": {"name": "dhn", "options": {}}})
+    known = Known(own={"dch": {"finetune": {"loss": {"name": "dch", "options": {}}, "recipe": None, "defaults": {}}}})
+    assert judge([CLAIM], [*other_loss, *rows(make_record, "hashnet")], of, known)[0].verdict == "not measured"
+
+
+def test_a_claim_of_some_bits_and_protocols_is_judged_there_only(make_record) -> None:
+    records = [r for bits in (16, 48) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
+    narrow = Claim("long codes", "Table 1", "dch", "hashnet", "map", bits=(48, 64))
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    assert [f.bits for f in judge([narrow], records, of, Known())[0].findings] == [48]
+    other = Claim("elsewhere", "Table 1", "dch", "hashnet", "map", protocols=("nus",))
+    assert judge([other], records, of, Known())[0].verdict == "not measured"
+
+
+def test_without_values_by_query_nothing_is_decided(make_record) -> None:
+    records = [make_record("dch", 16, s, metrics={"map": 0.9}) for s in range(3)]
+    records += [make_record("hashnet", 16, s, metrics={"map": 0.1}) for s in range(3)]
+    [judged] = judge([CLAIM], records, lambda _: {}, Known())
+    assert judged.verdict == "undecided"
+    assert judged.findings[0].difference == pytest.approx(0.8)
+    assert judged.findings[0].p_value is None
+    assert "no values by query" in claims_text([judged], findings=True)
+
+
+def test_both_directions_of_a_cross_modal_metric_are_judged(make_record) -> None:
+    names = {"image-to-text/map": 0.5, "text-to-image/map": 0.5}
+    records = [make_record(m, 16, s, metrics=names) for m in ("dch", "hashnet") for s in range(3)]
+
+    def values(record: Record) -> Mapping[str, Any]:
+        of = values_of({"dch": 0.1, "hashnet": 0.0})(record)["map"]
+        return {"image-to-text/map": of, "text-to-image/map": of}
+
+    [judged] = judge([CLAIM], records, values, Known())
+    assert [f.metric for f in judged.findings] == sorted(names)
+
+
+@settings(max_examples=15, deadline=None)
+@given(shift=st.floats(-0.2, 0.2), seed=st.integers(0, 99))
+def test_turning_a_claim_round_turns_its_verdict_round(shift: float, seed: int) -> None:
+    from hashzoo.evaluation.uncertainty import paired_difference
+
+    draw = np.random.default_rng(seed)
+    one, other = draw.normal(0.5, 0.2, (3, 50)), draw.normal(0.5 + shift, 0.2, (3, 50))
+    there, back = paired_difference(one, other), paired_difference(other, one)
+    assert there["difference"] == pytest.approx(-back["difference"])
+    assert there["p_value"] == pytest.approx(back["p_value"], abs=0.05)
+
+
+def test_a_page_names_its_command_and_every_finding(make_record) -> None:
+    records = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
+    judged = judge([CLAIM], records, values_of({"dch": 0.1, "hashnet": 0.0}), Known())
+    page = markdown(judged, "hashzoo claims leaderboards/records")
+    assert "`hashzoo claims leaderboards/records`" in page
+    assert "| cifar10-5k-disjoint | alexnet, finetune | map | 16 | 3, 3 | +1" in page
+    json.dumps(as_json(judged))
+
+
+def test_the_command_judges_accepted_records(make_record, tmp_path: Path) -> None:
+    from hashzoo.results.record import write_record
+
+    for method in ("dch", "hashnet"):
+        for record in rows(make_record, method):
+            folder = tmp_path / method / f"bits-{record.bits:03d}" / f"seed-{record.seed}"
+            folder.mkdir(parents=True)
+            write_record(folder / "record.json", record)
+    text = show_claims([tmp_path], tmp_path / "boards", method="dch")
+    assert text.splitlines()
+    assert all(line.split()[0] in {"undecided", "not"} for line in text.splitlines())
