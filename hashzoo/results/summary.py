@@ -38,6 +38,29 @@ def print_records(records: Sequence[Record], asked: Sequence[str] = ()) -> None:
     console.print(rich_grid(Grid(title, stubs, (header,), tuple(rows)), console.width))
 
 
+def record_html(record: Record) -> str:
+    """Return a record as an HTML table: what was run, and the main metrics of each direction."""
+    from html import escape
+
+    directions = directions_of([record])
+    head = ["metric", *(direction or "value" for direction in directions)]
+    rows = []
+    for name in shown_metrics([record]):
+        values = [record.metrics.get(f"{direction}/{name}" if direction else name) for direction in directions]
+        rows.append([name, *("" if value is None else number_text(value) for value in values)])
+    caption = f"{record.method} on {record.protocol}, {record.backbone_name} {record.regime}, "
+    caption += f"{record.bits or 'no'} bits, seed {record.seed}"
+    cells = "".join(
+        "<tr>" + "".join(f"<td style='text-align:{'left' if n == 0 else 'right'}'>{escape(plain(text))}</td>"
+        for n, text in enumerate(row)) + "</tr>" for row in rows
+    )  # fmt: skip
+    heads = "".join(f"<th>{escape(plain(text))}</th>" for text in head)
+    return (
+        f"<table><caption style='text-align:left'>{escape(plain(caption))}</caption>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
+    )
+
+
 def directions_of(records: Sequence[Record]) -> list[str]:
     """Return the directions measured, such as "image-to-text"; [""] where there is only one."""
     found = dict.fromkeys(name.rpartition("/")[0] for record in records for name in record.metrics)

@@ -18,7 +18,8 @@ Points = list[dict[str, Any]]
 GREY = "#80868d"
 FAINT = "rgba(128,134,141,0.22)"
 PALETTE = (
-    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9", "#8a9a3b", "#6f7680",
+    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9",
+    "#8a9a3b", "#b0595f", "#4b6fd0", "#6f7680",
 )  # fmt: skip
 """Colours that keep their contrast on white and on near-black."""
 
@@ -70,8 +71,6 @@ def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", heigh
         scale=scale,
         legend=alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke", symbolOpacity=1, labelLimit=150),
     )
-    dashes = [[1, 0] if n < len(PALETTE) else [5, 3] for n in range(len(order))]
-    dash = alt.StrokeDash("m:N", scale=alt.Scale(domain=list(order), range=dashes), legend=None)
     pick = alt.selection_point(name="pick", fields=["m"], bind="legend")
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("x:Q", title=x_title, scale=x_scale, axis=x_axis))
     y_scale = alt.Scale(zero=False, nice=True)
@@ -80,7 +79,7 @@ def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", heigh
         opacity=alt.condition(pick, alt.value(0.16), alt.value(0)),
     )  # fmt: skip
     line = base.mark_line(strokeWidth=1.8, point={"size": 28} if bits else False).encode(
-        y=alt.Y("y:Q", scale=y_scale), color=colour, strokeDash=dash,
+        y=alt.Y("y:Q", scale=y_scale), color=colour,
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("m:N", title="method"),
@@ -146,8 +145,13 @@ def _finished(chart: Any, height: int, width: int | str = "container") -> dict[s
 def svg(spec: Mapping[str, Any], width: int = 560) -> str:
     """Return the drawing as SVG, coordinates to a tenth of a pixel."""
     drawn: str = need("vl_convert").vegalite_to_svg(_sized(spec, width), show_warnings=False)
-    drawn = re.sub(r"(\d+\.\d)\d+", r"\1", drawn)
-    return re.sub(r'\s+aria-[a-z]+="[^"]*"|\s+role="[^"]*"', "", drawn)
+    return re.sub(r"<[^>]+>", _shortened, drawn)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """Return a tag of an SVG without what only live charts need, its numbers with one decimal."""
+    text = re.sub(r'\s+(?:aria-[a-z]+|role|pointer-events|class)="[^"]*"', "", tag[0])
+    return re.sub(r"(\d+\.\d)\d+", r"\1", text)
 
 
 def png(spec: Mapping[str, Any], width: int = 560, scale: float = 2.0) -> bytes:
@@ -183,13 +187,19 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 # Points from the curves of records
 
 
-def band(curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str) -> Points:
+def band(
+    curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
+) -> Points:
     """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 40.
 
-    `axes` are the places of x and y in a point. Curves of different lengths are cut to the shortest.
+    `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
+    else, along precision and recall, points of one place.
     """
     if not curves:
         return []
+    if counted:
+        shared = set.intersection(*({point[axes[0]] for point in curve} for curve in curves))
+        curves = [[point for point in curve if point[axes[0]] in shared] for curve in curves]
     shortest = min(map(len, curves))
     if not shortest:
         return []

@@ -13,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.files import json_sha256
 from hashzoo.plugins import registry
 from hashzoo.plugins.describe import describe
 from hashzoo.results.boards import BOARD_METRICS, REGISTERED
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Comparison, Evidence, Standing, standings
+from hashzoo.results.evidence import LEVELS, Evidence, Standing, standings
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
@@ -288,6 +289,9 @@ class Content:
         views: dict[tuple[str, str], list[View]] = defaultdict(list)
         for part, backbone, regime in by_setting(cells):
             views[backbone, regime].append(self._view(label, part, values, chosen))
+        for found in views.values():  # first what most rows have: nobody's own metric heads a page
+            most = max(len(view.rows) for view in found)
+            found.sort(key=lambda view, most=most: len(view.rows) < most)  # type: ignore[misc] # mypy cannot infer a lambda's default argument
         setups = tuple(Setup(label, backbone, regime, tuple(found)) for (backbone, regime), found in views.items())
         shas = set(values["record"])
         try:

@@ -53,8 +53,8 @@ class Judged:
 def judge(content: Content, method: str) -> list[Judged]:
     """Return the claims about a method, judged with the records that brought their values by query.
 
-    The difference is paired over queries and allows for another draw of seeds (`paired_difference`); the findings of one
-    claim are corrected for their number (Holm).
+    The difference is paired over queries and allows for another draw of seeds (`paired_difference`); the findings of
+    one claim are corrected for their number (Holm).
     """
     found = registry()
     claims = [found.get("claims", name) for name in found.names("claims")]
@@ -79,7 +79,7 @@ def _findings(content: Content, claim: Claim) -> list[Finding]:
                 for bits in claim.bits or view.bits:
                     finding = _finding(content, board, setup, view.metric, bits, sides)
                     drawn += [finding] if finding else []
-    corrected = holm([finding.p_value for finding in drawn]) if drawn else []
+    corrected = holm([finding.p_value for finding in drawn])
     return [
         Finding(**{**vars(f), "p_value": float(p), "verdict": _verdict(f.difference, float(p))})
         for f, p in zip(drawn, corrected, strict=True)
