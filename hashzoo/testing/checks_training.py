@@ -71,7 +71,12 @@ def same_seed_gives_the_same_codes(case: Case) -> None:
     )
 
 
-@check("methods", "hash_layers", "trainers", after=("tensors_follow_the_module", "same_seed_gives_the_same_codes"))
+@check(
+    "methods",
+    "hash_layers",
+    "trainers",
+    after=("tensors_follow_the_module", "same_seed_gives_the_same_codes", "inputs_are_left_alone"),
+)
 def state_survives_a_round_trip(case: Case) -> None:
     """A trained model and loss, written to safetensors and read into fresh ones, give the same outputs and terms."""
     subject = case.subject()

@@ -154,24 +154,26 @@ MUTANTS = {
     ),
     "seeded_by_hash": Mutant(
         "a_fresh_process_gives_the_same",
-        "does it depend on hash() of a text",
+        "Does it depend on hash() of a text",
         {
             "        self.classifier =": "        draw = torch.Generator().manual_seed(hash('centers') % 2**31)\n"
             "        centers = torch.randn(problem.num_classes, problem.bits, generator=draw)\n"
             "        self.register_buffer('centers', centers)\n        self.classifier =",
-            TERMS: "        quantization = quantization + 0.01 * (targets @ self.centers - output.relaxed).square().mean()\n"
+            TERMS: "        centered = (targets @ self.centers - output.relaxed).square().mean()\n"
+            "        quantization = quantization + 0.01 * centered\n"
             + TERMS,
         },
     ),
     "cached_centers": Mutant(
         "a_fresh_process_gives_the_same",
-        "loss.centers is that of an earlier build with another seed",
+        "loss.centers is another one in a fresh process with the same seed",
         {
             "class Layer": "CENTERS = {}\n\n\nclass Layer",
             "        self.classifier =": "        key = (problem.num_classes, problem.bits)\n"
             "        if key not in CENTERS:\n            CENTERS[key] = torch.randn(key)\n"
             "        self.register_buffer('centers', CENTERS[key].clone())\n        self.classifier =",
-            TERMS: "        quantization = quantization + 0.01 * (targets @ self.centers - output.relaxed).square().mean()\n"
+            TERMS: "        centered = (targets @ self.centers - output.relaxed).square().mean()\n"
+            "        quantization = quantization + 0.01 * centered\n"
             + TERMS,
         },
     ),
@@ -213,7 +215,10 @@ MUTANTS = {
     "several_labels_changed_in_place": Mutant(
         "inputs_are_left_alone",
         "changed the batch's labels or index in place where items have several labels",
-        {"        labels = batch.labels\n": "        labels = batch.labels\n        labels[labels.sum(1) > 1] *= 0.5\n"},
+        {
+            "        labels = batch.labels\n": "        labels = batch.labels\n"
+            "        labels[labels.sum(1) > 1] *= 0.5\n"
+        },
     ),
     "unfilled_template": Mutant(
         "paper_is_cited",
@@ -223,12 +228,12 @@ MUTANTS = {
     "forgotten_optimizer": Mutant(
         "training_resumes_where_it_stopped",
         "ends elsewhere than an unbroken one",
-        {"    pass": """    def _restore(self, job, objective, optimizer):
-        found = job.checkpoints.latest()
+        {"    pass": """    def _restore(self):
+        found = self.job.checkpoints.latest()
         if found is None:
             return 0, ()
         names = {n: v for n, v in found.tensors.items() if n.startswith(("model.", "loss."))}
-        objective.load_state_dict(names)
+        self.objective.load_state_dict(names)
         return found.epoch, found.history"""},
     ),
     "no_checkpoint": Mutant(
@@ -248,9 +253,9 @@ MUTANTS = {
         "depends on the queries",
         {"    pass": """    def fit(self, job):
         super().fit(job)
-        seen = torch.from_numpy(job.data._inputs["image"]).mean(0)
+        seen = torch.from_numpy(next(iter(job.data._inputs.values()))).mean(0)
         with torch.no_grad():
-            job.model.hash_layers["image"].linear.weight += 0.001 * seen"""},
+            next(iter(job.model.hash_layers.values())).linear.weight += 0.001 * seen"""},
     ),
     "label_leak": Mutant(
         "unsupervised_methods_never_see_labels",
