@@ -12,6 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hashzoo.errors import HashzooError
+from hashzoo.specs import HashOutput
 from hashzoo.testing.checks_spec import probed
 from hashzoo.testing.fingerprint import SEED, fingerprint
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require, said
@@ -62,7 +63,10 @@ def tensors_follow_the_module(case: Case) -> None:
     loss.to(target)
     try:
         with _Devices():
-            outputs = subject.outputs(model, batch)
+            outputs = {}
+            for role, inputs in batch.inputs.items():  # the model itself switches autocast off, which "meta" has not
+                features = model.backbones[role](inputs)
+                outputs[role] = HashOutput(features, *model.hash_layers[role](features))
             if subject.trainable:
                 subject.terms(loss, outputs, batch)
     except _Left as found:
@@ -113,8 +117,8 @@ def a_fresh_process_gives_the_same(case: Case) -> None:
             continue
         require(
             False,
-            f"{name} is another one in a fresh process with the same seed. Does it depend on hash() of a text or on the "
-            "order of a set (derive seeds with hashlib, or draw from torch's generator), or is it kept from an earlier "
+            f"{name} is another one in a fresh process with the same seed. Does it depend on hash() of a text or on "
+            "the order of a set (derive seeds with hashlib, or draw from torch's generator), or is it kept from an earlier "
             "build (a cache of drawn centers; build it anew, and keep it in the module)?",
         )
 
