@@ -158,8 +158,8 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file with the fields of RunRequest and a table [set] of dotted options."""
+def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a TOML file with the fields of RunRequest, those named in `also`, and a table [set] of dotted options."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -172,7 +172,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UsageError(f"`set` in {path} must be a table, for example [set] and below it lr = 1e-4; got {given!r}.")
     settings = flatten(given)
-    known = {f.name for f in fields(RunRequest)} - {"settings"}
+    known = {f.name for f in fields(RunRequest)} - {"settings"} | set(also)
     for key in table:
         if key not in known:
             raise unknown_name(f"run option (in {path})", key, {*known, "set"})
