@@ -106,9 +106,8 @@ def _show_cells(requests: Sequence[RunRequest], study: Any, engine: EngineChoice
     click.echo(f"{'method':{wide[0]}}  {'protocol':{wide[1]}}  bits  seed  state")
     for row in rows:
         state = "done" if row["done"] else "to do" + (f", about {duration(row['seconds'])}" if row["seconds"] else "")
-        click.echo(
-            f"{row['method']:{wide[0]}}  {row['protocol']:{wide[1]}}  {row['bits'] or '-':>4}  {row['seed']:>4}  {state}"
-        )
+        names = f"{row['method']:{wide[0]}}  {row['protocol']:{wide[1]}}"
+        click.echo(f"{names}  {row['bits'] or '-':>4}  {row['seed']:>4}  {state}")
     for what, why in study.refused:
         click.echo(f"{what}: cannot be done ({why})")
     click.echo(f"{len(study.tasks)} cells, {len(study.tasks) - len(todo)} done, {len(todo)} to do.")
