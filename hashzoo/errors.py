@@ -24,6 +24,10 @@ class WorkError(HashzooError):
     exit_code = 1
 
 
+MANY = 30
+"""More names than this are counted, not listed, where a near one was found."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not in `known`, offering the nearest ones.
 
@@ -33,5 +37,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+    if near and len(names) > MANY:
+        return UsageError(f"There is no {kind} {name!r}{hint} {len(names)} are known; `hashzoo list` shows them.")
     listed = ", ".join(names) if names else "none"
     return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}.")

@@ -227,7 +227,7 @@ def ridge(x: torch.Tensor, y: torch.Tensor, regularization: float) -> torch.Tens
 
 
 def discrete_coordinate_descent(B: torch.Tensor, Q: torch.Tensor, P: torch.Tensor, sweeps: int = 10) -> torch.Tensor:
-    """Lower |B P|^2 - 2 <B, Q> over codes B (n, K) in {-1, +1}, bit by bit: DCC (SDH, CVPR 2015, equation 10).
+    """Lower |B P|^2 - 2 <B, Q> over codes B (n, K) in {-1, +1}, bit by bit: DCC (SDH, CVPR 2015).
 
     Bit k becomes sgn(q_k - B' P' p_k), with q_k column k of Q (n, K), p_k row k of P (K, C), and primes without bit k;
     columns in order, new values used at once, up to `sweeps` times or until nothing changes. Where the argument is 0

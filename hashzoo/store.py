@@ -32,8 +32,8 @@ META, PROGRESS, LOCK = "meta.json", "progress.json", "lock"
 _CHUNK = 2**22
 
 _log = logging.getLogger(__name__)
-_verified: set[tuple[str, int, int, int]] = set()
-"""Files whose content this process has compared with their sha256: path, size, time of change and inode."""
+_verified: set[tuple[str, int, int, int, str]] = set()
+"""Files that this process has compared with their sha256: path, size, time of change, inode and sha256."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Store:
         _replace(folder / META, {**content.about, **about})
         path = self._array(folder)
         self._part(folder).replace(path)
-        _verified.add(_identity(path, path.stat()))  # this process has just written and hashed it
+        _verified.add(_identity(path, path.stat(), sha256))  # this process has just written and hashed it
         stored = self._open(key)
         if stored is None:
             raise WorkError(f"The {self.what} just written to {folder} cannot be read back; check that disk.")
@@ -274,12 +274,11 @@ def _digest(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 def _difference(path: Path, header: bytes, digest: Any, expected: str) -> str:
     """Return how a file differs from what was written, "" where it does not; a file is read once per process."""
     with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        identity = _identity(path, status)
-        if identity in _verified:
-            return ""
+        identity = _identity(path, os.fstat(file.fileno()), expected)
         if file.read(len(header)) != header:
             return "its header is not what was written"
+        if identity in _verified:
+            return ""
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != expected:
@@ -288,8 +287,8 @@ def _difference(path: Path, header: bytes, digest: Any, expected: str) -> str:
     return ""
 
 
-def _identity(path: Path, status: os.stat_result) -> tuple[str, int, int, int]:
-    return str(path), status.st_size, status.st_mtime_ns, status.st_ino
+def _identity(path: Path, status: os.stat_result, sha256: str) -> tuple[str, int, int, int, str]:
+    return str(path), status.st_size, status.st_mtime_ns, status.st_ino, sha256
 
 
 def _hashed(file: BinaryIO, size: int, whole: Any) -> str:

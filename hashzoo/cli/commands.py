@@ -30,6 +30,9 @@ COMMANDS = (
         "Make a record's result again and say whether it is reproduced.",
         "hashzoo.cli.verify:verify_command",
     ),
+    Command("submit", "Pack runs with their evidence for a pull request.", "hashzoo.cli.submit:submit_command"),
+    Command("site", "Write the boards as a static site.", "hashzoo.site.command:site_command"),
+    Command("plot", "Draw curves, codes or neighbours of runs.", "hashzoo.site.plot_command:plot_command"),
     Command(
         "doctor", "Versions, device, folders and plugins, for a bug report.", "hashzoo.cli.registry:doctor_command"
     ),

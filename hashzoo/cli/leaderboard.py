@@ -13,7 +13,9 @@ WIDTH = 160
 
 FORMATS = ("table", "csv", "markdown", "latex", "html", "json")
 ENDINGS = {".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".json": "json"}
-BESIDE = {"--accept": ("RUNS", "--replace", "--other-parts", "--write"), "--write": (), "--check": ()}
+BESIDE = {
+    "--accept": ("RUNS", "--replace", "--other-parts", "--write"), "--write": (), "--check": (), "--bundle": ("RUNS",),
+}  # fmt: skip
 """What may stand beside the options that do not show a board; --accept writes too."""
 
 
@@ -32,6 +34,10 @@ BESIDE = {"--accept": ("RUNS", "--replace", "--other-parts", "--write"), "--writ
 @click.option("--write", is_flag=True, help="Rewrite the boards from the board folder's records.")
 @click.option("--check", is_flag=True, help="Fail if the committed boards differ from their records.")
 @click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Write the codes of the accepted records among RUNS to a folder."
+)
+@click.option("--bibtex", is_flag=True, help="Print the BibTeX entries of the methods on the board.")
+@click.option(
     "--boards", type=click.Path(path_type=Path), default=Path("leaderboards"), show_default=True, help="Board folder."
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Write to this file instead of the screen.")
@@ -49,6 +55,8 @@ def leaderboard_command(
     other_parts: bool,
     write: bool,
     check: bool,
+    bundle: Path | None,
+    bibtex: bool,
     boards: Path,
     output: Path | None,
 ) -> None:
@@ -66,6 +74,7 @@ def leaderboard_command(
         "--accept": accept, "--write": write, "--check": check, "RUNS": runs, "--protocol": protocol,
         "--metric": metric, "--backbone": backbone, "--regime": regime, "--compare": compare, "--table": paper_table,
         "--format": fmt, "--output": output, "--replace": replace, "--other-parts": other_parts,
+        "--bundle": bundle,
     }  # fmt: skip
     _refuse_odd_pairs([name for name, value in given.items() if value])
     from hashzoo.results import commands
@@ -77,6 +86,12 @@ def leaderboard_command(
             click.echo(commands.write(boards))
         else:
             click.echo(commands.check(boards))
+        return
+    if bundle is not None:
+        click.echo(commands.bundle(runs, boards, bundle))
+        return
+    if bibtex:
+        click.echo(commands.show_bibtex(runs, boards, protocol), nl=False)
         return
     text = commands.show(
         runs,

@@ -106,7 +106,8 @@ def list_command(kind: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), help="Needed only where one name is of several kinds.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show_command(name: str, kind: str | None, as_json: bool) -> None:
+@click.option("--bibtex", "as_bibtex", is_flag=True, help="Print the paper of a method as BibTeX.")
+def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) -> None:
     """Show one registered thing: a method's paper, recipe and options, a protocol's sizes and sha256, ...
 
     \b
@@ -114,10 +115,17 @@ def show_command(name: str, kind: str | None, as_json: bool) -> None:
       hashzoo show dch
       hashzoo show cifar10-5k-disjoint
       hashzoo show tanh --kind hash_layers
+      hashzoo show dch --bibtex
     """
     from hashzoo.plugins.describe import find_and_describe
 
     warn_of_broken_plugins()
+    if as_bibtex:
+        from hashzoo.plugins import registry
+        from hashzoo.results.bibtex import bibtex
+
+        click.echo(bibtex(registry().get("methods", name).paper), nl=False)
+        return
     found = find_and_describe(name, kind)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))

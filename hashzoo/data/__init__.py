@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         decode_image,
         decode_images,
         folder_files,
+        images_from_store,
         is_image,
         stored_images,
         zip_files,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ItemList,
         JoinedLists,
         chain,
+        common_prefix,
         find_images,
         join_lists,
         paired_list,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     )
     from hashzoo.data.tables import file_sha256, fingerprint_of, require_sha256
     from hashzoo.data.text import bag_of_words, vocabulary
+    from hashzoo.store import Content
 
 _HOMES = {
     "catalogue": ("load_splits",),
@@ -56,12 +59,12 @@ _HOMES = {
     "image_lists": ("drawn_image_splits", "listed_splits"),
     "images": (
         "ImageFiles", "ImageOptions", "StoredImages", "decode_image", "decode_images", "file_states", "folder_files",
-        "is_image", "stored_images", "zip_files",
+        "images_from_store", "is_image", "stored_images", "zip_files",
     ),
     "labels": ("multi_hot", "one_hot", "row_numbers"),
     "lists": (
-        "ItemList", "JoinedLists", "chain", "find_images", "join_lists", "paired_list", "read_bytes", "read_lines",
-        "read_list",
+        "ItemList", "JoinedLists", "chain", "common_prefix", "find_images", "join_lists", "paired_list", "read_bytes",
+        "read_lines", "read_list",
     ),
     "options": ("number_or_share", "whole_number", "yes_or_no"),
     "readers": ("StoredArray", "open_arrays", "read_arrays"),
@@ -73,17 +76,18 @@ _HOMES = {
     "tables": ("file_sha256", "fingerprint_of", "require_sha256"),
     "text": ("bag_of_words", "vocabulary"),
 }  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: f"hashzoo.data.{home}" for home, names in _HOMES.items() for name in names}
+_HOME_OF["Content"] = "hashzoo.store"
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
-    "load_splits", "draw_by_size", "drawn_image_splits", "listed_splits", "ImageFiles", "ImageOptions",
-    "StoredImages", "decode_image", "decode_images", "file_states", "folder_files", "is_image", "stored_images",
-    "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain", "find_images",
-    "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share", "whole_number",
-    "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root", "given_path",
-    "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256", "make_splits",
-    "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256", "bag_of_words",
-    "vocabulary",
+    "load_splits", "draw_by_size", "drawn_image_splits", "listed_splits", "ImageFiles", "ImageOptions", "StoredImages",
+    "decode_image", "decode_images", "file_states", "folder_files", "images_from_store", "is_image", "stored_images",
+    "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain", "common_prefix",
+    "find_images", "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share",
+    "whole_number", "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root",
+    "given_path", "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256",
+    "make_splits", "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256",
+    "bag_of_words", "vocabulary", "Content",
 ]  # fmt: skip
 
 
@@ -91,6 +95,6 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'hashzoo.data' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"hashzoo.data.{home}"), name)
+    value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value

@@ -129,7 +129,11 @@ def _images_by_class(folder: Path, part: str) -> dict[str, list[str]]:
     classes = _folders(above)
     if not classes:
         raise UsageError(f"{above} holds no folders; imagefolder expects one folder of images per class in it.")
-    names = {name: _images_below(folder, above / name) for name in classes}
+    closed: list[OSError] = []
+    names = {name: _images_below(folder, above / name, closed) for name in classes}
+    if closed:
+        listed = "; ".join(f"{error.filename} ({error.strerror})" for error in closed[:20])
+        raise WorkError(f"{len(closed):,} folders of images cannot be opened: {listed}; make them readable.")
     empty = [name for name, members in names.items() if not members]
     if empty:
         raise UsageError(
@@ -139,18 +143,14 @@ def _images_by_class(folder: Path, part: str) -> dict[str, list[str]]:
     return names
 
 
-def _images_below(folder: Path, class_folder: Path) -> list[str]:
-    closed: list[OSError] = []
-    found = [
+def _images_below(folder: Path, class_folder: Path, closed: list[OSError]) -> list[str]:
+    """Return the images of a class, sorted; `closed` gets the folders that cannot be opened."""
+    return sorted(
         (Path(base) / file).relative_to(folder).as_posix()
         for base, _, files in os.walk(class_folder, onerror=closed.append)
         for file in files
         if is_image(file)
-    ]
-    if closed:
-        listed = "; ".join(f"{error.filename} ({error.strerror})" for error in closed[:20])
-        raise WorkError(f"{len(closed):,} folders of images cannot be opened: {listed}; make them readable.")
-    return sorted(found)
+    )
 
 
 def _counts(sizes: Mapping[str, int], quotas: Mapping[str, int | float], folder: Path) -> dict[int, tuple[int, int]]:

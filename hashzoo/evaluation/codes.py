@@ -265,12 +265,13 @@ def save_codes(path: str | os.PathLike[str], codes: Mapping[str, Codes]) -> None
     write_npz(Path(path), arrays)
 
 
-def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False) -> None:
     """Write arrays to an `.npz` that appears under its name only when complete, with the mode that the umask gives."""
+    save = np.savez_compressed if compressed else np.savez
     temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+            save(stream, allow_pickle=False, **arrays)
         temporary.replace(target)
     except OSError as error:
         with suppress(OSError):

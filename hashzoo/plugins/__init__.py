@@ -7,7 +7,7 @@ exception and remedy (`Registry.failures`), and everything else works on. Listin
 from hashzoo.plugins.items import KINDS
 from hashzoo.plugins.loading import UNSTATED_API, Plugin, load_plugin
 from hashzoo.plugins.registry import Call, Registry, registry
-from hashzoo.plugins.sources import Source, find_sources, plugin_file_hash
+from hashzoo.plugins.sources import Source, find_sources, is_editable, plugin_file_hash
 from hashzoo.plugins.troubles import Trouble
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "Trouble",
     "find_sources",
+    "is_editable",
     "load_plugin",
     "plugin_file_hash",
     "registry",

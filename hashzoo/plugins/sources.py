@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,21 @@ def plugin_file_hash(plugin: Plugin) -> str:
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest() if files else ""
+
+
+def is_editable(distribution_name: str) -> bool:
+    """Return whether a distribution is used from a working copy: editable, or metadata beside the sources."""
+    try:
+        found = distribution(distribution_name)
+    except (PackageNotFoundError, ValueError):
+        return False
+    try:
+        said = json.loads(found.read_text("direct_url.json") or "{}")
+        if said.get("dir_info", {}).get("editable"):
+            return True
+    except (ValueError, AttributeError):
+        return False
+    return str(getattr(found, "_path", "")).endswith(".egg-info")
 
 
 def plugin_folders(plugin: Plugin) -> list[Path]:

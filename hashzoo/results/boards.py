@@ -12,9 +12,11 @@ from pathlib import Path
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
+from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
+from hashzoo.results.evidence import Evidence, level_note, records_behind, standings, with_tied
 from hashzoo.results.known import Known, read_known
-from hashzoo.results.measure import Selection, measure
+from hashzoo.results.measure import Selection, measure, select, tidy
 from hashzoo.results.published import Published, comparison_board, used_tables
 from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.results.render import csv_text, escaped, markdown_board
@@ -57,7 +59,7 @@ def accept(
     A copy keeps the run's `record_sha256` as `origin_sha256`; accepting it again changes nothing. Where another run
     of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`. A run with
     another loss, hash layer, trainer or fitter than its method's is refused unless `other_parts`, and then is a row of
-    its own.
+    its own; so is one of a foreign plugin that is no release. Evidence is made from the codes beside the records.
     """
     found = collect(paths)
     if not found:
@@ -71,11 +73,14 @@ def accept(
                 f"{path} is {plain(f'{method} with {parts}')}, and that is not the method as its plugin sets it up; "
                 "leave it out, or take it as a row of its own with --other-parts."
             )
+    refuse_unrepeatable(found, own_plugins(records_dir.parent))
     places = [(item, _place(item.record, records_dir, changed.get(item.path, ""))) for item in found]
     if not replace_old:
         for item, place in places:
             _refuse_other(item, place)
-    return [_copy(item.record, place) for item, place in places]
+    paths = [_copy(item, place, records_dir) for item, place in places]
+    thin_codes(records_dir)
+    return paths
 
 
 def write_boards(
@@ -90,7 +95,7 @@ def write_boards(
     stored = {table.id: table for table in published_tables(out_dir)}
     everything = {**stored, **{table.id: table for table in tables}}
     kept = (known or Known()).over(read_known(out_dir / REGISTERED)).of(records)
-    files = _board_files(records, list(everything.values()), kept)
+    files = _board_files(records, list(everything.values()), kept, Evidence(out_dir))
     for name, text in files.items():
         write_text(out_dir / name, text)
     for path in _stale(out_dir, files):
@@ -99,9 +104,16 @@ def write_boards(
 
 
 def check_boards(records_dir: Path, out_dir: Path) -> int:
-    """Return the number of files in `out_dir` made from the records; WorkError names those that do not follow."""
+    """Return the number of files in `out_dir` made from the records; WorkError names those that do not follow.
+
+    Where codes or values by query lie beside a record, its figures must follow from them.
+    """
     records = [item.record for item in collect([records_dir])]
-    files = _board_files(records, published_tables(out_dir), read_known(out_dir / REGISTERED))
+    evidence = Evidence(out_dir)
+    faults = [fault for record in records for fault in evidence.of(record).faults]
+    if faults:
+        raise WorkError("Evidence contradicts the committed records: " + "; ".join(faults) + ".")
+    files = _board_files(records, published_tables(out_dir), read_known(out_dir / REGISTERED), evidence)
     faults = [fault for name, text in files.items() if (fault := _difference(out_dir / name, text))]
     faults += [f"{path} has no record behind it" for path in _stale(out_dir, files)]
     if faults:
@@ -160,9 +172,13 @@ def _refuse_other(item: Found, place: Path) -> None:
         )
 
 
-def _copy(record: Record, place: Path) -> Path:
-    if not place.exists() or read_record(place).origin_sha256 != (record.origin_sha256 or record.record_sha256):
-        write_record(place, slim(record))
+def _copy(item: Found, place: Path, records_dir: Path) -> Path:
+    record, old = item.record, read_record(place) if place.exists() else None
+    known = old is not None and old.origin_sha256 == (record.origin_sha256 or record.record_sha256)
+    if old is None or not known or not old.evidence:
+        new = take_evidence(item, slim(record), place, records_dir)
+        if not known or new.evidence:
+            write_record(place, new)
     return place
 
 
@@ -176,8 +192,10 @@ def _slug(text: str) -> str:
     return name if len(name) <= LONGEST else f"{name[:LONGEST]}-{json_sha256(text)[:8]}"
 
 
-def _board_files(records: Sequence[Record], tables: Sequence[PaperTable], known: Known) -> dict[str, str]:
-    """Return {file name: text} of everything that is made from the records."""
+def _board_files(
+    records: Sequence[Record], tables: Sequence[PaperTable], known: Known, evidence: Evidence
+) -> dict[str, str]:
+    """Return {file name: text} of everything that is made from the records and their evidence."""
     files: dict[str, str] = {}
     shown: list[Published] = []
     lines = []
@@ -185,7 +203,9 @@ def _board_files(records: Sequence[Record], tables: Sequence[PaperTable], known:
         chosen = [record for record in records if record.protocol == protocol]
         if not any(_has_board(name) for record in chosen for name in record.metrics):
             continue
-        for cells, backbone, regime in by_setting(measure(chosen, Selection(metrics=BOARD_METRICS), known)):
+        selection = Selection(metrics=BOARD_METRICS)
+        values = tidy(select(chosen, selection), known)
+        for cells, backbone, regime in by_setting(measure(chosen, selection, known)):
             label, metric = cells[["protocol", "metric"]].iloc[0]
             stem = _slug(f"{label}_{backbone}-{regime}_{metric}")
             if f"{stem}.md" in files:
@@ -195,7 +215,11 @@ def _board_files(records: Sequence[Record], tables: Sequence[PaperTable], known:
                 "--backbone", backbone, "--regime", regime, "--format", "markdown",
             ])  # fmt: skip
             beside, used = comparison_board(cells, backbone, regime, tables)
-            files[f"{stem}.md"] = _page(board(cells, backbone, regime), beside if used else None, plain(command))
+            behind = records_behind(cells, values, chosen)
+            compared = standings(cells, values, chosen, evidence)
+            own = board(with_tied(cells, compared), backbone, regime)
+            own = replace(own, notes=(*own.notes, *filter(None, [level_note(map(evidence.of, behind))])))
+            files[f"{stem}.md"] = _page(own, beside if used else None, plain(command))
             files[f"{stem}.csv"] = csv_text([beside])
             names = " | ".join(map(escaped, (label, backbone, regime, metric)))
             lines.append(f"| {names} | [board]({stem}.md) | [CSV]({stem}.csv) |")

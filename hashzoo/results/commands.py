@@ -10,6 +10,8 @@ import pandas as pd
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import registry
+from hashzoo.results.acceptance import describe_submission, few_seeds, write_bundle
+from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
 from hashzoo.results.collect import collect
 from hashzoo.results.known import installed, read_known
@@ -132,7 +134,33 @@ def accept_runs(runs: Sequence[Path], boards: Path, replace_old: bool = False, o
     paths = list(runs) or [RUNS]
     known = installed([item.record for item in collect(paths)]).over(read_known(boards / REGISTERED))
     accepted = accept(paths, boards / RECORDS, replace_old, known=known, other_parts=other_parts)
-    return f"Accepted {len(accepted)} record(s). {write(boards)}"
+    said = few_seeds([item.record for item in collect([boards / RECORDS])])
+    return "\n".join([*said, f"Accepted {len(accepted)} record(s). {write(boards)}"])
+
+
+def submit_runs(runs: Sequence[Path], out: Path, other_parts: bool = False) -> str:
+    """Pack the records of runs with their evidence and versions into a folder for a pull request."""
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} holds something already; give a new folder.")
+    known = installed([item.record for item in collect(runs)])
+    accept(runs, out / RECORDS, known=known, other_parts=other_parts)
+    records = [item.record for item in collect([out / RECORDS])]
+    return "\n".join([*few_seeds(records), describe_submission(out, records)])
+
+
+def bundle(runs: Sequence[Path], boards: Path, out: Path) -> str:
+    """Write the codes of the accepted records among the runs to a folder and say what it holds."""
+    return write_bundle(list(runs) or [RUNS], boards / RECORDS, out)
+
+
+def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None) -> str:
+    """Return the BibTeX entries of the methods that the records (of one protocol) measured, each paper once."""
+    records = [record for record in load(runs, boards) if protocol in (None, record.protocol)]
+    names = sorted({record.method for record in records} & set(registry().names("methods")))
+    papers = {method.paper.key: method.paper for method in (registry().get("methods", name) for name in names)}
+    if not papers:
+        raise UsageError("None of the records is of an installed method; name folders that hold records.")
+    return "\n".join(bibtex(papers[key]) for key in sorted(papers))
 
 
 def write(boards: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -60,11 +60,16 @@ def grid(board: Board) -> Grid:
         for *column, figure in keys:
             here = cells[tuple(column)]
             best_here = best.get((here.get("task"), *column, figure)) if _contends(here) else None
-            texts.append(_cell(here, figure, sources, usual, best_here))
+            shown = _cell(here, figure, sources, usual, best_here)
+            tied = here.get("tied", pd.NA)
+            if family(figure) == "measured" and not pd.isna(tied):
+                shown = replace(shown, best=bool(tied))
+            texts.append(shown)
         rows.append((stub, tuple(texts)))
     marked = any(cell.best for _, texts in rows for cell in texts)
     cited = (f"[{number}] {source}" for source, number in sources.items())
-    notes = [_spread_note(counts, marked), *board.notes, *cited]
+    grouped = "tied" in board.cells and bool(board.cells["tied"].notna().any())
+    notes = [_spread_note(counts, marked, grouped), *board.notes, *cited]
     header = _header(keys, [*board.columns, "statistic"])
     return Grid(board.title, tuple(kept), header, tuple(rows), tuple(note for note in notes if note))
 
@@ -113,13 +118,16 @@ def _seed_counts(board: Board) -> Counter[int]:
     return Counter(int(count) for name in names for count in board.cells[name].dropna())
 
 
-def _spread_note(counts: Counter[int], marked: bool) -> str:
+def _spread_note(counts: Counter[int], marked: bool, grouped: bool = False) -> str:
     if not counts:
         return "The best of a column is marked." if marked else ""
+    mark = "the best mean of a column is marked"
+    if grouped:
+        mark = "marked are the rows tied with the best (paired over queries and seeds, corrected for their number)"
     usual = counts.most_common(1)[0][0]
     what = "One seed" if usual == 1 else f"Mean ± standard deviation over {usual} seeds"
     other = "; another number of seeds stands in parentheses" if len(counts) > 1 else ""
-    return f"{what}{other}; an empty cell was not measured{'; the best mean of a column is marked' if marked else ''}."
+    return f"{what}{other}; an empty cell was not measured{f'; {mark}' if marked else ''}."
 
 
 def _kept_row_levels(board: Board) -> list[str]:

@@ -48,13 +48,17 @@ def now_utc() -> str:
 
 
 class PluginInfo(BaseModel):
-    """The plugin that brought a component: its distribution, version and the sha256 of its files."""
+    """The plugin that brought a component: its distribution, version and the sha256 of its files.
+
+    `editable`: it was run from a working copy, which is not what anybody else gets under that version.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     distribution: str
     version: str
     sha256: str
+    editable: bool = False
 
 
 class Record(BaseModel):
@@ -101,6 +105,7 @@ class Record(BaseModel):
     created: str
     notes: list[str] = Field(default_factory=list)
     origin_sha256: str = ""
+    evidence: dict[str, str] = Field(default_factory=dict)
     record_sha256: str = ""
 
     @field_validator("created")

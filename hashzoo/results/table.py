@@ -132,7 +132,8 @@ def arranged(cells: pd.DataFrame) -> pd.DataFrame:
     """Return a cell for every row and column, rows ranked, columns in the order of the cells; figures may be empty."""
     columns = cells[[*COLUMN_LEVELS, *COLUMN_FACTS, "higher"]].drop_duplicates(list(COLUMN_LEVELS))
     rows = ranked_rows(cells)
-    figures = cells[[*ROW_LEVELS, *COLUMN_LEVELS, *STATISTICS]]
+    tied = [name for name in ("tied",) if name in cells]
+    figures = cells[[*ROW_LEVELS, *COLUMN_LEVELS, *STATISTICS, *tied]]
     whole = rows.merge(columns, how="cross").merge(figures, how="left", on=[*ROW_LEVELS, *COLUMN_LEVELS])
     return whole.astype({"measured": "float64", "sd": "float64", "seeds": "Int64"})
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.files import file_sha256, read_json, write_json, write_text
-from hashzoo.plugins import registry
+from hashzoo.results.evidence import pairs_of
 from hashzoo.results.record import Record, read_record
 
 if TYPE_CHECKING:
@@ -63,21 +63,10 @@ class Cell:
     @property
     def pairs(self) -> dict[str, tuple[Codes, Codes]]:
         """Query and database codes of every direction measured: {"": ...}, or {"image-to-text": ..., ...}."""
-        _, protocol = registry().protocol(self.record.config.protocol)
-        several = len(protocol.pairs) > 1
-        wanted = {f"query.{q}" for q, _ in protocol.pairs} | {f"database.{d}" for _, d in protocol.pairs}
-        if missing := sorted(wanted - set(self.codes)):
-            raise WorkError(
-                f"{self.path}: the codes lack {', '.join(missing)}, which the protocol measures; run it again with "
-                "--overwrite always."
-            )
-        return {
-            f"{query}-to-{database}" if several else "": (
-                self.codes[f"query.{query}"],
-                self.codes[f"database.{database}"],
-            )
-            for query, database in protocol.pairs
-        }
+        try:
+            return pairs_of(self.record, self.codes)
+        except WorkError as error:
+            raise WorkError(f"{self.path}: {error}") from error
 
     @cached_property
     def queries(self) -> dict[str, np.ndarray]:

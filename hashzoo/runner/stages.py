@@ -14,7 +14,7 @@ import torch
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
-from hashzoo.plugins import Registry, plugin_file_hash
+from hashzoo.plugins import Registry, is_editable, plugin_file_hash
 from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
 from hashzoo.runner.build import build_model
@@ -83,8 +83,8 @@ class Workshop:
         """Return what builders may know of a cell with this many bits."""
         return problem_of(self.plan, bits, self.splits)
 
-    def owners(self) -> dict[str, dict[str, str]]:
-        """Return distribution, version and file hash of the plugin behind each part of the run."""
+    def owners(self) -> dict[str, dict[str, Any]]:
+        """Return distribution, version and file hash of the plugin behind each part, and whether it is editable."""
         config = self.plan.config
         named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
         for role, kind in (
@@ -97,9 +97,14 @@ class Workshop:
         named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
         return {part: self._owner(kind, name) for part, (kind, name) in named.items()}
 
-    def _owner(self, kind: str, name: str) -> dict[str, str]:
+    def _owner(self, kind: str, name: str) -> dict[str, Any]:
         owner = self.registry.owner(kind, name)
-        return {"distribution": owner.distribution, "version": owner.version, "sha256": plugin_file_hash(owner)}
+        return {
+            "distribution": owner.distribution,
+            "version": owner.version,
+            "sha256": plugin_file_hash(owner),
+            "editable": is_editable(owner.distribution),
+        }
 
     def upstream(self, bits: int, seed: int) -> dict[str, dict[str, str]]:
         """Return for each stage a digest of each thing upstream of it, under names that people understand."""
@@ -393,7 +398,7 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _plugins(owners: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _plugins(owners: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return who is behind each part, without the core, whose version is in every fingerprint."""
     return {
         f"plugin of the {part}": f"{owner['distribution']} {owner['version']} {owner['sha256']}"

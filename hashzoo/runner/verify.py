@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hashzoo.errors import UsageError
-from hashzoo.evaluation.codes import codes_sha256, load_codes
+from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.plugins import plugin_file_hash, registry
 from hashzoo.results.config import RunConfig
+from hashzoo.results.evidence import FOLDER, contradictions, note_again, place_of, read_codes
 from hashzoo.results.record import Record, read_record
 from hashzoo.runner.cell import STAGE_FILES, CellFolder
 from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
 from hashzoo.runner.plan import Plan
 from hashzoo.runner.progress import Reporter
 from hashzoo.runner.reevaluate import evaluate_record
-from hashzoo.runner.run import prepare, training_precision
+from hashzoo.runner.run import load_data, prepare, training_precision
 from hashzoo.runner.stages import run_cell
 from hashzoo.specs import Method
 
@@ -50,8 +52,11 @@ class Verdict:
         return "\n".join([*lines, *(f"  {line}" for line in self.details)])
 
 
-def verify(path: Path, *, train: bool, device: str, reporter: Reporter) -> Verdict:
-    """Evaluate the codes beside a record again, train again from its configuration, and judge."""
+def verify(path: Path, *, train: bool, device: str, reporter: Reporter, note: bool = False) -> Verdict:
+    """Evaluate the codes beside a record again, train again from its configuration, and judge.
+
+    `note`: keep beside the accepted records that this one was made again, if it was.
+    """
     if path.is_dir():
         path = path / STAGE_FILES["evaluate"]
     if not path.is_file():
@@ -70,7 +75,58 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter) -> Verdi
         training, training_ok, compared = _judge(record, new, _siblings(path, record))
         details += compared
     name = f"{record.method} {record.protocol} {record.bits} bits seed {record.seed}"
+    if note and train and training_ok:
+        _note(path, record, new, training)
     return Verdict(name, evaluation, training, tuple(details), evaluation_ok and training_ok)
+
+
+def _note(path: Path, record: Record, new: Record, outcome: str) -> None:
+    boards = next((parent.parent for parent in path.resolve().parents if parent.name == "records"), None)
+    if boards is None:
+        raise UsageError(f"{path} is not an accepted record, so there is nowhere to note that it was made again.")
+    where = f"hashzoo {new.versions['hashzoo']}, torch {new.versions['torch']}, {new.environment['processor']}"
+    note_again(boards / FOLDER, record, outcome, where)
+
+
+def verify_codes(path: Path, *, bundle: Path | None, reporter: Reporter) -> Verdict:
+    """Evaluate the published codes of an accepted record with the core's evaluators, and with the data set's labels.
+
+    The codes are those beside the record in the board folder's evidence, or in a bundle. Ids and labels are compared
+    with those of the data set where its data are here.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no record {path}; give one of leaderboards/records.")
+    record = read_record(path)
+    boards = next((parent.parent for parent in path.resolve().parents if parent.name == "records"), None)
+    if boards is None:
+        raise UsageError(f"{path} is not an accepted record; for a run's own record: hashzoo verify --no-train.")
+    evidence_dir = bundle if bundle is not None else boards / FOLDER
+    codes = read_codes(record, evidence_dir, place_of(record, boards / "records", evidence_dir))
+    name = f"{record.method} {record.protocol} {record.bits} bits seed {record.seed}"
+    if not codes:
+        where = f"in {evidence_dir}" if bundle else "beside the record; give the --bundle that holds them"
+        return Verdict(name, f"reported only: no codes {where}", "not asked for", (), True)
+    faults = contradictions(record, codes)
+    labels, labels_ok = _compared_with_data(record, codes, reporter)
+    words = "do not give the record" if faults else "follows from codes"
+    return Verdict(name, words, "not asked for", (labels, *faults), not faults and labels_ok)
+
+
+def _compared_with_data(record: Record, codes: Mapping[str, Codes], reporter: Reporter) -> tuple[str, bool]:
+    """Return whether ids and labels of published codes are those of the data set, in words."""
+    try:
+        splits = load_data(plan_of(record), reporter)
+    except HashzooError as error:
+        return f"ids and labels: as published, not compared with the data ({error})", True
+    if splits.sha256 != record.split_sha256:
+        return "the record's split is not the protocol's", False
+    for name, part in codes.items():
+        rows = getattr(splits, name.partition(".")[0])
+        if not np.array_equal(part.ids.astype(str), splits.table.ids[rows].astype(str)):
+            return f"{name}: the ids are not the protocol's", False
+        if not np.array_equal(np.asarray(part.labels) != 0, splits.table.labels[rows] != 0):
+            return f"{name}: the labels are not the data set's", False
+    return "ids and labels are the data set's", True
 
 
 def plan_of(record: Record) -> Plan:

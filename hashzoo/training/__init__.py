@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from hashzoo.training.checkpoints import Checkpoints
     from hashzoo.training.job import TrainData, TrainJob
     from hashzoo.training.loop import GradientTrainer
+    from hashzoo.training.optimizers import schedule_factor
     from hashzoo.training.seeds import derive_seed
 
-__all__ = ["Checkpoints", "GradientTrainer", "TrainData", "TrainJob", "derive_seed"]
+__all__ = ["Checkpoints", "GradientTrainer", "TrainData", "TrainJob", "derive_seed", "schedule_factor"]
 
 _HOMES = {
     "Checkpoints": "checkpoints", "GradientTrainer": "loop", "TrainData": "job", "TrainJob": "job",
-    "derive_seed": "seeds",
+    "derive_seed": "seeds", "schedule_factor": "optimizers",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hashzoo.cli import main
-from hashzoo.cli.main import COMMANDS
+from hashzoo.cli.commands import COMMANDS
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -67,7 +67,7 @@ def test_importing_hashzoo_loads_names_on_first_use() -> None:
     assert done.stdout.strip() == "16"
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "data"])
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS if command.name != "data"])
 def test_every_command_has_help_with_a_worked_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -90,12 +90,12 @@ def test_every_data_command_has_help_with_a_worked_example(command: str, capsys:
         (("rnu",), "did you mean 'run'"),
         (("run", "--methd", "lsh"), "--method"),
         (("run",), "--method greedyhash"),
-        (("run", "-m", "lsg"), "did you mean 'lsh'"),
+        (("run", "-m", "greedyhsh"), "did you mean 'greedyhash'"),
         (("run", "-m", "lsh", "--bits", "16,x"), "separated by commas"),
         (("run", "-m", "lsh", "--bits", "0"), "positive integers"),
         (("run", "-m", "lsh", "--set", "lr"), "key=value"),
         (("run", "-m", "lsh", "--config", "none.toml"), "none.toml"),
-        (("show", "lhs"), "did you mean 'lsh'"),
+        (("show", "greedyhsh"), "did you mean 'greedyhash'"),
         (("list", "method"), "methods"),
         (("evaluate",), "--query and --database"),
         (("evaluate", "nothing"), "holds no finished run"),
@@ -105,7 +105,7 @@ def test_every_data_command_has_help_with_a_worked_example(command: str, capsys:
         (("leaderboard", "--table", "dch-2018-table9"), "dch-2018-table9"),
         (("data", "check", "digit"), "did you mean 'digits"),
         (("export", "nothing", "out"), "holds no record.json"),
-        (("check", "lhs"), "did you mean 'lsh'"),
+        (("check", "greedyhsh"), "did you mean 'greedyhash'"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(
@@ -145,7 +145,7 @@ def test_show_list_and_doctor_answer_programs() -> None:
     shown = json.loads(hashzoo("show", "digits-1k", "--json").stdout)
     assert shown["sizes"] == [300, 500, 997]
     names = [row["name"] for row in json.loads(hashzoo("list", "losses", "--json").stdout)]
-    assert "none" in names
+    assert "greedyhash" in names
     report = json.loads(hashzoo("doctor", "--json").stdout)
     assert report["versions"]["hashzoo"]
     assert report["environment"]["threads"] == 1
@@ -174,7 +174,7 @@ def test_plugins_can_be_traced() -> None:
 
 def test_what_plugins_bring_is_counted_in_words() -> None:
     training = next(line for line in hashzoo("plugins").stdout.splitlines() if line.startswith("training"))
-    assert "1 loss," in training
+    assert "1 trainer" in training
     assert "4 methods" in training
 
 
@@ -182,3 +182,25 @@ def test_a_dataset_without_files_says_so_beside_an_empty_answer() -> None:
     done = hashzoo("data", "path", "digits")
     assert (done.returncode, done.stdout) == (0, "")
     assert "no files in the data folder" in done.stderr
+
+
+def test_data_check_and_prepare_never_succeed_on_an_empty_part(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", features=np.eye(4), labels=[0, 0, 1, 1])
+    for command in ("check", "prepare"):
+        options = ("--set", f"path={tmp_path / 'a.npz'}", "--set", "queries=2", "--set", "train=2")
+        done = hashzoo("data", command, "arrays", *options)
+        assert done.returncode == 1
+        assert "Error: the database part is empty" in done.stdout
+    sound = hashzoo("data", "check", "digits-1k")
+    assert (sound.returncode, sound.stdout.splitlines()[-1]) == (0, "The split is in order.")
+
+
+def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path) -> None:
+    features = np.concatenate([np.eye(12), np.eye(12)])
+    np.savez(tmp_path / "a.npz", features=features, labels=np.arange(24) % 4)
+    lenient, strict = (
+        hashzoo("data", "check", "arrays", "--set", f"path={tmp_path / 'a.npz'}", *extra)
+        for extra in ((), ("--strict",))
+    )
+    assert (lenient.returncode, strict.returncode) == (0, 1)
+    assert "Warning: " in lenient.stdout

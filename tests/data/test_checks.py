@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hashzoo.data.checks import check_splits, require_usable
+from hashzoo.data.checks import check_splits, require_usable, sentences
 from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import make_splits
 from hashzoo.errors import UsageError
@@ -89,3 +89,41 @@ def test_unlabelled_items_are_counted_by_part() -> None:
     report = check_splits(splits_of([0, 1], [2, 3], [4, 5, 6], classes=[0, -1, 0, 0, -1, -1, 0, 0, 0, 0]), PROTOCOL)
     assert report.unlabelled == {"train": 1, "query": 0, "database": 2}
     assert len(report.notes) == 2
+
+
+def test_relevance_chance_and_the_highest_map_are_those_of_plain_loops() -> None:
+    draw = np.random.default_rng(0)
+    labels = (draw.random((60, 5)) < 0.2).astype(np.uint8)
+    inputs = {"a": draw.normal(size=(60, 2)).astype(np.float32)}
+    table = Table(inputs, labels, np.array([str(i) for i in range(60)]), "f")
+    rows = np.arange(60)
+    splits = make_splits(table, rows[:10], rows[10:25], rows[20:])
+    report = check_splits(splits, replace(PROTOCOL, queries_in_database=True))
+    relevant = [sum(bool((labels[q] & labels[m]).any()) for m in rows[20:] if m != q) for q in rows[10:25]]
+    assert report.without_relevant == sum(count == 0 for count in relevant) > 0
+    assert report.map_cap == pytest.approx(np.mean([count > 0 for count in relevant]))
+    assert report.chance == pytest.approx(np.mean(relevant) / 40)
+    assert any("5 queries are in the database, where each finds itself" in text for text in report.warnings)
+    assert any(f"{report.without_relevant} of 15 queries have no relevant item" in text for text in report.warnings)
+
+
+def test_conflicting_labels_and_placeholders_are_found() -> None:
+    splits = splits_of([0, 1], [2, 3], [4, 5, 6, 7, 8, 9])
+    inputs = {"a": np.zeros((10, 2), np.float32)}
+    inputs["a"][:6, 0] = np.arange(1, 7)
+    report = check_splits(replace(splits, table=replace(splits.table, inputs=inputs)), PROTOCOL)
+    assert (report.repeated, report.most_copies, report.conflicts) == (4, 4, 2)
+    assert any("stands for 4 items" in text for text in report.warnings)
+    nothing = replace(splits, table=replace(splits.table, inputs={"a": np.zeros((10, 0), np.float32)}))
+    assert check_splits(nothing, PROTOCOL).repeated == 0, "lists alone are compared with nothing"
+
+
+def test_other_sizes_and_lists_than_the_protocols_are_errors() -> None:
+    splits = splits_of([0, 1], [2, 3], [4, 5])
+    wrong = check_splits(splits, replace(PROTOCOL, sizes=(2, 3, 0)))
+    assert "2 training items, and the protocol has 3; the data are incomplete or others" in wrong.problems
+    other = check_splits(splits, replace(PROTOCOL, sizes=(2, 2, 2), sha256="0" * 64))
+    assert any("these are other lists" in text for text in other.problems)
+    text = sentences(other.as_dict())
+    assert text[0] == "mine: 2 queries, 2 training items, 2 database items, as the protocol has them."
+    assert text[-1] == "1 error and 1 warning."

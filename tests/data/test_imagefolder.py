@@ -107,3 +107,106 @@ def test_the_path_is_required_and_unknown_options_are_refused(tmp_path: Path) ->
     with pytest.raises(UsageError, match="no option 'query_per_class'; did you mean 'queries_per_class'") as caught:
         load_splits(IMAGEFOLDER, PROTOCOL, tmp_path, path=".", query_per_class=3)
     assert "progress" not in str(caught.value), "what the core fills in is no option"
+
+
+def parted(tmp_path: Path, **counts: int) -> Path:
+    """Folders such as train/cat above the classes; cat has twice as many images as dog."""
+    folder = tmp_path / "parted"
+    for part, count in counts.items():
+        for c, name in enumerate(("cat", "dog")):
+            (folder / part / name).mkdir(parents=True)
+            for i in range(count * (2 - c)):
+                Image.new("RGB", (6, 4), (c * 80, i * 9, len(part))).save(folder / part / name / f"{i}.png")
+    return folder
+
+
+def test_parts_above_the_classes_are_recognised_and_used(tmp_path: Path) -> None:
+    folder = parted(tmp_path, train=4, test=2)
+    splits = load(folder)
+    require_usable(splits, PROTOCOL)
+    assert splits.table.class_names == ("cat", "dog")
+    assert (len(splits.train), len(splits.query), len(splits.database)) == (12, 6, 12)
+    assert all(name.startswith("test/") for name in splits.table.ids[splits.query])
+    assert splits.table.labels[splits.query].sum(axis=0).tolist() == [4, 2]
+    assert any("nothing was drawn" in note for note in splits.notes)
+    assert any("images in train are searched" in note for note in splits.notes)
+    flat = load(folder, layout="classes", queries_per_class=1, train_per_class=2)
+    assert flat.table.class_names == ("test", "train")
+
+
+def test_query_database_and_validation_folders(tmp_path: Path) -> None:
+    splits = load(parted(tmp_path, train=3, query=1, gallery=2, val=1))
+    assert [len(rows) for rows in (splits.train, splits.query, splits.database)] == [9, 3, 6]
+    assert any("images in val are in no part" in note for note in splits.notes)
+    held_out = load(parted(tmp_path / "b", train=3, val=1))
+    assert len(held_out.query) == 3
+
+
+def test_folders_that_are_partly_parts_are_refused(tmp_path: Path) -> None:
+    folder = parted(tmp_path, train=2, test=1)
+    (folder / "bird").mkdir()
+    with pytest.raises(UsageError, match=r"beside them, bird; .*layout=classes"):
+        load(folder)
+    (folder / "bird").rename(folder / "query")
+    with pytest.raises(UsageError, match="several folders for one part: query, test"):
+        load(folder)
+    (folder / "query").rmdir()
+    with pytest.raises(UsageError, match="did you mean 'parts'"):
+        load(folder, layout="part")
+    bare = tmp_path / "bare"
+    for part in ("train", "test"):
+        (bare / part).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(bare / part / "a.png")
+    with pytest.raises(UsageError, match="no class folders in train, test"):
+        load(bare)
+    vehicles = parted(tmp_path / "v", train=2, bus=2)
+    assert load(vehicles, queries_per_class=1, train_per_class=2).table.class_names == ("bus", "train")
+
+
+def test_quotas_may_be_shares_of_classes_of_any_size(tmp_path: Path) -> None:
+    folder = parted(tmp_path, a=1, b=10) / "b"
+    splits = load(folder, queries_per_class=0.1, train_per_class=0.5)
+    counts = {part: splits.table.labels[getattr(splits, part)].sum(axis=0).tolist() for part in ("query", "train")}
+    assert counts == {"query": [2, 1], "train": [10, 5]}
+    with pytest.raises(UsageError, match=r"or give shares such as 0.1"):
+        load(folder, queries_per_class=1, train_per_class=10)
+    with pytest.raises(UsageError, match="whole number from 1 or a share"):
+        load(folder, queries_per_class=-0.1)
+
+
+def test_damaged_images_are_skipped_when_asked_and_named(photos: Path) -> None:
+    (photos / "dog" / "2.png").write_text("<html>")
+    splits = load(photos, queries_per_class=2, train_per_class=3, skip_damaged=True)
+    used = np.concatenate([splits.train, splits.query, splits.database])
+    assert "dog/2.png" not in splits.table.ids[used]
+    assert len(used) == 23
+    assert splits.notes == (
+        "1 image files were left out because they cannot be read: dog/2.png (not an image but a page of HTML or XML).",
+    )
+
+
+def test_the_aspect_is_kept_unless_asked_otherwise(photos: Path) -> None:
+    wide = np.zeros((10, 40, 3), np.uint8)
+    wide[:, 15:25] = 255
+    Image.fromarray(wide).save(photos / "cat" / "0.png")
+    cropped = load(photos, queries_per_class=1, train_per_class=1, stored_size=10)
+    assert cropped.table.inputs["image"][0].min() == 255
+    squashed = load(photos, queries_per_class=1, train_per_class=1, stored_size=10, fit="squash")
+    assert squashed.table.inputs["image"][0].min() == 0
+    alone = load(photos, queries_per_class=1, train_per_class=1, lists_only=True)
+    assert alone.sha256 == cropped.sha256
+
+
+def test_folders_that_cannot_be_opened_are_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    real = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("more"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(WorkError, match=r"3 folders of images cannot be opened: .*cat/more \(Permission denied\)"):
+        load(photos, queries_per_class=1, train_per_class=1)

@@ -12,20 +12,20 @@ import numpy as np
 
 from hashzoo import Protocol, Splits, Table, UsageError
 from hashzoo.data import (
+    Content,
     ImageOptions,
     JoinedLists,
+    common_prefix,
     draw_by_size,
     fingerprint_of,
     given_path,
+    images_from_store,
     listed_splits,
     make_splits,
     read_arrays,
     row_numbers,
     whole_number,
 )
-from hashzoo.data.images import images_from_store
-from hashzoo.data.lists import common_prefix
-from hashzoo.store import Content
 from hashzoo_bundles.arrays import (
     Pixels,
     file_names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
+from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.losses import (
     WEIGHTS,
     class_weights,
@@ -16,7 +16,6 @@ from hashzoo.losses import (
     share_label,
     widen,
 )
-from hashzoo.specs import Batch, HashOutput, Problem
 
 DISTANCES = ("cosine", "euclidean")
 QUANTIZERS = ("cauchy", "squared")
@@ -63,10 +62,36 @@ class DCHLoss(nn.Module):
     pairwise = mean over the ordered pairs i != j of w_ij times the Cauchy cross-entropy of d_ij; w_ij = |S|/|S1| for
     similar and |S|/|S0| for dissimilar pairs of this batch. quantization = quantization_weight times
     `quantization_error`. A batch of one image has no pairs and a pairwise term of 0.
+
+    Options:
+        gamma: scale of the Cauchy distribution; paper: cross-validated; DeepHash-pytorch 20, another port 15
+        quantization_weight: lambda; cross-validated in the paper, 0.1 in DeepHash-pytorch
+        distance: "cosine", K/2 (1 - cos), the paper's; "euclidean", the released code's, is 4 times as large on codes
+        weights: "two_sided" as above; "one_sided" leaves dissimilar pairs at 1, the released code's; "none"
+        quantizer: "cauchy", the paper's; "squared", the mean of (|z| - 1)^2, the released code's
     """
 
-    def __init__(self, gamma: float, distance: str, weights: str, quantization_weight: float, quantizer: str) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        gamma: float = 20.0,
+        quantization_weight: float = 0.1,
+        distance: str = "cosine",
+        weights: str = "two_sided",
+        quantizer: str = "cauchy",
+    ) -> None:
         super().__init__()
+        _check_positive(gamma=gamma)
+        if not quantization_weight >= 0:
+            raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
+        for what, value, known in (
+            ("distance", distance, DISTANCES),
+            ("pair weighting", weights, WEIGHTS),
+            ("quantizer", quantizer, QUANTIZERS),
+        ):
+            if value not in known:
+                raise unknown_name(what, value, known)
         self.gamma = gamma
         self.distance = distance
         self.weights = weights
@@ -91,65 +116,34 @@ class DCHLoss(nn.Module):
 
 
 class DCHSigmoidLoss(DCHLoss):
-    """DCH-C (CVPR 2018): the Cauchy cross-entropy replaced by softplus(alpha <z, z>) - s alpha <z, z>."""
+    """DCH-C (CVPR 2018): the Cauchy cross-entropy replaced by softplus(alpha <z, z>) - s alpha <z, z>.
 
-    def __init__(self, alpha: float, gamma: float, weights: str, quantization_weight: float) -> None:
-        super().__init__(gamma, "cosine", weights, quantization_weight, "cauchy")
-        self.alpha = alpha
+    Options:
+        alpha: slope of the sigmoid; not known of DCH-C, None is 10 / K as in HashNet
+        gamma: scale of the quantization; as in DCH
+        quantization_weight: lambda; as in DCH
+        weights: of the pairs; as in DCH
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        alpha: float | None = None,
+        gamma: float = 20.0,
+        quantization_weight: float = 0.1,
+        weights: str = "two_sided",
+    ) -> None:
+        super().__init__(problem, gamma=gamma, quantization_weight=quantization_weight, weights=weights)
+        self.alpha = 10.0 / problem.bits if alpha is None else alpha
+        _check_positive(alpha=self.alpha)
 
     def each_pair(self, z: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
         """Return the unweighted loss (N, N) of every pair."""
         return pair_logistic(self.alpha * (z @ z.T), similar)
 
 
-def build_dch_loss(
-    problem: Problem,
-    *,
-    gamma: float = 20.0,
-    quantization_weight: float = 0.1,
-    distance: str = "cosine",
-    weights: str = "two_sided",
-    quantizer: str = "cauchy",
-) -> DCHLoss:
-    """Build DCH's loss; the options are explained in the README.
-
-    gamma: scale of the Cauchy distribution; cross-validated in the paper, 20 in DeepHash-pytorch, 15 in another port.
-    quantization_weight: lambda; cross-validated in the paper, 0.1 in DeepHash-pytorch.
-    distance: "euclidean" is |z_i - z_j|^2, the released code's, four times as large on codes.
-    weights: "one_sided" is the released code's. quantizer: "squared" is the released code's.
-    """
-    _check_positive(gamma=gamma)
-    _check_weight(quantization_weight, weights)
-    if distance not in DISTANCES:
-        raise unknown_name("distance", distance, DISTANCES)
-    if quantizer not in QUANTIZERS:
-        raise unknown_name("quantizer", quantizer, QUANTIZERS)
-    return DCHLoss(gamma, distance, weights, quantization_weight, quantizer)
-
-
-def build_dch_c_loss(
-    problem: Problem,
-    *,
-    alpha: float | None = None,
-    gamma: float = 20.0,
-    quantization_weight: float = 0.1,
-    weights: str = "two_sided",
-) -> DCHSigmoidLoss:
-    """Build DCH-C's loss. alpha: slope of the sigmoid, None is 10 / K as in HashNet; gamma is the quantizer's."""
-    alpha = 10.0 / problem.bits if alpha is None else alpha
-    _check_positive(alpha=alpha, gamma=gamma)
-    _check_weight(quantization_weight, weights)
-    return DCHSigmoidLoss(alpha, gamma, weights, quantization_weight)
-
-
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise UsageError(f"{name} must be a number above 0; got {value!r}.")
-
-
-def _check_weight(quantization_weight: float, weights: str) -> None:
-    if not quantization_weight >= 0:
-        raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
-    if weights not in WEIGHTS:
-        raise unknown_name("pair weighting", weights, WEIGHTS)

@@ -7,15 +7,14 @@ import math
 import pytest
 import torch
 from hashzoo_dch.losses import (
-    build_dch_c_loss,
-    build_dch_loss,
+    DCHLoss,
+    DCHSigmoidLoss,
     cauchy_cross_entropy,
     normalized_distance,
     squared_euclidean,
 )
 
-from hashzoo.errors import UsageError
-from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo import Batch, HashOutput, Problem, UsageError
 
 Z = [[0.5, -0.5], [0.25, 0.75], [-1.0, 0.5]]
 LABELS = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -70,10 +69,10 @@ def test_worked_values() -> None:
     assert [distance[0, 1].item(), distance[0, 2].item(), distance[1, 2].item()] == pytest.approx(
         [1.447214, 1.948683, 0.858579], abs=1e-6
     )
-    two_sided = terms(build_dch_loss(problem(2), gamma=2.0, quantization_weight=1.0), z, LABELS)
+    two_sided = terms(DCHLoss(problem(2), gamma=2.0, quantization_weight=1.0), z, LABELS)
     assert two_sided["pairwise"].item() == pytest.approx(1.498933965, abs=1e-9)
     assert 3 * two_sided["quantization"].item() == pytest.approx(0.076775068, abs=1e-9)
-    plain = terms(build_dch_loss(problem(2), gamma=2.0, weights="none"), z, LABELS)
+    plain = terms(DCHLoss(problem(2), gamma=2.0, weights="none"), z, LABELS)
     assert plain["pairwise"].item() == pytest.approx(0.817816286, abs=1e-9)
 
 
@@ -86,7 +85,7 @@ def test_pairs_equal_plain_loops_of_the_papers_form(sides: str) -> None:
         d = angle_distance(a, b)
         return s * math.log(d / gamma) + math.log(1.0 + gamma / d)
 
-    got = terms(build_dch_loss(problem(6, 4), gamma=gamma, weights=sides), z, labels)
+    got = terms(DCHLoss(problem(6, 4), gamma=gamma, weights=sides), z, labels)
     assert got["pairwise"].item() == pytest.approx(loop(z, labels, each, sides), rel=1e-9)
 
 
@@ -95,9 +94,9 @@ def test_quantization_equals_a_plain_loop() -> None:
     expected = 0.0
     for row in z.tolist():
         expected += math.log(1.0 + angle_distance([abs(v) for v in row], [1.0] * 6) / 3.0)
-    got = terms(build_dch_loss(problem(6, 4), gamma=3.0, quantization_weight=0.5), z, labels)
+    got = terms(DCHLoss(problem(6, 4), gamma=3.0, quantization_weight=0.5), z, labels)
     assert got["quantization"].item() == pytest.approx(0.5 * expected / len(z), rel=1e-9)
-    squared = terms(build_dch_loss(problem(6, 4), quantizer="squared", quantization_weight=1.0), z, labels)
+    squared = terms(DCHLoss(problem(6, 4), quantizer="squared", quantization_weight=1.0), z, labels)
     assert squared["quantization"].item() == pytest.approx(((z.abs() - 1.0) ** 2).mean().item())
 
 
@@ -108,7 +107,7 @@ def test_euclidean_variant_equals_a_plain_loop() -> None:
         d = sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
         return s * math.log(d / 20.0) + math.log(1.0 + 20.0 / d)
 
-    got = terms(build_dch_loss(problem(6, 4), distance="euclidean"), z, labels)
+    got = terms(DCHLoss(problem(6, 4), distance="euclidean"), z, labels)
     assert got["pairwise"].item() == pytest.approx(loop(z, labels, each, "two_sided"), rel=1e-9)
 
 
@@ -119,9 +118,9 @@ def test_sigmoid_variant_equals_a_plain_loop() -> None:
         theta = 10.0 / 6.0 * sum(x * y for x, y in zip(a, b, strict=True))
         return math.log(1.0 + math.exp(theta)) - s * theta
 
-    got = terms(build_dch_c_loss(problem(6, 4)), z, labels)
+    got = terms(DCHSigmoidLoss(problem(6, 4)), z, labels)
     assert got["pairwise"].item() == pytest.approx(loop(z, labels, each, "two_sided"), rel=1e-9)
-    same = terms(build_dch_loss(problem(6, 4)), z, labels)
+    same = terms(DCHLoss(problem(6, 4)), z, labels)
     assert got["quantization"].item() == pytest.approx(same["quantization"].item())
 
 
@@ -155,18 +154,18 @@ def test_gradients_agree_with_finite_differences() -> None:
     z, labels = random_case()
     z.requires_grad_()
     for loss in (
-        build_dch_loss(problem(6, 4)),
-        build_dch_loss(problem(6, 4), distance="euclidean", quantizer="squared", weights="one_sided"),
-        build_dch_c_loss(problem(6, 4)),
+        DCHLoss(problem(6, 4)),
+        DCHLoss(problem(6, 4), distance="euclidean", quantizer="squared", weights="one_sided"),
+        DCHSigmoidLoss(problem(6, 4)),
     ):
         assert torch.autograd.gradcheck(lambda x, loss=loss: sum(terms(loss, x, labels).values()), (z,), atol=1e-7)
 
 
 def test_the_diagonal_does_not_count() -> None:
     z, labels = random_case()
-    one = terms(build_dch_loss(problem(6, 4)), z[1:2], labels[1:2])
+    one = terms(DCHLoss(problem(6, 4)), z[1:2], labels[1:2])
     assert one["pairwise"].item() == 0.0
-    two = terms(build_dch_loss(problem(6, 4), weights="none"), z[1:3], torch.ones(2, 4))
+    two = terms(DCHLoss(problem(6, 4), weights="none"), z[1:3], torch.ones(2, 4))
     expected = math.log(1.0 + angle_distance(z[1].tolist(), z[2].tolist()) / 20.0)
     assert two["pairwise"].item() == pytest.approx(expected)
 
@@ -180,9 +179,9 @@ def test_equal_directions_and_zero_vectors_stay_finite(dtype: torch.dtype, label
     for factor in (1.0, 1e-6, 1e3):
         z = (rows * factor).to(dtype).requires_grad_()
         for loss in (
-            build_dch_loss(problem(64)),
-            build_dch_loss(problem(64), distance="euclidean"),
-            build_dch_c_loss(problem(64)),
+            DCHLoss(problem(64)),
+            DCHLoss(problem(64), distance="euclidean"),
+            DCHSigmoidLoss(problem(64)),
         ):
             total = sum(terms(loss, z, labels).values())
             (gradient,) = torch.autograd.grad(total, z)
@@ -211,6 +210,6 @@ def test_a_zero_vector_is_at_half_the_bits_and_gets_no_gradient() -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"at least 0|above 0|Known"):
-        build_dch_loss(problem(8), **options)
+        DCHLoss(problem(8), **options)
     with pytest.raises(UsageError, match="alpha must be"):
-        build_dch_c_loss(problem(8), alpha=-1.0)
+        DCHSigmoidLoss(problem(8), alpha=-1.0)

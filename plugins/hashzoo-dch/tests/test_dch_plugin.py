@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hashzoo_dch
 import pytest
-from hashzoo_dch.losses import build_dch_c_loss, build_dch_loss
+from hashzoo_dch.losses import DCHLoss, DCHSigmoidLoss
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 METHODS = {method.name: method for method in hashzoo_dch.hashzoo_register_methods()}
@@ -15,10 +15,11 @@ METHODS = {method.name: method for method in hashzoo_dch.hashzoo_register_method
 
 def test_recipe_is_the_papers_and_the_released_codes() -> None:
     recipe = METHODS["dch"].recipe
-    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.batch_size) == ("sgd", 0.9, 5e-4, 256)
+    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay, recipe.batch_size) == ("sgd", 0.9, 5e-4, 128)
     assert recipe.lr * recipe.backbone_lr_scale == pytest.approx(0.005)
     assert recipe.backbone_lr_scale == pytest.approx(1 / 10)
-    assert recipe.epochs == pytest.approx(2000 * 256 / 5000, abs=3)  # 2,000 iterations on 5,000 images
+    assert recipe.epochs == pytest.approx(2000 * 128 / 5000, abs=1)  # 2,000 iterations on 5,000 images
+    assert recipe.bias_lr_scale == 2.0
 
 
 def test_variants_differ_as_the_paper_says() -> None:
@@ -41,7 +42,8 @@ def test_published_values() -> None:
 def test_readme_names_every_method_and_option() -> None:
     for name in METHODS:
         assert f"`{name}`" in README
-    for build in (build_dch_loss, build_dch_c_loss):
+    for build in (DCHLoss, DCHSigmoidLoss):
         for option, parameter in inspect.signature(build).parameters.items():
             if option != "problem":
                 assert f"| `{option}` | `{parameter.default}` |" in README
+                assert f"        {option}: " in build.__doc__

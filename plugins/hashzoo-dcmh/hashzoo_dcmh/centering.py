@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError
-from hashzoo.models.hash_model import HashModel
-from hashzoo.training.job import TrainData
+from hashzoo import UsageError
+
+if TYPE_CHECKING:
+    from hashzoo.training import TrainJob
 
 ROWS = 4096
 """Rows read at a time for the mean."""
@@ -20,13 +23,14 @@ class InputMeans:
     `fold_in` makes the trained network one of x itself, and encoding needs no mean.
     """
 
-    def __init__(self, model: HashModel, data: TrainData, modalities: tuple[str, ...]) -> None:
+    def __init__(self, job: TrainJob, modalities: tuple[str, ...]) -> None:
         self._first: dict[str, nn.Linear] = {}
         self._means: dict[str, torch.Tensor] = {}
+        data = job.data
         for modality in modalities:
             rows = torch.split(torch.arange(len(data)), ROWS)
             if data.inputs(modality, rows[0][:1]).ndim == 2:
-                self._first[modality] = first_linear(model, modality)
+                self._first[modality] = first_linear(job.model.backbones[modality], job.model.hash_layers[modality])
                 total = sum(data.inputs(modality, index).double().sum(dim=0) for index in rows)
                 self._means[modality] = (torch.as_tensor(total) / len(data)).float()
 
@@ -43,13 +47,13 @@ class InputMeans:
             layer.bias.sub_((layer.weight.double() @ mean.double()).to(layer.bias.dtype))
 
 
-def first_linear(model: HashModel, modality: str) -> nn.Linear:
-    """Return the linear layer with bias that sees a modality's inputs, or raise UsageError where another layer does."""
-    parts = [*model.backbones[modality].modules(), *model.hash_layers[modality].modules()]
+def first_linear(backbone: nn.Module, hash_layer: nn.Module) -> nn.Linear:
+    """Return the linear layer with bias that sees the inputs, or raise UsageError where another layer does."""
+    parts = [*backbone.modules(), *hash_layer.modules()]
     first = next((part for part in parts if next(part.parameters(recurse=False), None) is not None), None)
     if isinstance(first, nn.Linear) and first.bias is not None:
         return first
     raise UsageError(
-        f"Centring modality {modality!r} needs a network whose first layer is linear with a bias, such as mlp; use "
+        "Centring inputs needs a network whose first layer is linear with a bias, such as mlp; use "
         "--set trainer.center=false with this backbone."
     )

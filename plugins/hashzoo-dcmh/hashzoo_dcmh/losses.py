@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
+from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.losses import pair_logistic, share_label, widen
-from hashzoo.specs import Batch, HashOutput, Problem
+
+if TYPE_CHECKING:
+    from hashzoo.training import TrainData
 
 STARTS = ("normal", "zeros")
 
@@ -24,7 +27,13 @@ class DCMHLoss(nn.Module):
 
     and the terms of a batch of N are the parts of J that depend on its outputs, divided by N n, as the released code
     divides its gradients. The rows of the batch stand in for their rows of the buffer, and the gradient goes through
-    them alone. A row whose labels were never given is similar to nothing.
+    them alone. A row whose labels were never given is similar to nothing. F and G are the first and the second of the
+    method's roles.
+
+    Options:
+        gamma: weight of quantization; paper, 1
+        eta: weight of balance; paper, 1
+        start: F and G before the first step, "normal", N(0, 1), the TensorFlow code's; "zeros", the MATLAB code's
     """
 
     outputs_0: torch.Tensor
@@ -32,8 +41,13 @@ class DCMHLoss(nn.Module):
     codes: torch.Tensor
     labels: torch.Tensor
 
-    def __init__(self, problem: Problem, gamma: float, eta: float, start: str) -> None:
+    def __init__(self, problem: Problem, *, gamma: float = 1.0, eta: float = 1.0, start: str = "normal") -> None:
         super().__init__()
+        for name, value in (("gamma", gamma), ("eta", eta)):
+            if not value >= 0:
+                raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
+        if start not in STARTS:
+            raise unknown_name("start of the outputs", start, STARTS)
         if len(problem.modalities) != 2:
             raise UsageError(
                 f"Loss 'dcmh' compares two modalities; got {len(problem.modalities)} "
@@ -88,31 +102,23 @@ class DCMHLoss(nn.Module):
     def forward(self, output: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
         """Return the mean of both modalities' terms, for a joint step under any trainer.
 
-        DCMH's own trainer takes one modality at a time and calls `terms`. Labels of the batch are remembered here.
+        DCMH's own trainer takes one modality at a time and calls `terms`.
         """
         if not isinstance(output, Mapping) or set(output) != set(self.modalities):
             got = ", ".join(output) if isinstance(output, Mapping) else "one modality"
             raise UsageError(f"Loss 'dcmh' needs the outputs of {' and '.join(self.modalities)}; got {got}.")
-        self.labels[batch.index] = batch.labels.to(self.labels.dtype)
         for modality in self.modalities:
             self.remember(modality, output[modality].relaxed, batch.index)
         parts = [self.terms(m, output[m].relaxed, batch.index, batch.labels) for m in self.modalities]
         return {name: 0.5 * (parts[0][name] + parts[1][name]) for name in parts[0]}
 
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        """Bring B up to date; the plain gradient trainer calls this."""
+    def prepare(self, data: TrainData, seed: int) -> None:
+        """Take the labels of the train split."""
+        self.labels.copy_(data.labels)
+
+    def end_epoch(self, epoch: int, outputs: Mapping[str, HashOutput]) -> None:
+        """Bring F, G and B up to date; the plain gradient trainer calls this, DCMH's own does not."""
+        rows = torch.arange(len(self.codes), device=self.codes.device)
+        for modality in self.modalities:
+            self.remember(modality, outputs[modality].relaxed, rows)
         self.update_codes()
-
-
-def build_dcmh_loss(problem: Problem, *, gamma: float = 1.0, eta: float = 1.0, start: str = "normal") -> DCMHLoss:
-    """Build DCMH's loss; the options are explained in the README.
-
-    gamma, eta: weights of quantization and balance, 1 in the paper. start: F and G before the first step, "normal" for
-    N(0, 1) as in the released TensorFlow code, "zeros" as in the released MATLAB code.
-    """
-    for name, value in (("gamma", gamma), ("eta", eta)):
-        if not value >= 0:
-            raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
-    if start not in STARTS:
-        raise unknown_name("start of the outputs", start, STARTS)
-    return DCMHLoss(problem, gamma, eta, start)

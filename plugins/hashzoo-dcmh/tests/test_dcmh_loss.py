@@ -7,10 +7,9 @@ import math
 
 import pytest
 import torch
-from hashzoo_dcmh.losses import DCMHLoss, build_dcmh_loss
+from hashzoo_dcmh.losses import DCMHLoss
 
-from hashzoo.errors import UsageError
-from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo import Batch, HashOutput, Problem, UsageError
 
 N, BITS, CLASSES = 6, 3, 3
 
@@ -21,7 +20,7 @@ def problem(n: int = N, bits: int = BITS, modalities: tuple[str, ...] = ("image"
 
 def filled(gamma: float = 0.7, eta: float = 0.3) -> DCMHLoss:
     draw = torch.Generator().manual_seed(1)
-    loss = build_dcmh_loss(problem(), gamma=gamma, eta=eta).double()
+    loss = DCMHLoss(problem(), gamma=gamma, eta=eta).double()
     loss.outputs_0.copy_(torch.randn(N, BITS, generator=draw))
     loss.outputs_1.copy_(torch.randn(N, BITS, generator=draw))
     loss.labels.copy_((torch.rand(N, CLASSES, generator=draw) < 0.4).double())
@@ -91,7 +90,7 @@ def test_stale_rows_of_the_batch_do_not_count() -> None:
 
 def test_codes_are_the_minimum_of_the_objective() -> None:
     draw = torch.Generator().manual_seed(3)
-    loss = build_dcmh_loss(problem(n=3, bits=3))
+    loss = DCMHLoss(problem(n=3, bits=3))
     loss.outputs_0.copy_(torch.randn(3, 3, generator=draw))
     loss.outputs_1.copy_(torch.randn(3, 3, generator=draw))
     loss.update_codes()
@@ -106,10 +105,10 @@ def test_codes_are_the_minimum_of_the_objective() -> None:
 
 
 def test_first_outputs() -> None:
-    zeros = build_dcmh_loss(problem(), start="zeros")
+    zeros = DCMHLoss(problem(), start="zeros")
     assert not zeros.outputs_0.any()
     assert not zeros.codes.any()  # as in the released code: no pull to -1 or +1 in the first epoch
-    normal = build_dcmh_loss(problem(n=2000, bits=16))
+    normal = DCMHLoss(problem(n=2000, bits=16))
     assert normal.outputs_1.mean().item() == pytest.approx(0.0, abs=0.03)
     assert normal.outputs_1.std().item() == pytest.approx(1.0, abs=0.03)
     assert (normal.codes.abs() == 1).all()
@@ -133,7 +132,7 @@ def test_joint_call_is_the_mean_of_both_modalities() -> None:
 
 
 def test_large_outputs_stay_finite() -> None:
-    loss = build_dcmh_loss(problem(bits=BITS))
+    loss = DCMHLoss(problem(bits=BITS))
     loss.labels[:] = 1.0
     for dtype in (torch.bfloat16, torch.float32):
         for value in (0.0, 1e4, -1e4):
@@ -149,11 +148,11 @@ def test_large_outputs_stay_finite() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match="two modalities; got 1"):
-        build_dcmh_loss(problem(modalities=("image",)))
+        DCMHLoss(problem(modalities=("image",)))
     z = torch.zeros(2, BITS)
     one = HashOutput(z, z, z)
     with pytest.raises(UsageError, match="needs the outputs of image and text"):
-        build_dcmh_loss(problem())(one, Batch({}, torch.zeros(2, CLASSES), torch.arange(2)))  # type: ignore[arg-type] # on purpose
+        DCMHLoss(problem())(one, Batch({}, torch.zeros(2, CLASSES), torch.arange(2)))  # type: ignore[arg-type] # on purpose
     for options in ({"gamma": -1.0}, {"eta": -1.0}, {"start": "ones"}):
         with pytest.raises(UsageError, match=r"at least 0|Known: normal, zeros"):
-            build_dcmh_loss(problem(), **options)
+            DCMHLoss(problem(), **options)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import hashzoo_dcmh
 import pytest
-from hashzoo_dcmh.losses import build_dcmh_loss
-from hashzoo_dcmh.trainer import build_dcmh_trainer
+from hashzoo_dcmh.losses import DCMHLoss
+from hashzoo_dcmh.trainer import DCMHTrainer
 
-from hashzoo.training.optimizers import schedule_factor
+from hashzoo.training import schedule_factor
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 (DCMH,) = hashzoo_dcmh.hashzoo_register_methods()
@@ -26,7 +26,7 @@ def test_recipe_is_the_papers_and_the_released_codes() -> None:
 
 
 def test_loss_defaults_are_the_papers() -> None:
-    defaults = {name: p.default for name, p in inspect.signature(build_dcmh_loss).parameters.items()}
+    defaults = {name: p.default for name, p in inspect.signature(DCMHLoss).parameters.items()}
     assert (defaults["gamma"], defaults["eta"]) == (1.0, 1.0)
     assert "loss" not in DCMH.options
     assert DCMH.modalities == ("image", "text")
@@ -43,7 +43,8 @@ def test_published_values() -> None:
 
 def test_readme_names_every_option() -> None:
     assert "`dcmh`" in README
-    for build in (build_dcmh_loss, build_dcmh_trainer):
+    for build in (DCMHLoss, DCMHTrainer):
         for option, parameter in inspect.signature(build).parameters.items():
             if option != "problem":
                 assert f"| `{option}` | `{parameter.default}` |" in README
+                assert f"        {option}: " in build.__doc__

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from hashzoo_dcmh.losses import DCMHLoss, build_dcmh_loss
-from hashzoo_dcmh.trainer import build_dcmh_trainer
+from hashzoo_dcmh.losses import DCMHLoss
+from hashzoo_dcmh.trainer import DCMHTrainer
 from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
@@ -60,7 +60,7 @@ def make_job(folder: Path, recipe: Recipe = RECIPE, **changes: Any) -> TrainJob:
     layers = {name: LinearHashLayer(5, problem, std=0.5) for name in inputs}
     job = TrainJob(
         model=HashModel(backbones, layers).eval(),
-        loss=build_dcmh_loss(problem, eta=0.1),
+        loss=DCMHLoss(problem, eta=0.1),
         data=TrainData(inputs, labels, np.arange(N)),
         problem=problem,
         recipe=recipe,
@@ -83,10 +83,10 @@ def objective(loss: DCMHLoss) -> float:
 class Spy(DCMHLoss):
     """Notes the trainer's calls in order, and the objective around each closed-form step."""
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         self.calls: list[tuple[str, Any]] = []
         self.around: list[tuple[float, float]] = []
-        super().__init__(*args)
+        super().__init__(*args, **options)
 
     def update_codes(self) -> None:
         before = objective(self) if self.labels.any() else 0.0
@@ -102,7 +102,7 @@ class Spy(DCMHLoss):
 
 def spied(folder: Path, recipe: Recipe = RECIPE) -> TrainJob:
     job = make_job(folder, recipe)
-    return replace(job, loss=Spy(job.problem, 1.0, 0.1, "normal"))
+    return replace(job, loss=Spy(job.problem, eta=0.1))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def spied(folder: Path, recipe: Recipe = RECIPE) -> TrainJob:
 )
 def test_order_of_the_steps(tmp_path: Path, order: str, expected: list[str]) -> None:
     job = spied(tmp_path, replace(RECIPE, epochs=2))
-    build_dcmh_trainer(order=order).fit(job)
+    DCMHTrainer(order=order).fit(job)
     names = [name for name, _ in job.loss.calls]
     per_epoch = [name for name in expected for _ in range(1 if name == "codes" else 3)]  # 3 = 40 / 16, rounded up
     assert names == per_epoch * 2
@@ -119,7 +119,7 @@ def test_order_of_the_steps(tmp_path: Path, order: str, expected: list[str]) -> 
 @pytest.mark.parametrize("draws", ["independent", "permutation"])
 def test_draws(tmp_path: Path, draws: str) -> None:
     job = spied(tmp_path, replace(RECIPE, epochs=2))
-    build_dcmh_trainer(draws=draws).fit(job)
+    DCMHTrainer(draws=draws).fit(job)
     batches = [index.tolist() for name, index in job.loss.calls if name == "image"]
     assert all(len(set(batch)) == len(batch) for batch in batches)
     sizes, seen = [len(batch) for batch in batches[:3]], sorted(row for batch in batches[:3] for row in batch)
@@ -136,7 +136,7 @@ def test_alternating_steps_decrease_the_objective(tmp_path: Path) -> None:
     # whole-set batches and a small rate: every gradient step goes down, and the closed-form step never up
     recipe = Recipe(epochs=60, batch_size=N, lr=0.2, momentum=0.0)
     job = spied(tmp_path, recipe)
-    build_dcmh_trainer(draws="permutation").fit(job)
+    DCMHTrainer(draws="permutation").fit(job)
     around = job.loss.around
     assert all(after <= before + 1e-6 for before, after in around)
     values = [after for _, after in around][1:]  # in the first epoch one buffer still holds the random start
@@ -149,7 +149,7 @@ def test_terms_are_reported_and_the_rate_follows_the_schedule(tmp_path: Path) ->
     still = Recipe(epochs=3, batch_size=16, lr=0.0, momentum=0.0)
     job = make_job(tmp_path, still, report=lambda epoch, terms: reported.append(terms))
     before = {name: value.clone() for name, value in job.model.state_dict().items()}
-    build_dcmh_trainer(center=False).fit(job)
+    DCMHTrainer(center=False).fit(job)
     assert [sorted(terms) for terms in reported] == [["balance", "pairwise", "quantization"]] * 3
     assert all(torch.equal(value, before[name]) for name, value in job.model.state_dict().items())
 
@@ -160,7 +160,7 @@ class Stopped(Exception):  # noqa: N818 -- stands for a killed process
 
 @pytest.mark.parametrize("order", ["codes_last", "codes_first"])
 def test_a_stopped_training_goes_on_to_the_same_end(tmp_path: Path, order: str) -> None:
-    trainer = build_dcmh_trainer(order=order)
+    trainer = DCMHTrainer(order=order)
     unbroken_terms: list[Mapping[str, float]] = []
     unbroken = make_job(tmp_path / "a", report=lambda epoch, terms: unbroken_terms.append(terms))
     trainer.fit(unbroken)
@@ -191,8 +191,8 @@ def test_centring_is_folded_into_the_first_layer(tmp_path: Path) -> None:
     means = {name: x.mean(axis=0) for name, x in inputs.items()}
     shifted = {name: x - means[name] for name, x in inputs.items()}
     by_hand = replace(by_hand, data=TrainData(shifted, by_hand.data.labels.numpy(), np.arange(N)))
-    build_dcmh_trainer(center=True).fit(job)
-    build_dcmh_trainer(center=False).fit(by_hand)
+    DCMHTrainer(center=True).fit(job)
+    DCMHTrainer(center=False).fit(by_hand)
     for name, x in inputs.items():
         with torch.no_grad():
             raw = job.model(name, torch.from_numpy(x)).relaxed
@@ -204,26 +204,26 @@ def test_a_network_that_cannot_be_centred_is_refused(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.model.backbones["text"] = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 5))
     with pytest.raises(UsageError, match=r"trainer\.center=false"):
-        build_dcmh_trainer().fit(job)
-    build_dcmh_trainer(center=False).fit(make_job(tmp_path / "other"))
+        DCMHTrainer().fit(job)
+    DCMHTrainer(center=False).fit(make_job(tmp_path / "other"))
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="trains loss 'dcmh' and got a Identity"):
-        build_dcmh_trainer().fit(make_job(tmp_path, loss=nn.Identity()))
+        DCMHTrainer().fit(make_job(tmp_path, loss=nn.Identity()))
     with pytest.raises(UsageError, match="larger than the train split"):
-        build_dcmh_trainer().fit(make_job(tmp_path, replace(RECIPE, batch_size=N + 1)))
-    several = SimpleNamespace(num_processes=2)
+        DCMHTrainer().fit(make_job(tmp_path, replace(RECIPE, batch_size=N + 1)))
+    several = SimpleNamespace(num_processes=2, device=torch.device("cpu"))
     with pytest.raises(UsageError, match="one process"):
-        build_dcmh_trainer().fit(make_job(tmp_path, accelerator=several))
+        DCMHTrainer().fit(make_job(tmp_path, accelerator=several))
     for options in ({"order": "random"}, {"draws": "some"}, {"center": "yes"}):
         with pytest.raises(UsageError, match=r"Known|true or false"):
-            build_dcmh_trainer(**options)
+            DCMHTrainer(**options)
 
 
 def test_a_rate_that_is_too_high_names_the_term(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match=r"Loss term .*balance.* is not finite in epoch \d+, step \d+; try a lower"):
-        build_dcmh_trainer().fit(make_job(tmp_path, replace(RECIPE, epochs=200, lr=1e6)))
+        DCMHTrainer().fit(make_job(tmp_path, replace(RECIPE, epochs=200, lr=1e6)))
 
 
 def test_it_learns_a_problem_that_an_untrained_model_does_not_solve(tmp_path: Path) -> None:
@@ -236,5 +236,5 @@ def test_it_learns_a_problem_that_an_untrained_model_does_not_solve(tmp_path: Pa
 
     job = make_job(tmp_path, replace(RECIPE, epochs=60, lr=0.3))
     assert hits(job) < 0.6
-    build_dcmh_trainer().fit(job)
+    DCMHTrainer().fit(job)
     assert hits(job) > 0.95

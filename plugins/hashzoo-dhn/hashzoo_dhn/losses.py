@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
+from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.losses import (
     WEIGHTS,
     class_weights,
@@ -15,7 +15,6 @@ from hashzoo.losses import (
     share_label,
     widen,
 )
-from hashzoo.specs import Batch, HashOutput, Problem
 
 SIMILARITIES = ("inner_product", "cosine")
 QUANTIZERS = ("log_cosh", "squared")
@@ -39,12 +38,36 @@ class DHNLoss(nn.Module):
     pairwise = mean over the N^2 ordered pairs, i = j included, of softplus(theta_ij) - s_ij theta_ij with
     theta_ij = logit_scale <z_i, z_j>: the paper's negative log-likelihood divided by the number of pairs.
     quantization = quantization_weight times `quantization_error`.
+
+    Options:
+        quantization_weight: lambda; the paper cross-validates it over 1e-5..1e2, 0.2 is the newer released Caffe code's
+        logit_scale: factor on the logit; paper 1, 0.5 is the likelihood of DPSH and of DeepHash-pytorch's DHN
+        similarity: "inner_product", the paper's; "cosine" with logit_scale 10, the script of the TensorFlow code
+        quantizer: "log_cosh", the paper's; "squared", (|z| - 1)^2, the TensorFlow code's
+        weights: of the pairs; paper "none", "one_sided" in the TensorFlow code, or "two_sided"
     """
 
     def __init__(
-        self, logit_scale: float, similarity: str, weights: str, quantization_weight: float, quantizer: str
+        self,
+        problem: Problem,
+        *,
+        quantization_weight: float = 0.2,
+        logit_scale: float = 1.0,
+        similarity: str = "inner_product",
+        quantizer: str = "log_cosh",
+        weights: str = "none",
     ) -> None:
         super().__init__()
+        _check_weight(quantization_weight)
+        if not logit_scale > 0:
+            raise UsageError(f"logit_scale must be a number above 0; got {logit_scale!r}.")
+        for what, value, known in (
+            ("similarity", similarity, SIMILARITIES),
+            ("quantizer", quantizer, QUANTIZERS),
+            ("pair weighting", weights, WEIGHTS),
+        ):
+            if value not in known:
+                raise unknown_name(what, value, known)
         self.logit_scale = logit_scale
         self.similarity = similarity
         self.weights = weights
@@ -65,11 +88,19 @@ class DHNLoss(nn.Module):
 
 
 class DHNSquaredLoss(nn.Module):
-    """DHN-E (AAAI 2016): the likelihood of DHN replaced by the mean over pairs of (s_ij - <z_i, z_j> / K)^2."""
+    """DHN-E (AAAI 2016): the likelihood of DHN replaced by the mean over pairs of (s_ij - <z_i, z_j> / K)^2.
 
-    def __init__(self, bits: int, targets: str, quantization_weight: float) -> None:
+    Options:
+        quantization_weight: lambda; ours, a tenth of DHN's: the squared loss of a pair does not grow with the bits
+        targets: "signed" for s in {-1, +1}, as in KSH and CNNH, which the paper follows; "binary" for s in {0, 1}
+    """
+
+    def __init__(self, problem: Problem, *, quantization_weight: float = 0.02, targets: str = "signed") -> None:
         super().__init__()
-        self.bits = bits
+        _check_weight(quantization_weight)
+        if targets not in TARGETS:
+            raise unknown_name("kind of targets", targets, TARGETS)
+        self.bits = problem.bits
         self.targets = targets
         self.quantization_weight = quantization_weight
 
@@ -84,47 +115,6 @@ class DHNSquaredLoss(nn.Module):
         }
 
 
-def build_dhn_loss(
-    problem: Problem,
-    *,
-    quantization_weight: float = 0.2,
-    logit_scale: float = 1.0,
-    similarity: str = "inner_product",
-    quantizer: str = "log_cosh",
-    weights: str = "none",
-) -> DHNLoss:
-    """Build DHN's loss; the options are explained in the README.
-
-    quantization_weight: lambda; the paper cross-validates it over 1e-5..1e2, 0.2 is the newer released Caffe code's.
-    logit_scale: 1 in the paper; 0.5 is the likelihood of DPSH and of DeepHash-pytorch's DHN.
-    similarity: "cosine" with logit_scale 10 is the script of the released TensorFlow code.
-    quantizer: "squared" is that code's. weights: "one_sided" is that code's.
-    """
-    _check(quantization_weight, logit_scale=logit_scale)
-    for what, value, known in (
-        ("similarity", similarity, SIMILARITIES),
-        ("quantizer", quantizer, QUANTIZERS),
-        ("pair weighting", weights, WEIGHTS),
-    ):
-        if value not in known:
-            raise unknown_name(what, value, known)
-    return DHNLoss(logit_scale, similarity, weights, quantization_weight, quantizer)
-
-
-def build_dhn_e_loss(problem: Problem, *, quantization_weight: float = 0.02, targets: str = "signed") -> DHNSquaredLoss:
-    """Build DHN-E's loss; the options are explained in the README.
-
-    quantization_weight: lambda; a tenth of DHN's, because the squared loss of a pair does not grow with the bits.
-    targets: "signed" for s in {-1, +1}, as in KSH and CNNH; "binary" for s in {0, 1}.
-    """
-    _check(quantization_weight)
-    if targets not in TARGETS:
-        raise unknown_name("kind of targets", targets, TARGETS)
-    return DHNSquaredLoss(problem.bits, targets, quantization_weight)
-
-
-def _check(quantization_weight: float, logit_scale: float = 1.0) -> None:
+def _check_weight(quantization_weight: float) -> None:
     if not quantization_weight >= 0:
         raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
-    if not logit_scale > 0:
-        raise UsageError(f"logit_scale must be a number above 0; got {logit_scale!r}.")

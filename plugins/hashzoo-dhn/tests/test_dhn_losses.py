@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from hashzoo_dhn.losses import build_dhn_e_loss, build_dhn_loss
+from hashzoo_dhn.losses import DHNLoss, DHNSquaredLoss
 
-from hashzoo.errors import UsageError
-from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo import Batch, HashOutput, Problem, UsageError
 
 Z = [[0.5, -0.5], [0.25, 0.75], [-1.0, 0.5]]
 LABELS = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -39,7 +38,7 @@ def similar(a: torch.Tensor, b: torch.Tensor) -> int:
 
 
 def test_worked_values() -> None:
-    got = terms(build_dhn_loss(problem(2), quantization_weight=1.0), torch.tensor(Z, dtype=torch.float64), LABELS)
+    got = terms(DHNLoss(problem(2), quantization_weight=1.0), torch.tensor(Z, dtype=torch.float64), LABELS)
     assert got["pairwise"].item() == pytest.approx(0.566169519, abs=1e-9)
     assert got["pairwise"].item() * 9 == pytest.approx(5.095525666, abs=1e-9)
     # the worked value is a mean over images and bits; ours sums over the 2 bits
@@ -48,9 +47,9 @@ def test_worked_values() -> None:
 
 def test_worked_values_of_the_options() -> None:
     z = torch.tensor(Z, dtype=torch.float64)
-    half = terms(build_dhn_loss(problem(2), logit_scale=0.5), z, LABELS)
+    half = terms(DHNLoss(problem(2), logit_scale=0.5), z, LABELS)
     assert half["pairwise"].item() == pytest.approx(0.618323369, abs=1e-9)
-    squared = terms(build_dhn_loss(problem(2), quantizer="squared", quantization_weight=1.0), z, LABELS)
+    squared = terms(DHNLoss(problem(2), quantizer="squared", quantization_weight=1.0), z, LABELS)
     assert squared["quantization"].item() == pytest.approx(2 * 0.229166667, abs=1e-8)
 
 
@@ -66,7 +65,7 @@ def test_equals_plain_loops() -> None:
     for i in range(n):
         for k in range(bits):
             quantization += math.log(math.cosh(abs(float(z[i, k])) - 1.0))
-    got = terms(build_dhn_loss(problem(bits, 4), quantization_weight=0.7), z, labels)
+    got = terms(DHNLoss(problem(bits, 4), quantization_weight=0.7), z, labels)
     assert got["pairwise"].item() == pytest.approx(likelihood / n**2, rel=1e-12)
     assert got["quantization"].item() == pytest.approx(0.7 * quantization / n, rel=1e-12)
 
@@ -75,7 +74,7 @@ def test_gradients_are_the_papers() -> None:
     z, labels = random_case()
     z.requires_grad_()
     n, bits = z.shape
-    got = terms(build_dhn_loss(problem(bits, 4), quantization_weight=0.3), z, labels)
+    got = terms(DHNLoss(problem(bits, 4), quantization_weight=0.3), z, labels)
     (pairwise,) = torch.autograd.grad(got["pairwise"], z)
     (quantization,) = torch.autograd.grad(got["quantization"], z)
     with torch.no_grad():
@@ -93,9 +92,9 @@ def test_gradients_agree_with_finite_differences() -> None:
     z, labels = random_case()
     z.requires_grad_()
     for loss in (
-        build_dhn_loss(problem(5, 4)),
-        build_dhn_loss(problem(5, 4), similarity="cosine", logit_scale=10.0, weights="one_sided"),
-        build_dhn_e_loss(problem(5, 4)),
+        DHNLoss(problem(5, 4)),
+        DHNLoss(problem(5, 4), similarity="cosine", logit_scale=10.0, weights="one_sided"),
+        DHNSquaredLoss(problem(5, 4)),
     ):
         assert torch.autograd.gradcheck(lambda x, loss=loss: sum(terms(loss, x, labels).values()), (z,), atol=1e-7)
 
@@ -109,7 +108,7 @@ def test_dhn_e_equals_plain_loops(targets: str, low: int) -> None:
         for j in range(n):
             wanted = 1 if similar(labels[i], labels[j]) else low
             total += (wanted - sum(float(z[i, k] * z[j, k]) for k in range(bits)) / bits) ** 2
-    got = terms(build_dhn_e_loss(problem(bits, 4), targets=targets), z, labels)
+    got = terms(DHNSquaredLoss(problem(bits, 4), targets=targets), z, labels)
     assert got["pairwise"].item() == pytest.approx(total / n**2, rel=1e-12)
 
 
@@ -118,7 +117,7 @@ def test_one_sided_weights_are_those_of_the_released_code() -> None:
     n = len(z)
     alike = [similar(labels[i], labels[j]) for i in range(n) for j in range(n)]
     weight = len(alike) / sum(alike)
-    plain = terms(build_dhn_loss(problem(5, 4)), z, labels)["pairwise"].item()
+    plain = terms(DHNLoss(problem(5, 4)), z, labels)["pairwise"].item()
     only_similar = 0.0
     for i in range(n):
         for j in range(n):
@@ -126,13 +125,13 @@ def test_one_sided_weights_are_those_of_the_released_code() -> None:
                 theta = float(z[i] @ z[j])
                 only_similar += math.log(1.0 + math.exp(-theta))
     expected = plain + (weight - 1.0) * only_similar / n**2
-    got = terms(build_dhn_loss(problem(5, 4), weights="one_sided"), z, labels)
+    got = terms(DHNLoss(problem(5, 4), weights="one_sided"), z, labels)
     assert got["pairwise"].item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_an_unlabelled_image_is_dissimilar_even_to_itself() -> None:
     z = torch.full((1, 4), 0.5, dtype=torch.float64)
-    got = terms(build_dhn_loss(problem(4)), z, [[0.0, 0.0]])
+    got = terms(DHNLoss(problem(4)), z, [[0.0, 0.0]])
     assert got["pairwise"].item() == pytest.approx(math.log(1.0 + math.exp(1.0)))
 
 
@@ -141,7 +140,7 @@ def test_large_outputs_stay_finite(dtype: torch.dtype) -> None:
     for value in (0.0, 1.0, 1e3):
         z = torch.full((4, 64), value, dtype=dtype, requires_grad=True)
         labels = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 0]])
-        for loss in (build_dhn_loss(problem(64)), build_dhn_e_loss(problem(64))):
+        for loss in (DHNLoss(problem(64)), DHNSquaredLoss(problem(64))):
             total = sum(terms(loss, z, labels).values())
             assert total.dtype == torch.float32
             (gradient,) = torch.autograd.grad(total, z)
@@ -161,6 +160,6 @@ def test_large_outputs_stay_finite(dtype: torch.dtype) -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"at least 0|above 0|Known"):
-        build_dhn_loss(problem(8), **options)
+        DHNLoss(problem(8), **options)
     with pytest.raises(UsageError, match="Known: binary, signed"):
-        build_dhn_e_loss(problem(8), targets="plus")
+        DHNSquaredLoss(problem(8), targets="plus")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hashzoo_dhn
 import pytest
-from hashzoo_dhn.losses import build_dhn_e_loss, build_dhn_loss
+from hashzoo_dhn.losses import DHNLoss, DHNSquaredLoss
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 METHODS = {method.name: method for method in hashzoo_dhn.hashzoo_register_methods()}
@@ -41,7 +41,8 @@ def test_published_values() -> None:
 def test_readme_names_every_method_and_option() -> None:
     for name in METHODS:
         assert f"`{name}`" in README
-    for build in (build_dhn_loss, build_dhn_e_loss):
+    for build in (DHNLoss, DHNSquaredLoss):
         for option, parameter in inspect.signature(build).parameters.items():
             if option != "problem":
                 assert f"| `{option}` | `{parameter.default}` |" in README
+                assert f"        {option}: " in build.__doc__

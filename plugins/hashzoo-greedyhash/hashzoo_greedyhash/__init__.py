@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hashzoo.hookspecs import hookimpl
-from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
 
-hashzoo_api = 1
+hashzoo_api = 2
 
 PAPER = Paper(
     key="greedyhash-2018",
@@ -18,11 +17,11 @@ PAPER = Paper(
 
 RECIPE = Recipe(
     epochs=50,  # released code, CIFAR-10 with 5,000 train images (40 with 50,000; ImageNet 100)
-    batch_size=32,  # paper and released code
-    lr=1e-3,  # paper and released code
+    batch_size=32,  # released code
+    lr=1e-3,  # released code
     backbone_lr_scale=1.0,  # released code: one rate for all layers
-    momentum=0.9,  # paper and released code
-    weight_decay=5e-4,  # paper and released code
+    momentum=0.9,  # released code
+    weight_decay=5e-4,  # released code
     schedule=Schedule("step", every=30, gamma=0.1),  # released code; the paper: when the loss stops falling
 )
 UNSUPERVISED_RECIPE = Recipe(
@@ -68,6 +67,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
         Method(
             name="greedyhash",
             paper=PAPER,
+            training="gradient",
             loss="greedyhash",
             hash_layer="greedyhash",
             recipe=RECIPE,
@@ -78,6 +78,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
         Method(
             name="greedyhash-unsupervised",
             paper=PAPER,
+            training="gradient",
             loss="greedyhash-unsupervised",
             hash_layer="greedyhash",
             recipe=UNSUPERVISED_RECIPE,
@@ -92,25 +93,35 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
 @hookimpl
 def hashzoo_register_hash_layers() -> tuple[Component, ...]:
     """Return GreedyHash's hash layer."""
-    return (Component("greedyhash", "hashzoo_greedyhash.hash_layers:build_greedyhash_layer", "straight-through sign"),)
+    return (Component("greedyhash", "hashzoo_greedyhash.hash_layers:GreedyHashLayer", "straight-through sign"),)
 
 
 @hookimpl
 def hashzoo_register_losses() -> tuple[Component, ...]:
     """Return the supervised and the unsupervised loss."""
     return (
-        Component("greedyhash", "hashzoo_greedyhash.losses:build_greedyhash_loss", "classification and quantization"),
+        Component("greedyhash", "hashzoo_greedyhash.losses:GreedyHashLoss", "classification and quantization"),
         Component(
             "greedyhash-unsupervised",
-            "hashzoo_greedyhash.losses:build_greedyhash_unsupervised_loss",
+            "hashzoo_greedyhash.losses:GreedyHashUnsupervisedLoss",
             "cosine structure of the features and quantization",
         ),
     )
 
 
 @hookimpl
+def hashzoo_register_claims() -> tuple[Claim, ...]:
+    """Return what the paper claims against methods of this registry."""
+    source = "results on CIFAR-10 (known from notes on the paper)"
+    return (
+        Claim("Greedy binarization beats continuation (HashNet)", source, "greedyhash", "hashnet", "map"),
+        Claim("Greedy binarization beats quantization by penalty (DHN)", source, "greedyhash", "dhn", "map"),
+    )
+
+
+@hookimpl
 def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
     """Return the paper's published values."""
-    from hashzoo.results.paper_tables import paper_tables_from_package
+    from hashzoo import paper_tables_from_package
 
     return paper_tables_from_package("hashzoo_greedyhash", {PAPER.key: PAPER})

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from hashzoo import Problem
 from hashzoo.losses import sign
-from hashzoo.specs import Problem
 
 
 class StraightThroughSign(torch.autograd.Function):
@@ -31,17 +31,12 @@ class GreedyHashLayer(nn.Module):
     The initial values are those of torch's linear layer.
     """
 
-    def __init__(self, feature_dim: int, bits: int) -> None:
+    def __init__(self, feature_dim: int, problem: Problem) -> None:
         super().__init__()
-        self.linear = nn.Linear(feature_dim, bits)
+        self.linear = nn.Linear(feature_dim, problem.bits)
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return relaxed and codes, both (N, K)."""
         relaxed = self.linear(features)
         codes: torch.Tensor = StraightThroughSign.apply(relaxed)  # type: ignore[no-untyped-call] # torch types it so
         return relaxed, codes
-
-
-def build_greedyhash_layer(feature_dim: int, problem: Problem) -> GreedyHashLayer:
-    """Build GreedyHash's hash layer; it has no options."""
-    return GreedyHashLayer(feature_dim, problem.bits)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
-from hashzoo.losses import cosine, mean_over, off_diagonal, unit, widen
-from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
+from hashzoo.losses import cosine, label_cross_entropy, mean_over, off_diagonal, unit, widen
 
 PAIRS = ("all", "halves")
 
@@ -17,30 +16,22 @@ def quantization_error(relaxed: torch.Tensor, p: float) -> torch.Tensor:
     return ((relaxed.abs() - 1.0).abs() ** p).mean()
 
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean over labelled images of - sum_c (y_c / |y|) log softmax(logits)_c.
-
-    With one label per image it is the softmax cross-entropy; with several, its mean over the labels present. An image
-    without any label contributes nothing; a batch of such images gives 0.
-    """
-    labels = labels.to(logits.dtype)
-    count = labels.sum(dim=1)
-    share = labels / count.clamp_min(1.0)[:, None]
-    each = -(share * torch.log_softmax(logits, dim=1)).sum(dim=1)
-    return each.sum() / (count > 0).sum().clamp_min(1)
-
-
 class GreedyHashLoss(nn.Module):
     """GreedyHash (NeurIPS 2018): `classification` and `quantization`.
 
     classification = softmax cross-entropy of W B, with the codes B (N, K) and a classifier W (C, K) without bias that
     is trained with the model and not used in retrieval. quantization = quantization_weight times the mean of
-    | |H| - 1 |^p over the relaxed outputs H.
+    | |H| - 1 |^p over the relaxed outputs H. With several labels an image's classification is its mean over them.
+
+    Options:
+        quantization_weight: alpha of the mean, the paper's alpha times N K; paper, 0.1 for CIFAR-10, 1 for ImageNet
+        p: power of the penalty; paper, 3
     """
 
-    def __init__(self, bits: int, num_classes: int, quantization_weight: float, p: float) -> None:
+    def __init__(self, problem: Problem, *, quantization_weight: float = 0.1, p: float = 3.0) -> None:
         super().__init__()
-        self.classifier = nn.Linear(bits, num_classes, bias=False)
+        _check(quantization_weight, p)
+        self.classifier = nn.Linear(problem.bits, problem.num_classes, bias=False)
         self.quantization_weight = quantization_weight
         self.p = p
 
@@ -49,7 +40,7 @@ class GreedyHashLoss(nn.Module):
         relaxed, codes = widen(output.relaxed), _trainable_codes(output)
         logits = self.classifier(codes.to(self.classifier.weight.dtype))
         return {
-            "classification": cross_entropy(widen(logits), batch.labels),
+            "classification": label_cross_entropy(widen(logits), batch.labels),
             "quantization": self.quantization_weight * quantization_error(relaxed, self.p),
         }
 
@@ -59,10 +50,29 @@ class GreedyHashUnsupervisedLoss(nn.Module):
 
     structure = mean over pairs of (cos(b_i, b_j) - cos(x_i, x_j))^2 of codes b and features x, which are constants;
     with `center_features` x is less its mean over the batch.
+
+    Options:
+        quantization_weight: alpha of the mean; released code, 0.1
+        p: power of the penalty; paper, 3
+        pairs: "all" pairs i != j of the batch, ours; "halves", image i of the first half with i of the second, released
+        center_features: subtract the batch's mean from the features; ours, for features whose cosines are all near 1
     """
 
-    def __init__(self, pairs: str, center_features: bool, quantization_weight: float, p: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        quantization_weight: float = 0.1,
+        p: float = 3.0,
+        pairs: str = "all",
+        center_features: bool = False,
+    ) -> None:
         super().__init__()
+        _check(quantization_weight, p)
+        if not isinstance(center_features, bool):
+            raise UsageError(f"center_features must be true or false; got {center_features!r}.")
+        if pairs not in PAIRS:
+            raise unknown_name("choice of pairs", pairs, PAIRS)
         self.pairs = pairs
         self.center_features = center_features
         self.quantization_weight = quantization_weight
@@ -85,37 +95,6 @@ class GreedyHashUnsupervisedLoss(nn.Module):
             "structure": structure,
             "quantization": self.quantization_weight * quantization_error(widen(output.relaxed), self.p),
         }
-
-
-def build_greedyhash_loss(problem: Problem, *, quantization_weight: float = 0.1, p: float = 3.0) -> GreedyHashLoss:
-    """Build GreedyHash's loss with its classifier; the options are explained in the README.
-
-    quantization_weight: alpha times N K of the paper; 0.1 for CIFAR-10, 1 for ImageNet. p: 3 in the paper.
-    """
-    _check(quantization_weight, p)
-    return GreedyHashLoss(problem.bits, problem.num_classes, quantization_weight, p)
-
-
-def build_greedyhash_unsupervised_loss(
-    problem: Problem,
-    *,
-    quantization_weight: float = 0.1,
-    p: float = 3.0,
-    pairs: str = "all",
-    center_features: bool = False,
-) -> GreedyHashUnsupervisedLoss:
-    """Build the unsupervised loss; the options are explained in the README.
-
-    pairs: "all" takes every pair i != j of a batch; "halves" is the released code's, image i of the first half of the
-    batch with image i of the second. quantization_weight: 0.1 in the released code. p: 3. center_features: not in the
-    paper; for features whose cosines are all near 1.
-    """
-    _check(quantization_weight, p)
-    if not isinstance(center_features, bool):
-        raise UsageError(f"center_features must be true or false; got {center_features!r}.")
-    if pairs not in PAIRS:
-        raise unknown_name("choice of pairs", pairs, PAIRS)
-    return GreedyHashUnsupervisedLoss(pairs, center_features, quantization_weight, p)
 
 
 def _trainable_codes(output: HashOutput) -> torch.Tensor:

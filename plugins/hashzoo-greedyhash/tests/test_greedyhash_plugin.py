@@ -7,7 +7,7 @@ from pathlib import Path
 
 import hashzoo_greedyhash
 import pytest
-from hashzoo_greedyhash.losses import build_greedyhash_loss, build_greedyhash_unsupervised_loss
+from hashzoo_greedyhash.losses import GreedyHashLoss, GreedyHashUnsupervisedLoss
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 METHODS = {method.name: method for method in hashzoo_greedyhash.hashzoo_register_methods()}
@@ -38,7 +38,8 @@ def test_published_values() -> None:
 def test_readme_names_every_method_and_option() -> None:
     for name in METHODS:
         assert f"`{name}`" in README
-    for build in (build_greedyhash_loss, build_greedyhash_unsupervised_loss):
+    for build in (GreedyHashLoss, GreedyHashUnsupervisedLoss):
         for option, parameter in inspect.signature(build).parameters.items():
             if option != "problem":
                 assert f"| `{option}` | `{parameter.default}` |" in README
+                assert f"        {option}: " in build.__doc__

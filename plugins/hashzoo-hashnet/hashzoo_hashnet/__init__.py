@@ -1,13 +1,12 @@
-"""HashNet (ICCV 2017) as a plugin of hashzoo: methods hashnet, hashnet-w and hashnet-sgn."""
+"""HashNet (ICCV 2017) as a plugin of hashzoo: methods hashnet, hashnet-c, hashnet-w and hashnet-sgn."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo.hookspecs import hookimpl
-from hashzoo.specs import Component, Method, Paper, PaperTable, Recipe, Schedule, Setting
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
 
-hashzoo_api = 1
+hashzoo_api = 2
 
 PAPER = Paper(
     key="hashnet-2017",
@@ -22,10 +21,12 @@ RECIPE = Recipe(
     epochs=256,  # 10,000 iterations of 256 on the 10,000 train images of NUS-WIDE and COCO (released Caffe code)
     batch_size=256,  # released Caffe code
     lr=5e-4,  # released Caffe code: 5e-5, times 10 in the hash layer (NUS-WIDE, COCO; ImageNet 2e-4 times 10)
-    backbone_lr_scale=0.1,  # hash layer times 10: paper and released code
+    backbone_lr_scale=0.1,  # released code: hash layer times 10
     momentum=0.9,  # released code
     weight_decay=5e-4,  # released code
     schedule=Schedule("step", every=2000, gamma=0.5, unit="step"),  # released code
+    bias_lr_scale=2.0,  # released Caffe code: biases at twice the rate
+    bias_decay=False,  # Caffe nets of this family (DHN's); recalled of HashNet's
 )
 
 SCRATCH = Setting(
@@ -42,6 +43,7 @@ FROZEN = Setting(
 HASHNET = Method(
     name="hashnet",
     paper=PAPER,
+    training="gradient",
     loss="hashnet",
     hash_layer="hashnet",
     recipe=RECIPE,
@@ -58,8 +60,14 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
         HASHNET,
         replace(
             HASHNET,
+            name="hashnet-c",
+            options={"loss": {"similarity": "jaccard"}},
+            summary="HashNet with continuous similarity: similar pairs weighted by their shared labels (HashNet+C)",
+        ),
+        replace(
+            HASHNET,
             name="hashnet-w",
-            options={"loss": {"weights": "none", "similarity": "binary"}},
+            options={"loss": {"weights": "none"}},
             summary="HashNet without weights of the pairs",
         ),
         replace(
@@ -74,20 +82,32 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
 @hookimpl
 def hashzoo_register_losses() -> tuple[Component, ...]:
     """Return HashNet's loss."""
-    return (Component("hashnet", "hashzoo_hashnet.losses:build_hashnet_loss", "weighted pairwise likelihood"),)
+    return (Component("hashnet", "hashzoo_hashnet.losses:HashNetLoss", "weighted pairwise likelihood"),)
 
 
 @hookimpl
 def hashzoo_register_hash_layers() -> tuple[Component, ...]:
     """Return HashNet's hash layer."""
     return (
-        Component("hashnet", "hashzoo_hashnet.hash_layers:build_continuation", "tanh(beta z), beta grows by epochs"),
+        Component("hashnet", "hashzoo_hashnet.hash_layers:ContinuationHashLayer", "tanh(beta z), beta grows by epochs"),
+    )
+
+
+@hookimpl
+def hashzoo_register_claims() -> tuple[Claim, ...]:
+    """Return what the paper claims in its ablation."""
+    ablation = "ablation table (recalled, not read here)"
+    return (
+        Claim("Continuation beats sign after training", ablation, "hashnet", "hashnet-sgn", "map"),
+        Claim("Weights of the pairs help", ablation, "hashnet", "hashnet-w", "map"),
+        Claim("Continuous similarity helps where images have several labels", ablation, "hashnet-c", "hashnet", "map"),
+        Claim("HashNet beats DHN", "Table 1 (recalled, not read here)", "hashnet", "dhn", "map"),
     )
 
 
 @hookimpl
 def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
     """Return the paper's published values."""
-    from hashzoo.results.paper_tables import paper_tables_from_package
+    from hashzoo import paper_tables_from_package
 
     return paper_tables_from_package("hashzoo_hashnet", {PAPER.key: PAPER})

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hashzoo.errors import UsageError, unknown_name
+from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.losses import WEIGHTS, class_weights, jaccard, pair_logistic, share_label, widen
-from hashzoo.specs import Batch, HashOutput, Problem
 
-SIMILARITIES = ("jaccard", "binary")
+SIMILARITIES = ("binary", "jaccard")
 CONSTANT = "constant"
 
 
@@ -17,13 +16,37 @@ class HashNetLoss(nn.Module):
     """HashNet (ICCV 2017): `pairwise` = mean over the N^2 ordered pairs, i = j included, of w_ij l_ij.
 
     l_ij = softplus(alpha <h_i, h_j>) - s_ij alpha <h_i, h_j>; w_ij = c_ij |S|/|S1| for similar and |S|/|S0| for
-    dissimilar pairs of this batch, where c_ij = |y_i and y_j| / |y_i or y_j| for similar pairs. h is the activated
-    output of the hash layer, tanh(beta z). There is no quantization term.
+    dissimilar pairs of this batch, where c_ij is 1, or with `similarity` = "jaccard" (HashNet+C) |y_i and y_j| /
+    |y_i or y_j|. h is the activated output of the hash layer, tanh(beta z). There is no quantization term.
+
+    Options:
+        alpha: slope of the adaptive sigmoid; released code, None for 10 / K
+        weights: "two_sided" from the batch, the paper's; "one_sided"; "none", HashNet-W; "constant", released code
+        similarity: c_ij of similar pairs, "binary", or "jaccard" for HashNet+C; no difference with one label per image
+        similar_weight: weight of similar pairs with weights "constant", divided by the mean; released code, class_num
     """
 
-    def __init__(self, alpha: float, weights: str, similarity: str, similar_weight: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        alpha: float | None = None,
+        weights: str = "two_sided",
+        similarity: str = "binary",
+        similar_weight: float = 1.0,
+    ) -> None:
         super().__init__()
-        self.alpha = alpha
+        self.alpha = 10.0 / problem.bits if alpha is None else alpha
+        if not self.alpha > 0:
+            raise UsageError(f"alpha must be a number above 0; got {alpha!r}.")
+        if not similar_weight > 0:
+            raise UsageError(f"similar_weight must be a number above 0; got {similar_weight!r}.")
+        if weights not in (*WEIGHTS, CONSTANT):
+            raise unknown_name("pair weighting", weights, (*WEIGHTS, CONSTANT))
+        if similarity not in SIMILARITIES:
+            raise unknown_name("similarity", similarity, SIMILARITIES)
+        if similar_weight != 1.0 and weights != CONSTANT:
+            raise UsageError(f'similar_weight is read with weights="constant" only; got weights={weights!r}.')
         self.weights = weights
         self.similarity = similarity
         self.similar_weight = similar_weight
@@ -41,32 +64,3 @@ class HashNetLoss(nn.Module):
         if self.similarity == "jaccard":
             weights = torch.where(similar > 0, weights * jaccard(batch.labels).to(h.dtype), weights)
         return {"pairwise": (weights * loss).mean()}
-
-
-def build_hashnet_loss(
-    problem: Problem,
-    *,
-    alpha: float | None = None,
-    weights: str = "two_sided",
-    similarity: str = "jaccard",
-    similar_weight: float = 1.0,
-) -> HashNetLoss:
-    """Build HashNet's loss; the options are explained in the README.
-
-    alpha: slope of the adaptive sigmoid; None is 10 / K, the released code's.
-    weights: "two_sided" as in the paper, from the batch; "one_sided"; "none" (HashNet-W); "constant" is the released
-    code's: `similar_weight` (its class_num) for similar pairs, 1 for dissimilar ones, divided by their mean.
-    similarity: c_ij of the weights, "jaccard" as in the paper or "binary" for 1; the same on single-label data.
-    """
-    alpha = 10.0 / problem.bits if alpha is None else alpha
-    if not alpha > 0:
-        raise UsageError(f"alpha must be a number above 0; got {alpha!r}.")
-    if not similar_weight > 0:
-        raise UsageError(f"similar_weight must be a number above 0; got {similar_weight!r}.")
-    if weights not in (*WEIGHTS, CONSTANT):
-        raise unknown_name("pair weighting", weights, (*WEIGHTS, CONSTANT))
-    if similarity not in SIMILARITIES:
-        raise unknown_name("similarity", similarity, SIMILARITIES)
-    if similar_weight != 1.0 and weights != CONSTANT:
-        raise UsageError(f'similar_weight is read with weights="constant" only; got weights={weights!r}.')
-    return HashNetLoss(alpha, weights, similarity, similar_weight)

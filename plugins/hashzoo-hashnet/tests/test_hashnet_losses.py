@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from hashzoo_hashnet.losses import build_hashnet_loss
+from hashzoo_hashnet.losses import HashNetLoss
 
-from hashzoo.errors import UsageError
-from hashzoo.specs import Batch, HashOutput, Problem
+from hashzoo import Batch, HashOutput, Problem, UsageError
 
 Z = [[0.5, -0.5], [0.25, 0.75], [-1.0, 0.5]]
 LABELS = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -58,7 +57,7 @@ def loop(h: torch.Tensor, labels: torch.Tensor, alpha: float, weighted: bool, co
 
 def test_worked_value() -> None:
     h = torch.tensor(Z, dtype=torch.float64)
-    got = pairwise(build_hashnet_loss(problem(2), alpha=0.5), h, LABELS)
+    got = pairwise(HashNetLoss(problem(2), alpha=0.5), h, LABELS)
     assert got.item() == pytest.approx(1.237782929, abs=1e-9)
 
 
@@ -66,7 +65,7 @@ def test_worked_value() -> None:
 @pytest.mark.parametrize("continuous", [True, False])
 def test_equals_plain_loops(weighted: bool, continuous: bool) -> None:
     h, labels = random_case()
-    loss = build_hashnet_loss(
+    loss = HashNetLoss(
         problem(6, 4),
         alpha=0.4,
         weights="two_sided" if weighted else "none",
@@ -85,14 +84,16 @@ def test_two_sided_weights_make_it_the_sum_of_two_means() -> None:
             theta = 0.4 * float(h[i] @ h[j])
             values[s].append(math.log(1.0 + math.exp(theta)) - s * theta)
     expected = sum(sum(side) / len(side) for side in values.values())
-    loss = build_hashnet_loss(problem(6, 4), alpha=0.4, similarity="binary")
+    loss = HashNetLoss(problem(6, 4), alpha=0.4, similarity="binary")
     assert pairwise(loss, h, labels).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_alpha_is_ten_over_the_bits() -> None:
     h, labels = random_case()
-    default = pairwise(build_hashnet_loss(problem(6, 4)), h, labels)
-    assert default.item() == pytest.approx(loop(h, labels, 10.0 / 6.0, True, True), rel=1e-6)
+    default = pairwise(HashNetLoss(problem(6, 4)), h, labels)
+    assert default.item() == pytest.approx(loop(h, labels, 10.0 / 6.0, True, False), rel=1e-6)
+    continuous = pairwise(HashNetLoss(problem(6, 4), similarity="jaccard"), h, labels)
+    assert continuous.item() == pytest.approx(loop(h, labels, 10.0 / 6.0, True, True), rel=1e-6)
 
 
 def test_constant_weights_are_those_of_the_released_code() -> None:
@@ -106,14 +107,14 @@ def test_constant_weights_are_those_of_the_released_code() -> None:
             weight = 5.0 if s else 1.0
             above += weight * (math.log(1.0 + math.exp(theta)) - s * theta)
             below += weight
-    loss = build_hashnet_loss(problem(6, 4), alpha=0.4, weights="constant", similar_weight=5.0, similarity="binary")
+    loss = HashNetLoss(problem(6, 4), alpha=0.4, weights="constant", similar_weight=5.0, similarity="binary")
     assert pairwise(loss, h, labels).item() == pytest.approx(above / below, rel=1e-6)
 
 
 def test_gradient_agrees_with_finite_differences() -> None:
     h, labels = random_case()
     h.requires_grad_()
-    loss = build_hashnet_loss(problem(6, 4), alpha=0.4)
+    loss = HashNetLoss(problem(6, 4), alpha=0.4)
     assert torch.autograd.gradcheck(lambda x: pairwise(loss, x, labels), (h,), atol=1e-7)
 
 
@@ -122,7 +123,7 @@ def test_gradient_agrees_with_finite_differences() -> None:
 def test_odd_batches_stay_finite(labels: list[list[float]], dtype: torch.dtype) -> None:
     for value in (0.0, 1.0, 100.0):
         h = torch.full((4, 64), value, dtype=dtype, requires_grad=True)
-        got = pairwise(build_hashnet_loss(problem(64)), h, labels)
+        got = pairwise(HashNetLoss(problem(64)), h, labels)
         (gradient,) = torch.autograd.grad(got, h)
         assert got.dtype == torch.float32
         assert torch.isfinite(got)
@@ -141,4 +142,4 @@ def test_odd_batches_stay_finite(labels: list[list[float]], dtype: torch.dtype) 
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"above 0|Known|constant"):
-        build_hashnet_loss(problem(8), **options)
+        HashNetLoss(problem(8), **options)

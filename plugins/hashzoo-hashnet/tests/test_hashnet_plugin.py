@@ -8,11 +8,10 @@ from pathlib import Path
 import hashzoo_hashnet
 import pytest
 import torch
-from hashzoo_hashnet.hash_layers import build_continuation
-from hashzoo_hashnet.losses import build_hashnet_loss
+from hashzoo_hashnet.hash_layers import ContinuationHashLayer
+from hashzoo_hashnet.losses import HashNetLoss
 
-from hashzoo.errors import UsageError
-from hashzoo.specs import Problem
+from hashzoo import Problem, UsageError
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 METHODS = {method.name: method for method in hashzoo_hashnet.hashzoo_register_methods()}
@@ -20,7 +19,7 @@ PROBLEM = Problem(bits=8, num_classes=3, num_train=100)
 
 
 def betas(epochs: int, **options: object) -> list[float]:
-    layer = build_continuation(5, PROBLEM, **options)
+    layer = ContinuationHashLayer(5, PROBLEM, **options)
     found = []
     for epoch in range(epochs):
         layer.start_epoch(epoch, epochs)
@@ -42,6 +41,11 @@ def test_few_epochs_still_reach_large_slopes() -> None:
     assert betas(1) == [1.0]
     assert betas(3, last_beta=4.0, stages=3) == pytest.approx([1.0, 2.0, 4.0])
     assert betas(4, stages=1) == [1.0] * 4
+    for epochs in range(2, 12):  # the last slope is reached with fewer epochs than stages, too
+        found = betas(epochs)
+        assert found[0] == 1.0
+        assert found[-1] == pytest.approx(10.0)
+        assert found == sorted(found)
 
 
 def test_sqrt_is_the_released_codes_slope() -> None:
@@ -57,7 +61,7 @@ def test_without_continuation_the_slope_stays_one() -> None:
 
 def test_relaxed_is_tanh_of_the_slope_and_codes_do_not_depend_on_it() -> None:
     torch.manual_seed(0)
-    layer = build_continuation(5, PROBLEM, std=1.0)
+    layer = ContinuationHashLayer(5, PROBLEM, std=1.0)
     features = torch.randn(20, 5)
     z = features @ layer.linear.weight.T + layer.linear.bias
     layer.start_epoch(0, 10)
@@ -72,7 +76,7 @@ def test_relaxed_is_tanh_of_the_slope_and_codes_do_not_depend_on_it() -> None:
 
 
 def test_a_loaded_layer_has_the_slope_it_was_saved_with() -> None:
-    layer, other = (build_continuation(5, PROBLEM) for _ in range(2))
+    layer, other = (ContinuationHashLayer(5, PROBLEM) for _ in range(2))
     layer.start_epoch(9, 10)
     other.load_state_dict(layer.state_dict())
     assert other.beta.item() == pytest.approx(10.0)
@@ -83,7 +87,7 @@ def test_a_loaded_layer_has_the_slope_it_was_saved_with() -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"at least|Known"):
-        build_continuation(5, PROBLEM, **options)
+        ContinuationHashLayer(5, PROBLEM, **options)
 
 
 def test_recipe_is_the_released_codes() -> None:
@@ -97,6 +101,7 @@ def test_recipe_is_the_released_codes() -> None:
 
 def test_variants_differ_as_the_paper_says() -> None:
     assert METHODS["hashnet-w"].options["loss"]["weights"] == "none"
+    assert METHODS["hashnet-c"].options["loss"]["similarity"] == "jaccard"
     assert METHODS["hashnet-sgn"].options["hash_layer"]["schedule"] == "none"
     assert {(method.loss, method.hash_layer) for method in METHODS.values()} == {("hashnet", "hashnet")}
 
@@ -110,7 +115,8 @@ def test_published_values() -> None:
 def test_readme_names_every_method_and_option() -> None:
     for name in METHODS:
         assert f"`{name}`" in README
-    for build in (build_hashnet_loss, build_continuation):
+    for build in (HashNetLoss, ContinuationHashLayer):
         for option, parameter in inspect.signature(build).parameters.items():
             if option not in ("problem", "feature_dim"):
                 assert f"| `{option}` | `{parameter.default}` |" in README
+                assert f"        {option}: " in build.__doc__

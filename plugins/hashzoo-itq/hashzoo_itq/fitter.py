@@ -27,7 +27,7 @@ def random_rotation(bits: int, draws: torch.Generator) -> torch.Tensor:
 
 
 def quantization_error(v: torch.Tensor, rotation: torch.Tensor) -> float:
-    """Return |sgn(V R) - V R|^2, the objective (equation 2) with the best codes for this rotation."""
+    """Return |sgn(V R) - V R|^2, the objective with the best codes for this rotation."""
     turned = v @ rotation
     return float((sign(turned) - turned).square().sum())
 

@@ -107,7 +107,7 @@ class KSHFitter:
     """KSH: relaxed = (exp(-|x - a|^2 / (2 sigma^2)) - offset) A, sigma^2 the mean squared distance to the anchors.
 
     Lowers |H H^T / K - S|^2 over the codes H (l, K) of the labelled train rows, one bit after the other: each maximises
-    h^T R h with the residue R (equations 7 to 14). Start: leading generalised eigenvector; then a descent on the smooth
+    h^T R h with the residue R. Start: leading generalised eigenvector; then a descent on the smooth
     objective, kept only where its signs are better.
 
     Options:

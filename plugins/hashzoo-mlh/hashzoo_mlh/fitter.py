@@ -39,7 +39,7 @@ def infer(u: torch.Tensor, v: torch.Tensor, table: torch.Tensor) -> tuple[torch.
     """Return codes g, h (N, K) that maximise loss(d(g, h)) + g u + h v for scores u, v (N, K), and the maximum (N,).
 
     table (N, K + 1) holds each pair's loss at d = 0..K. Loss-adjusted inference, exact: a bit that differs instead of
-    agreeing gains delta = |u - v| - |u + v|, so that for each d the d bits of largest delta differ (section 3.1).
+    agreeing gains delta = |u - v| - |u + v|, so that for each d the d bits of largest delta differ.
     """
     delta = (u - v).abs() - (u + v).abs()
     gain, order = torch.sort(delta, dim=1, descending=True, stable=True)

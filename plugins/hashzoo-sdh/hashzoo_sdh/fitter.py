@@ -39,7 +39,7 @@ class Solution:
 class SDHFitter:
     """SDH: relaxed = [exp(-|x - a|^2 / (2 sigma^2)), 1] P, x and anchors a of unit length.
 
-    Lowers |Y - B W|^2 + lambda |W|^2 + nu (|B - Phi P|^2 + rho |P|^2) over codes B, W and P in turn (equation 4; rho is
+    Lowers |Y - B W|^2 + lambda |W|^2 + nu (|B - Phi P|^2 + rho |P|^2) over codes B, W and P in turn (rho is
     the released code's); the step for B is discrete coordinate descent. Items without any label are left out.
 
     Options:

@@ -32,7 +32,7 @@ SCRATCH = Setting(
         backbone_lr_scale=0.0,  # features that follow the codes would make any code fit
         schedule=Schedule("cosine"),
     ),
-    options={"hash_layer": {"std": 3.0}, "loss": {"center_features": True}},  # large: see the README
+    options={"hash_layer": {"std": 0.5}, "loss": {"center_features": True}},  # large: see the README
     source="std tried on a validation part of the train split of digits, with smallcnn: README",
 )
 FROZEN = Setting(

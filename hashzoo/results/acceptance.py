@@ -1,0 +1,222 @@
+"""What a run must bring to stand on the committed boards, its evidence, and the bundle of what is not committed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
+from hashzoo.files import file_sha256, write_text
+from hashzoo.results.collect import Found, collect
+from hashzoo.results.evidence import (
+    CODES_BITS,
+    FOLDER,
+    bare,
+    checksums,
+    codes_file,
+    place_of,
+    read_codes,
+    read_values,
+    values_by_query,
+    write_codes,
+    write_values,
+)
+from hashzoo.results.record import PluginInfo, Record
+from hashzoo.results.text import plain
+
+SEEDS = 3
+"""Seeds that a row should have; one with fewer says so."""
+
+CODES = "codes.npz"
+"""The codes beside a run's record."""
+
+RECORDS = "records"
+MANIFEST = "bundle.json"
+
+_EXACT = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
+
+
+def own_plugins(board_dir: Path) -> set[str]:
+    """Return the distributions that this repository maintains: the core and those in plugins/ beside the boards."""
+    folder = board_dir.resolve().parent / "plugins"
+    return {"hashzoo", *(path.name for path in folder.iterdir() if path.is_dir())} if folder.is_dir() else {"hashzoo"}
+
+
+def refuse_unrepeatable(found: Iterable[Found], own: set[str]) -> None:
+    """Raise UsageError for a record of a foreign plugin that nobody else could install as it was run."""
+    for item in found:
+        for plugin in item.record.plugins.values():
+            if fault := _unrepeatable(plugin, own):
+                raise UsageError(f"{item.path} was made with {plain(plugin.distribution)} {fault}")
+
+
+def _unrepeatable(plugin: PluginInfo, own: set[str]) -> str:
+    if plugin.distribution in own:
+        return ""
+    if plugin.editable:
+        return (
+            f"{plain(plugin.version)} from a working copy (an editable install); install a released version of it and "
+            "run again."
+        )
+    if not _EXACT.fullmatch(plugin.version):
+        return (
+            f"in version {plain(plugin.version)!r}, which is no release that anybody can install; release it, install "
+            "that and run again."
+        )
+    return ""
+
+
+def few_seeds(records: Sequence[Record]) -> list[str]:
+    """Return a sentence for every method and bit length that has fewer than three seeds."""
+    seeds: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for record in records:
+        if not record.floor:
+            seeds[record.protocol, record.method, record.bits].add(record.seed)
+    return [
+        plain(f"{method} on {protocol} at {bits} bits has {len(of)} seed(s) and should have {SEEDS}; its row says so.")
+        for (protocol, method, bits), of in sorted(seeds.items())
+        if len(of) < SEEDS
+    ]
+
+
+def codes_beside(item: Found) -> dict[str, Codes]:
+    """Return the codes of a run's record, or those of a submission's; empty where there are none."""
+    beside = item.path.parent / CODES
+    if beside.is_file():
+        codes = load_codes(beside)
+        if codes_sha256(codes) != item.record.codes_sha256:
+            raise WorkError(f"{beside} holds other codes than {item.path} was made from; run the cell again.")
+        return codes
+    source = _submitted(item)
+    return (
+        read_codes(item.record, source / FOLDER, place_of(item.record, source / RECORDS, source / FOLDER))
+        if source
+        else {}
+    )
+
+
+def _submitted(item: Found) -> Path | None:
+    """Return the folder with records/ and evidence/ that a record lies in, if it is such a one."""
+    parents = item.path.resolve().parents
+    return next((p.parent for p in parents if p.name == RECORDS and (p.parent / FOLDER).is_dir()), None)
+
+
+def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> Record:
+    """Write the evidence of a record that is accepted at `place` and return the record that names it.
+
+    Nothing is written of a record without codes or evidence beside it.
+    """
+    evidence_dir = records_dir.parent / FOLDER
+    there = evidence_dir / place.relative_to(records_dir).with_suffix("")
+    source = _submitted(item)
+    if item.record.evidence and source is not None:
+        values = read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
+        codes = codes_beside(item)
+        if values:
+            write_values(there, values)
+        if codes:
+            write_codes(evidence_dir, there, codes)
+        return slim
+    codes = codes_beside(item)
+    if not codes:
+        return slim
+    values = values_by_query(item.record, codes)
+    if values:
+        write_values(there, values)
+    if item.record.bits:
+        write_codes(evidence_dir, there, bare(codes))  # those beyond one a method are taken away again
+    return slim.model_copy(update={"evidence": checksums(item.record, codes, values)})
+
+
+def thin_codes(records_dir: Path) -> list[Path]:
+    """Remove committed codes but one a method, set-up and protocol: its first seed at one bit length; return the rest.
+
+    Evidence of records that are gone is removed as well.
+    """
+    evidence_dir = records_dir.parent / FOLDER
+    if not evidence_dir.is_dir():
+        return []
+    records = {place_of(item.record, records_dir, evidence_dir): item.record for item in collect([records_dir])}
+    rows: dict[Path, list[Path]] = defaultdict(list)
+    for place in records:
+        if codes_file(place).exists():
+            rows[place.parent].append(place)
+    kept: set[Path] = set()
+    for places in rows.values():
+        lengths = sorted({records[place].bits for place in places})
+        bits = CODES_BITS if CODES_BITS in lengths else lengths[len(lengths) // 2]
+        kept.add(min((p for p in places if records[p].bits == bits), key=lambda p: records[p].seed))
+    items = {records[place].evidence.get("items", "")[:16] for place in kept}
+    for path in sorted(evidence_dir.rglob("*.npz")):
+        stem, _, kind = path.stem.rpartition(".")
+        if kind in ("values", "codes"):
+            place = path.with_name(stem)
+            gone = place not in records or (kind == "codes" and place not in kept)
+        else:
+            gone = path.stem.removeprefix("items-") not in items
+        if gone:
+            path.unlink()
+    return sorted(codes_file(place) for place in kept)
+
+
+def write_bundle(runs: Sequence[Path], records_dir: Path, out: Path) -> str:
+    """Write the codes of all accepted records that the runs hold to a folder; say what it holds.
+
+    The folder can be put on any file host or hub. It has the shape of evidence/, with `bundle.json`: for each file its
+    sha256 and the record that names its codes.
+    """
+    accepted = {item.record.origin_sha256: item.record for item in collect([records_dir])}
+    written: dict[str, dict[str, str]] = {}
+    for item in collect(runs):
+        record = accepted.get(item.record.record_sha256)
+        if record is None or not record.bits or not (item.path.parent / CODES).is_file():
+            continue
+        codes = bare(codes_beside(item))
+        if record.evidence.get("codes") != codes_sha256(codes):
+            raise WorkError(f"{item.path.parent / CODES} holds other codes than {record.path} names; accept it again.")
+        path = write_codes(out, place_of(record, records_dir, out), codes)
+        written[path.relative_to(out).as_posix()] = {
+            "file_sha256": file_sha256(path),
+            "codes_sha256": record.evidence["codes"],
+            "record_sha256": record.record_sha256,
+        }
+    if not written:
+        raise UsageError(
+            "None of the runs holds the codes of an accepted record; give the run directories they are from."
+        )
+    for path in sorted(out.rglob("items-*.npz")):
+        written[path.relative_to(out).as_posix()] = {"file_sha256": file_sha256(path)}
+    write_text(out / MANIFEST, json.dumps(written, indent=1, sort_keys=True) + "\n")
+    coded = sum(record.bits > 0 for record in accepted.values())
+    bundled = sum("record_sha256" in entry for entry in written.values())
+    return f"Wrote the codes of {bundled} of {coded} accepted records to {out}."
+
+
+SUBMISSION = """# Results for the boards
+
+{rows}
+
+Made with: {versions}.
+
+To take them in (docs: CONTRIBUTING.md, "Results from others"):
+
+    hashzoo leaderboard --accept {folder}/records
+    hashzoo verify --codes leaderboards/records/<one of them>
+    hashzoo verify leaderboards/records/<one of them>      # trains again, in a place without secrets
+"""
+
+
+def describe_submission(out: Path, records: Sequence[Record]) -> str:
+    """Write what a submission holds into its README.md, beside records/ and evidence/; return what to do next."""
+    rows = sorted({plain(f"- {r.method} on {r.protocol}, {r.bits} bits") for r in records})
+    plugins = {f"{p.distribution} {p.version}" for r in records for p in r.plugins.values()}
+    versions = {f"{name} {version}" for r in records for name, version in r.versions.items()}
+    text = SUBMISSION.format(
+        rows="\n".join(rows), versions=plain(", ".join(sorted(plugins | versions))), folder=out.name
+    )
+    write_text(out / "README.md", text)
+    return f"Packed {len(records)} record(s) with their evidence into {out}; open a pull request with that folder."

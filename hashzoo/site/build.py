@@ -1,0 +1,441 @@
+"""Write the site: a folder of HTML that opens from disk, the same bytes for the same records on the same machine."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hashzoo import __version__
+from hashzoo.errors import HashzooError, UsageError
+from hashzoo.files import write_text
+from hashzoo.results.bibtex import bibtex
+from hashzoo.results.layout import NOTHING, paper_boards, published_board
+from hashzoo.results.published import is_dataset
+from hashzoo.results.record import Record
+from hashzoo.results.table import Board as Table
+from hashzoo.results.text import number_text, plain
+from hashzoo.site import charts, pictures
+from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
+from hashzoo.site.verdicts import judge
+from hashzoo.specs import PaperTable
+
+MARK = "hashzoo-site.txt"
+"""A folder that holds it was made by this command and may be made again."""
+
+SHOWN = 8
+"""Lines of a board's charts beside the floors."""
+
+Say = Callable[[str], None]
+
+
+class Figure(NamedTuple):
+    """A chart as the templates take it; `json` is escaped for a script element."""
+
+    name: str
+    title: str
+    note: str
+    said: str
+    height: int
+    json: Markup
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a method's published codes look like."""
+
+    label: str
+    bits: int
+    seed: int
+    distances: Figure
+    plane: str
+    items: int
+    balance: Sequence[float]
+    neighbours: Sequence[tuple[pictures.Neighbour, Sequence[pictures.Neighbour]]]
+
+
+def build(board_dir: Path, out: Path, say: Say = lambda _: None, *, codes: bool = True) -> str:
+    """Write the site of a board folder to `out` and say what it holds; `codes` False leaves the pictures of codes out.
+
+    Raises UsageError for a folder that holds something else, WorkError without the packages that draw charts.
+    """
+    charts.need("altair"), charts.need("vl_convert")
+    if out.exists() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise UsageError(f"{out} holds something that is no site of hashzoo; give a new folder.")
+    content = Content.read(board_dir)
+    if out.exists():
+        shutil.rmtree(out)
+    site = _Site(content, out, say, codes)
+    site.write()
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    pages = len(list(out.rglob("*.html")))
+    return f"Wrote {pages} pages ({size / 1e6:.1f} MB) to {out}; open {out / 'index.html'}."
+
+
+class _Site:
+    """One run of the command."""
+
+    def __init__(self, content: Content, out: Path, say: Say, codes: bool) -> None:
+        self.content, self.out, self.say, self.codes = content, out, say, codes
+        self.pages = {page.name: page.page for page in content.methods}
+        self.drawn: dict[str, str] = {}
+        environment = Environment(
+            loader=PackageLoader("hashzoo.site", "templates"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        environment.globals |= {
+            "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
+            "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": _facts,
+            "interval": lambda c: f"{c.low:.4f}, {c.high:.4f}", "bibtex": bibtex, "sections": _sections,
+            "method_page": lambda name: self.pages[name], "table_page": table_page, "exact": _exact,
+            "standing": content.evidence.of,
+        }  # fmt: skip
+        self.environment = environment
+
+    def write(self) -> None:
+        static = files("hashzoo.site").joinpath("static")
+        for name in ("site.css", "site.js"):
+            write_text(self.out / "static" / name, static.joinpath(name).read_text(encoding="utf-8"))
+        write_text(self.out / "static" / "vega.js", charts.script())
+        self.page("index.html.j2", "index.html", "hashzoo", "Boards", latest=newest(self.content.records))
+        for board in self.content.boards:
+            self.say(f"board {board.label}")
+            self.board(board)
+            for row in [row for row in self.content.rows if row.protocol == board.label]:
+                self.record(board, row)
+        papers = {page.paper.key: page.paper for page in self.content.methods if page.paper}
+        self.page(
+            "methods.html.j2", "methods/index.html", "Methods", "Methods",
+            all_bibtex="\n".join(bibtex(papers[key]) for key in sorted(papers)),
+        )  # fmt: skip
+        for page in self.content.methods:
+            self.say(f"method {page.name}")
+            self.method(page)
+        self.tables()
+        write_text(self.out / MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
+
+    def page(self, template: str, name: str, title: str, current: str = "", **values: Any) -> None:
+        root = "../" * name.count("/")
+        shown = title if title == "hashzoo" else f"{title} - hashzoo"
+        said = f"{title}: benchmark registry for deep hashing, measured beside published."
+        text = self.environment.get_template(template).render(
+            root=root, title=shown, current=current, said=said, **values
+        )
+        write_text(self.out / name, text.rstrip() + "\n")
+
+    # Charts
+
+    def figure(self, name: str, title: str, note: str, spec: Mapping[str, Any]) -> Figure:
+        drawing = charts.svg(spec)
+        write_text(self.out / "charts" / f"{name}.svg", drawing + "\n")
+        height = int(float(drawing.split('height="', 1)[1].split('"', 1)[0]))
+        text = json.dumps(spec, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+        for character in "<>&":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+        return Figure(name, title, note, f"{title}: {note}" if note else title, height, Markup(text))
+
+    def board_charts(self, board: Board, setup: Setup) -> list[Figure]:
+        view = setup.headline
+        prefix = view.metric.rpartition("/")[0]
+        contenders = [row for row in view.rows if not row.floor][:SHOWN]
+        rows = [*contenders, *(row for row in view.rows if row.floor)]
+        names = _names(rows)
+        stem = f"{slug(board.label)}-{setup.id}"
+        over = [
+            point for row in rows
+            for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
+        ]  # fmt: skip
+        found = []
+        if len(view.bits) > 1:
+            spec = charts.lines("bits", over, list(names.values()), y=view.metric)
+            found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", "", spec))
+        bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
+        where = f"{bits} bits" + (f", {prefix}" if prefix else "")
+        for kind in ("pr", "precision", "radius", "recall"):
+            points = [p for row in rows for p in curve_points(row.records, kind, bits, prefix, names[row.key])]
+            if points:
+                order = [name for name in names.values() if any(p["m"] == name for p in points)]
+                title = charts.KINDS[kind][2]
+                found.append(self.figure(f"{stem}-{kind}", title, where, charts.lines(kind, points, order)))
+        return found
+
+    def method_charts(self, page: MethodPage, places: Sequence[tuple[Board, Setup, View, Row]]) -> list[Figure]:
+        found = []
+        for board, setup, view, row in places[:2]:
+            stem = f"{slug(page.name)}-{slug(board.label)}-{setup.id}"
+            prefix = view.metric.rpartition("/")[0]
+            best = next(iter(view.best()), None)
+            beside = [row, *([best] if best and best.key != row.key else []), *(r for r in view.rows if r.floor)]
+            names = _names(list({r.key: r for r in beside}.values()))
+            over = [
+                point for r in beside if r.key in names
+                for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(r).items()}, names[r.key])
+            ]  # fmt: skip
+            if len(view.bits) > 1:
+                spec = charts.lines("bits", over, list(names.values()), y=view.metric, height=200)
+                note = f"{board.label}, beside the highest and the floors"
+                found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", note, spec))
+            lengths = sorted({record.bits for record in row.records} - {0})
+            points = [p for b in lengths for p in curve_points(row.records, "pr", b, prefix, f"{b} bits")]
+            if points:
+                order = [f"{b} bits" for b in lengths]
+                spec = charts.lines("pr", points, order, height=200)
+                found.append(self.figure(f"{stem}-pr", charts.KINDS["pr"][2], board.label, spec))
+        return found
+
+    def code_pictures(self, page: MethodPage) -> list[Pictures]:
+        found = []
+        for row in page.rows if self.codes else ():
+            for record in row.records:
+                standing = self.content.evidence.of(record)
+                if standing.level == "reported only" or not standing.has_codes:
+                    continue
+                codes = self.content.evidence.codes(record)
+                found.append(self.pictured(page, row, record, codes))
+                break
+            if len(found) == 2:
+                break
+        return found
+
+    def pictured(self, page: MethodPage, row: Row, record: Record, codes: Mapping[str, Any]) -> Pictures:
+        from hashzoo.results.evidence import pairs_of
+
+        direction, (query, database) = next(iter(pairs_of(record, codes).items()))
+        gallery = self.gallery(record)
+        stem = f"{slug(page.name)}-{slug(row.protocol)}-{record.bits}"
+        note = "between queries and database" + (f", {direction}" if direction else "")
+        spec = charts.histogram(pictures.distances(query, database))
+        figure = self.figure(f"{stem}-distances", "Distances of relevant and other items", note, spec)
+        plane, items = "", 0
+        try:
+            points, classes = pictures.plane(query, gallery)
+        except UsageError:
+            points, classes = [], []
+        if points and len(classes) <= 24:
+            plane, items = f"{stem}-plane.png", len(points)
+            path = self.out / "pictures" / plane
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(charts.png(charts.scatter(points, classes), scale=1.5))
+        nearest = pictures.neighbours(query, database, gallery)
+        pictures.write_thumbnails(gallery, self.out / "pictures")
+        return Pictures(
+            row.protocol, record.bits, record.seed, figure, plane, items, pictures.balance(database), nearest
+        )
+
+    def gallery(self, record: Record) -> pictures.Gallery:
+        if not hasattr(self, "_galleries"):
+            self._galleries: dict[str, pictures.Gallery] = {}
+        if record.protocol not in self._galleries:
+            self._galleries[record.protocol] = pictures.Gallery.of(record)
+        return self._galleries[record.protocol]
+
+    # Pages
+
+    def board(self, board: Board) -> None:
+        views = [view for setup in board.setups for view in setup.views]
+        rows = [row for view in views for row in view.rows if not row.floor]
+        self.page(
+            "board.html.j2", board.page, board.label, "Boards", board=board,
+            metrics=list(dict.fromkeys(view.metric for view in views)),
+            lengths=sorted({bits for view in views for bits in view.bits if bits}),
+            filters=[
+                ("supervision", "Labels", sorted({row.supervision for row in rows})),
+                ("kind", "Training", sorted({row.kind for row in rows})),
+                ("tuned", "Settings", sorted({row.tuned for row in rows})),
+            ],
+            years=sorted({row.year for row in rows if row.year}, reverse=True),
+            has_published=any(f.published or f.other for view in views for f in view.figures.values()),
+            charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
+            tables=[t for t in self.content.tables if board.dataset and _is_on(t, board.dataset.name)],
+            notes=_board_notes(board, views),
+        )  # fmt: skip
+
+    def record(self, board: Board, row: Row) -> None:
+        by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
+        names = {bits: sorted({name for record in of for name in record.metrics}) for bits, of in by_bits}
+        self.page(
+            "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
+            names=names, made=_made(row.records[0]), place=self.place,
+        )  # fmt: skip
+
+    def place(self, record: Record) -> str:
+        """Return a record's file, from the board folder."""
+        assert record.path is not None
+        folder = self.content.board_dir.resolve()
+        return plain(f"{folder.name}/{record.path.resolve().relative_to(folder).as_posix()}")
+
+    def method(self, page: MethodPage) -> None:
+        places = [
+            (board, setup, view, row)
+            for board in self.content.boards
+            for setup in board.setups
+            for view in setup.views[:1]
+            for row in view.rows
+            if row.method == page.name and (not row.floor or setup is board.setups[0])
+        ]
+        row = page.rows[0]
+        words = [row.supervision, {"deep": "deep", "shallow": "closed form", "none": "not trained"}[row.kind]]
+        words += ["floor"] if row.floor else []
+        words += [str(page.paper.year)] if page.paper else []
+        self.page(
+            "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
+            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places), pictures=self.code_pictures(page),
+            claims=judge(self.content, page.name),
+            tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
+        )  # fmt: skip
+
+    def tables(self) -> None:
+        listed = []
+        for table in self.content.tables:
+            try:
+                made = paper_boards(self.content.records, table, known=self.content.known)
+            except HashzooError:
+                made = [published_board(table, NOTHING, self.content.known)]
+            parts = [_part(board, self.pages) for board in made]
+            notes = list(dict.fromkeys(note for board in made for note in board.notes))
+            self.page("table.html.j2", table_page(table), table.id, "Tables", table=table, parts=parts, notes=notes)
+            there = sum(part["measured"] for part in parts)
+            listed.append((table, f"{there} measured" if there else ""))
+        self.page("tables.html.j2", "tables/index.html", "Published tables", "Tables", tables=listed)
+
+
+def table_page(table: PaperTable) -> str:
+    """Return the file of a published table."""
+    return f"tables/{slug(table.id)}.html"
+
+
+def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, name: str) -> charts.Points:
+    """Return the points of one kind of curve of records that differ in seed, mean and band."""
+    curve, axes = {
+        "pr": ("pr_curve", (0, 1)), "precision": ("precision_curve", (0, 1)), "radius": ("pr_curve_lookup", (0, 2)),
+        "recall": ("pr_curve_lookup", (0, 1)),
+    }[kind]  # fmt: skip
+    full = f"{prefix}/{curve}" if prefix else curve
+    found = [record.curves[full] for record in records if record.bits in (0, bits) and full in record.curves]
+    return charts.band(found, axes, name)
+
+
+def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
+    """Return a short name of each row; settings where several rows are of one method."""
+    several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
+    return {row.key: f"{row.name} ({row.settings or 'own'})" if row.name in several else row.name for row in rows}
+
+
+def _facts(row: Row, year: bool = True) -> str:
+    words = [] if row.kind == "none" else [row.supervision, row.kind]
+    if row.tuned == "tuned":
+        words.append("tuned")
+    if year and row.year and not row.floor:
+        words.append(str(row.year))
+    return " \N{MIDDLE DOT} ".join(words)
+
+
+def _sections(view: View) -> list[tuple[str, list[Row], bool]]:
+    """Return the rows of a board in sections: contenders, those that saw the database, floors."""
+    open_rows = [row for row in view.rows if not row.floor and row.database == "hidden"]
+    apart = [row for row in view.rows if not row.floor and row.database != "hidden"]
+    floors = [row for row in view.rows if row.floor]
+    named = [("", open_rows, False), ("Saw the database in training; not compared", apart, False)]
+    return [part for part in [*named, ("Floors", floors, True)] if part[1]]
+
+
+def _board_notes(board: Board, views: Sequence[View]) -> list[str]:
+    notes = []
+    published = {f.published.table.id for v in views for f in v.figures.values() if f.published}
+    other = {f.other.table.id for v in views for f in v.figures.values() if f.other}
+    if published:
+        notes.append(f"Published values of the same protocol: {', '.join(sorted(published))}.")
+    if other:
+        notes.append(
+            f"Published values of another set-up, in italics, are no measure of reproduction: {', '.join(sorted(other))}."
+        )
+    few = sorted(
+        {row.name for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
+    )
+    if few:
+        notes.append(f"Fewer than three seeds: {', '.join(few)}.")
+    del board
+    return notes
+
+
+def _is_on(table: PaperTable, dataset: str) -> bool:
+    return any(is_dataset(row.dataset, dataset) for row in table.rows)
+
+
+def _exact(value: float) -> str:
+    return number_text(value) if abs(value) >= 10 else f"{value:.6f}"
+
+
+def _made(record: Record) -> list[tuple[str, str]]:
+    """Return how a record was made, in words."""
+    config = record.config
+    found = [("dataset", config.dataset.name), ("regime", config.regime), ("precision", config.precision)]
+    for name in ("hash_layer", "loss", "trainer", "fitter"):
+        part = getattr(config, name)
+        if part is not None:
+            options = ", ".join(f"{key} {value}" for key, value in part.options.items())
+            found.append((name.replace("_", " "), f"{part.name}{f' ({options})' if options else ''}"))
+    if config.recipe is not None:
+        recipe = config.recipe
+        found.append(
+            (
+                "recipe",
+                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
+            )
+        )
+    if config.settings_source:
+        found.append(("settings", config.settings_source))
+    plugins = {f"{p.distribution} {p.version}" for p in record.plugins.values()}
+    found.append(("plugins", ", ".join(sorted(plugins))))
+    found.append(("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())))
+    found.append(("machine", ", ".join(f"{k} {v}" for k, v in record.environment.items())))
+    found.append(("made", record.created))
+    return [(name, plain(str(value))) for name, value in found]
+
+
+def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
+    """Return one layout of a published table: header lines with spans, and lines of cells with both values."""
+    cells = board.cells
+    groups = list(cells[list(board.columns)].drop_duplicates().itertuples(index=False, name=None))
+    header = []
+    for level in range(3):
+        kept = len({group[level] for group in groups}) > 1 or level == 2
+        if kept:
+            runs = itertools.groupby(groups, key=lambda group, level=level: group[: level + 1])
+            header.append([(f"{k[-1]} bits" if level == 2 else str(k[-1]), len(list(g))) for k, g in runs])
+    header = [line for n, line in enumerate(header) if n == len(header) - 1 or len(line) < len(groups)]
+    measured = [name for name in map(str, cells) if name.startswith("measured")]
+    lines, total = [], 0
+    foreign = sorted({name.removeprefix("measured").strip(" ()") for name in measured} - {""})
+    for key, here in cells.groupby(list(board.rows), sort=False):
+        task, label, settings = (str(part) for part in key)
+        found = {tuple(row[name] for name in board.columns): row for row in here.to_dict("records")}
+        line = []
+        for group in groups:
+            row = found.get(group, {})
+            reported = _value(row.get("reported"))
+            name = next((n for n in sorted(measured, key=len) if not pd.isna(row.get(n, float("nan")))), None)
+            total += name is not None
+            other = name.removeprefix("measured").strip(" ()") if name else ""
+            line.append({"reported": reported, "measured": _value(row[name]) if name else None, "other": other})
+        href = pages.get(label) or pages.get(label.lower(), "")
+        note = "; ".join(part for part in ("" if task == "image" else task, settings) if part)
+        if any(cell["reported"] is not None or cell["measured"] is not None for cell in line):
+            lines.append({"label": label, "href": href, "note": note, "cells": line})
+    heading = ", ".join(part for part in (board.backbone, board.regime) if part)
+    return {
+        "heading": heading, "header": header, "lines": lines, "measured": total, "foreign": ", ".join(foreign),
+    }  # fmt: skip
+
+
+def _value(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)

@@ -1,0 +1,214 @@
+"""The charts, once as Vega-Lite (through Altair) and drawn from that as SVG or PNG; they suit light and dark pages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hashzoo.errors import WorkError
+
+Points = list[dict[str, Any]]
+"""Points of a chart: m (the line), x, y and the band's l and h."""
+
+GREY = "#80868d"
+FAINT = "rgba(128,134,141,0.22)"
+PALETTE = (
+    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9", "#8a9a3b", "#6f7680",
+)  # fmt: skip
+"""Colours that keep their contrast on white and on near-black."""
+
+KINDS: Mapping[str, tuple[str, str, str]] = {
+    "pr": ("recall", "precision", "Precision-recall"),
+    "precision": ("N", "precision of the first N", "Precision at N"),
+    "radius": ("Hamming radius", "precision", "Precision within a radius"),
+    "recall": ("Hamming radius", "recall", "Recall within a radius"),
+    "bits": ("bits", "", "Over bit lengths"),
+}
+"""Axes and titles of the line charts."""
+
+MOST_POINTS = 40
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart's specification (Vega-Lite JSON) with its name and what it says for those who do not see it."""
+
+    name: str
+    title: str
+    spec: Mapping[str, Any]
+    said: str
+
+
+def need(what: str = "altair") -> Any:
+    """Import Altair or vl-convert; WorkError with the command that installs both where they are absent."""
+    import importlib
+
+    try:
+        return importlib.import_module(what)
+    except ImportError as error:
+        raise WorkError(
+            f"{what} is not installed, which draws the charts; install it: pip install 'hashzoo[site]'."
+        ) from error
+
+
+def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", height: int = 260) -> dict[str, Any]:
+    """Return the specification of lines with bands; `order` are the lines in the order of the legend."""
+    alt = need()
+    x_title, y_title, _ = KINDS[kind]
+    bits = kind == "bits"
+    x_axis = alt.Axis(values=sorted({p["x"] for p in points})) if bits else alt.Axis(tickCount=6)
+    logarithmic = kind == "precision" and max((p["x"] for p in points), default=1) > 100
+    x_scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False, padding=8 * bits)
+    scale = alt.Scale(domain=list(order), range=[PALETTE[n % len(PALETTE)] for n in range(len(order))])
+    colour = alt.Color(
+        "m:N",
+        scale=scale,
+        legend=alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke", symbolOpacity=1, labelLimit=150),
+    )
+    dashes = [[1, 0] if n < len(PALETTE) else [5, 3] for n in range(len(order))]
+    dash = alt.StrokeDash("m:N", scale=alt.Scale(domain=list(order), range=dashes), legend=None)
+    pick = alt.selection_point(name="pick", fields=["m"], bind="legend")
+    base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("x:Q", title=x_title, scale=x_scale, axis=x_axis))
+    y_scale = alt.Scale(zero=False, nice=True)
+    band = base.mark_area().encode(
+        y=alt.Y("l:Q", title=y or y_title, scale=y_scale), y2="h:Q", color=colour,
+        opacity=alt.condition(pick, alt.value(0.16), alt.value(0)),
+    )  # fmt: skip
+    line = base.mark_line(strokeWidth=1.8, point={"size": 28} if bits else False).encode(
+        y=alt.Y("y:Q", scale=y_scale), color=colour, strokeDash=dash,
+        opacity=alt.condition(pick, alt.value(1.0), alt.value(0.12)),
+        tooltip=[
+            alt.Tooltip("m:N", title="method"),
+            alt.Tooltip("x:Q", title=x_title, format=".3~f"),
+            alt.Tooltip("y:Q", title=y or y_title, format=".4f"),
+        ],
+    )  # fmt: skip
+    return _finished((band + line).add_params(pick), height)
+
+
+def histogram(counts: Points, height: int = 200) -> dict[str, Any]:
+    """Return the share of relevant and of other items at each Hamming distance; points: x, y, m."""
+    alt = need()
+    colour = alt.Color(
+        "m:N",
+        scale=alt.Scale(domain=["relevant", "other"], range=[PALETTE[2], PALETTE[3]]),
+        legend=alt.Legend(title=None, orient="bottom", symbolType="square"),
+    )
+    chart = alt.Chart(alt.Data(values=counts)).mark_area(interpolate="step", opacity=0.45, line=True)
+    made = chart.encode(
+        x=alt.X("x:Q", title="Hamming distance to the query", scale=alt.Scale(nice=False)),
+        y=alt.Y("y:Q", title="share of pairs", stack=None, axis=alt.Axis(tickCount=4, format=".0%")),
+        color=colour,
+        tooltip=[
+            alt.Tooltip("m:N", title="items"),
+            alt.Tooltip("x:Q", title="distance"),
+            alt.Tooltip("y:Q", title="share", format=".2%"),
+        ],
+    )
+    return _finished(made, height)
+
+
+def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str, Any]:
+    """Return items in the plane, coloured by class; points: x, y, m."""
+    alt = need()
+    colour = alt.Color(
+        "m:N",
+        scale=alt.Scale(domain=list(classes), range=[PALETTE[n % len(PALETTE)] for n in range(len(classes))]),
+        legend=alt.Legend(title=None, orient="right", symbolType="circle", symbolOpacity=1, labelLimit=90),
+    )
+    made = (
+        alt.Chart(alt.Data(values=points))
+        .mark_circle(size=26, opacity=0.75)
+        .encode(x=alt.X("x:Q", axis=None), y=alt.Y("y:Q", axis=None), color=colour)
+    )
+    return _finished(made, size, size)
+
+
+def _finished(chart: Any, height: int, width: int | str = "container") -> dict[str, Any]:
+    font = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+    made = chart.properties(width=width, height=height, background="transparent").configure(font=font)
+    made = made.configure_axis(
+        labelColor=GREY, titleColor=GREY, gridColor=FAINT, domainColor=FAINT,
+        tickColor=FAINT, titleFontWeight="normal", labelFontSize=11, titleFontSize=12, titlePadding=8,
+    )  # fmt: skip
+    made = made.configure_legend(labelColor=GREY, titleColor=GREY, labelFontSize=12, symbolStrokeWidth=2.5)
+    made = made.configure_view(stroke=None).configure_title(color=GREY, fontWeight="normal")
+    spec: dict[str, Any] = made.to_dict()
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"} if width == "container" else {"type": "pad"}
+    return spec
+
+
+def svg(spec: Mapping[str, Any], width: int = 560) -> str:
+    """Return the drawing as SVG, coordinates to a tenth of a pixel."""
+    drawn: str = need("vl_convert").vegalite_to_svg(_sized(spec, width), show_warnings=False)
+    drawn = re.sub(r"(\d+\.\d)\d+", r"\1", drawn)
+    return re.sub(r'\s+aria-[a-z]+="[^"]*"|\s+role="[^"]*"', "", drawn)
+
+
+def png(spec: Mapping[str, Any], width: int = 560, scale: float = 2.0) -> bytes:
+    """Return the drawing as PNG."""
+    drawn: bytes = need("vl_convert").vegalite_to_png(_sized(spec, width), scale=scale, show_warnings=False)
+    return drawn
+
+
+def html(spec: Mapping[str, Any], title: str) -> str:
+    """Return a page of its own that works without a network."""
+    bundle = script()
+    content = json.dumps(spec, ensure_ascii=True).replace("<", "\\u003c")
+    safe = title.replace("&", "&amp;").replace("<", "&lt;")
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{safe}</title>\n'
+        "<style>:root{color-scheme:light dark}body{font:16px system-ui;margin:2rem auto;"
+        "max-width:50rem}#c{width:100%}</style>\n"
+        f'<div id="c"></div>\n<script>{bundle}</script>\n'
+        f'<script>vegaEmbed("#c",{content},{{actions:false,renderer:"svg"}});</script></html>\n'
+    )
+
+
+def script() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script."""
+    bundle: str = need("vl_convert").javascript_bundle()
+    return bundle.replace("</script", "<\\/script")
+
+
+def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
+    return {**spec, "width": width} if spec.get("width") == "container" else dict(spec)
+
+
+# Points from the curves of records
+
+
+def band(curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str) -> Points:
+    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 40.
+
+    `axes` are the places of x and y in a point. Curves of different lengths are cut to the shortest.
+    """
+    if not curves:
+        return []
+    shortest = min(map(len, curves))
+    if not shortest:
+        return []
+    values = np.array([[[point[axis] for axis in axes] for point in curve[:shortest]] for curve in curves])
+    mean, spread = values.mean(axis=0), values[:, :, 1].std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(shortest)
+    rows = sorted(set(np.linspace(0, shortest - 1, min(shortest, MOST_POINTS)).round().astype(int).tolist()))
+    return [{"m": name, "x": _short(mean[n, 0]), "y": _short(mean[n, 1]), **_band(mean[n, 1], spread[n])} for n in rows]
+
+
+def _band(y: float, spread: float) -> dict[str, float]:
+    return {"l": _short(y - spread), "h": _short(y + spread)}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4f}".rstrip("0").rstrip(".") or 0)
+
+
+def over_bits(figures: Mapping[int, tuple[float, float | None]], name: str) -> Points:
+    """Return a metric's mean and deviation by bit length as points."""
+    return [
+        {"m": name, "x": bits, "y": _short(value), **_band(value, sd or 0.0)} for bits, (value, sd) in figures.items()
+    ]

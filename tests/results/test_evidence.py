@@ -1,0 +1,181 @@
+"""Evidence beside accepted records: what is written, what follows from it, and what a forged record meets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.api import evaluate
+from hashzoo.evaluation.codes import Codes, codes_sha256, save_codes
+from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, write_bundle
+from hashzoo.results.bibtex import bibtex
+from hashzoo.results.boards import accept, check_boards, write_boards
+from hashzoo.results.collect import Found, collect
+from hashzoo.results.evidence import Evidence, codes_file, place_of, values_file
+from hashzoo.results.record import PluginInfo, Record, read_record, write_record
+from hashzoo.runner.progress import Quiet
+from hashzoo.runner.verify import verify_codes
+from hashzoo.specs import Paper
+
+P = "cifar10-5k-disjoint"
+
+
+def draw(seed: int, noise: float, bits: int = 8) -> dict[str, Codes]:
+    """Codes of 40 queries and 120 items in four classes: a class's pattern with some bits flipped."""
+    rng = np.random.default_rng(seed)
+    pattern = np.random.default_rng(5).choice([-1, 1], (4, bits))
+    found = {}
+    for name, n in (("query.image", 40), ("database.image", 120)):
+        labels = np.arange(n) % 4
+        flips = np.where(rng.random((n, bits)) < noise, -1, 1)
+        found[name] = Codes.from_relaxed(
+            pattern[labels] * flips * rng.uniform(0.5, 1, (n, bits)), labels, keep_relaxed=True, num_classes=4
+        )
+    return found
+
+
+@pytest.fixture
+def boards(tmp_path, make_record) -> Path:
+    for method, noise in (("dch", 0.05), ("dhn", 0.06), ("sh", 0.4)):
+        for seed in (0, 1, 2):
+            codes = draw(seed + 10 * len(method), noise)
+            metrics = evaluate(*(codes[name] for name in ("query.image", "database.image")), "map,map@h2,precision@h2")
+            record = make_record(
+                method, 8, seed, metrics={k: v for k, v in metrics.items() if v is not None},
+                codes_sha256=codes_sha256(codes),
+            )  # fmt: skip
+            folder = tmp_path / "runs" / method / f"seed-{seed}"
+            write_record(folder / "record.json", record)
+            save_codes(folder / "codes.npz", codes)
+    accept([tmp_path / "runs"], tmp_path / "leaderboards" / "records")
+    write_boards(tmp_path / "leaderboards" / "records", tmp_path / "leaderboards")
+    return tmp_path / "leaderboards"
+
+
+def stored(boards: Path, method: str = "dch", seed: int = 0) -> tuple[Record, Path]:
+    path = boards / "records" / P / method / "alexnet-finetune" / f"bits-008-seed-{seed}.json"
+    record = read_record(path)
+    return record, place_of(record, boards / "records", boards / "evidence")
+
+
+def forge(boards: Path, **changed: object) -> None:
+    """Change a record and compute its checksum again, as anybody can."""
+    record, _ = stored(boards)
+    assert record.path is not None
+    write_record(record.path, record.model_copy(update=changed))
+
+
+def test_values_by_query_lie_beside_every_record_and_codes_beside_one_a_method(boards):
+    record, place = stored(boards)
+    values = np.load(values_file(place))
+    assert {"map", "map@h2", "precision@h2"} == set(values)
+    assert values["map"].shape == (40,)
+    assert float(values["map"].mean()) == pytest.approx(record.metrics["map"], abs=1e-6)
+    assert sorted(path.name for path in (boards / "evidence").rglob("*.codes.npz")) == ["bits-008-seed-0.codes.npz"] * 3
+    assert len(list((boards / "evidence").rglob("items-*.npz"))) == 1  # ids and labels are shared
+    assert Evidence(boards).of(record).level == "follows from codes"
+    assert Evidence(boards).of(stored(boards, seed=1)[0]).level == "reported only"
+    assert check_boards(boards / "records", boards) > 0
+
+
+def test_accepting_again_changes_no_byte(boards, tmp_path):
+    before = {path: path.read_bytes() for path in boards.rglob("*") if path.is_file()}
+    accept([tmp_path / "runs"], boards / "records")
+    assert {path: path.read_bytes() for path in boards.rglob("*") if path.is_file()} == before
+
+
+def test_boards_mark_the_group_tied_with_the_best(boards):
+    page = (boards / f"{P}_alexnet-finetune_map.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith(("| d", "| sh"))]
+    assert [row.count("**") for row in rows] == [2, 2, 0]
+    assert "tied with the best" in page
+    assert "3 follow from published codes" in page
+
+
+def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
+    record, _ = stored(boards)
+    forge(boards, metrics={**record.metrics, "map": 0.999})
+    write_boards(boards / "records", boards)
+    assert Evidence(boards).of(stored(boards)[0]).level == "reported only"
+    with pytest.raises(WorkError, match=r"map is 0\.9990 in the record and 0"):
+        check_boards(boards / "records", boards)
+
+
+def test_a_forged_figure_without_its_evidence_named_fails_where_codes_lie_beside_it(boards):
+    record, _ = stored(boards)
+    forge(boards, metrics={**record.metrics, "map": 0.999}, evidence={})
+    write_boards(boards / "records", boards)
+    with pytest.raises(WorkError, match="which names no codes"):
+        check_boards(boards / "records", boards)
+
+
+def test_a_record_that_never_brought_codes_stands_as_reported_only(boards, make_record):
+    write_record(boards / "records" / P / "x" / "alexnet-finetune" / "bits-008-seed-0.json", make_record("x", 8))
+    write_boards(boards / "records", boards)
+    check_boards(boards / "records", boards)
+    assert "reported only" in (boards / f"{P}_alexnet-finetune_map.md").read_text()
+
+
+@pytest.mark.parametrize("which", [values_file, codes_file])
+def test_other_evidence_than_the_record_names_fails(boards, which):
+    _, place = stored(boards)
+    _, other = stored(boards, "dhn")
+    which(place).write_bytes(which(other).read_bytes())
+    with pytest.raises(WorkError, match="Evidence contradicts"):
+        check_boards(boards / "records", boards)
+
+
+def test_published_codes_are_verified_also_from_a_bundle(boards, tmp_path):
+    said = write_bundle([tmp_path / "runs"], boards / "records", tmp_path / "bundle")
+    assert "9 of 9" in said
+    assert len(json.loads((tmp_path / "bundle" / "bundle.json").read_text())) == 10
+    path = stored(boards, seed=1)[0].path
+    assert path is not None
+    assert verify_codes(path, bundle=None, reporter=Quiet()).evaluation.startswith("reported only")
+    found = verify_codes(path, bundle=tmp_path / "bundle", reporter=Quiet())
+    assert (found.evaluation, found.ok) == ("follows from codes", True)
+    record = read_record(path)
+    write_record(path, record.model_copy(update={"metrics": {**record.metrics, "map": 0.999}}))
+    found = verify_codes(path, bundle=tmp_path / "bundle", reporter=Quiet())
+    assert not found.ok
+    assert "map is 0.9990 in the record" in found.text()
+
+
+def test_a_foreign_plugin_must_be_a_release(make_record):
+    def refused(**fields: object) -> None:
+        plugin = PluginInfo(**{"distribution": "hashzoo-mine", "version": "1.2", "sha256": "", **fields})
+        refuse_unrepeatable([Found(Path("r"), make_record(plugins={"method": plugin}))], {"hashzoo", "hashzoo-dch"})
+
+    refused()
+    refused(distribution="hashzoo-dch", editable=True)
+    with pytest.raises(UsageError, match="working copy"):
+        refused(editable=True)
+    for version in ("0.1.dev3+gabc", "1.0+local", ""):
+        with pytest.raises(UsageError, match="no release"):
+            refused(version=version)
+
+
+def test_own_plugins_are_those_beside_the_boards(tmp_path):
+    (tmp_path / "plugins" / "hashzoo-dch").mkdir(parents=True)
+    assert own_plugins(tmp_path / "leaderboards") == {"hashzoo", "hashzoo-dch"}
+
+
+def test_a_submission_is_accepted_with_its_evidence(boards, tmp_path):
+    again = tmp_path / "again" / "leaderboards"
+    accept([boards / "records"], again / "records")
+    records = [item.record for item in collect([again / "records"])]
+    assert len(records) == 9
+    evidence = Evidence(again)
+    assert [evidence.of(record).level for record in records].count("follows from codes") == 3
+    assert all(evidence.of(record).values for record in records)
+
+
+def test_bibtex_keeps_what_a_title_holds():
+    entry = bibtex(Paper("a-2020", "50% of {x} & y_z", "A. One, B. Two and C. Three", "IEEE TIP", 2020))
+    assert r"{{50\% of \{x\} \& y\_z}}" in entry
+    assert "A. One and B. Two and C. Three" in entry
+    assert entry.startswith("@article{a-2020,")
