@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hashzoo.cli import main
+from hashzoo.testing.distribution import write_distribution
 
 
 def hashzoo(*args: str) -> int:
@@ -68,3 +72,34 @@ def test_torchrun_shares_one_cell_and_no_study(
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert hashzoo("run", "-m", "itq,lsh") == 2
     assert "torchrun" in capsys.readouterr().err
+
+
+TABLE = """
+from hashzoo import Paper, PaperRow, PaperTable, hookimpl
+
+PAPER = Paper("toy-2030", "Toy hashing", "A. Author", "", 2030)
+ROW = dict(dataset="Digits", bits=8, value=0.5, source="page 1", confidence="read", protocol="digits-1k")
+
+@hookimpl
+def hashzoo_register_paper_tables():
+    rows = (PaperRow("itq", label="ITQ", **ROW), PaperRow("newest", label="Newest", **ROW))
+    return (PaperTable("toy-2030-table1", PAPER, "Table 1", "map", rows),)
+"""
+
+
+def test_a_table_is_measured_and_laid_out(tmp_path: Path) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-tables", TABLE)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "hashzoo", "reproduce", "toy-2030-table1"]
+    dry = subprocess.run([*command, "--dry-run"], env=env, capture_output=True, text=True, check=True)
+    assert "1 cells, 0 done, 1 to do." in dry.stdout
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "Missing: Newest: no installed plugin brings the method 'newest'." in done.stderr
+    assert "Toy hashing (2030)" in done.stderr
+    assert "itq" in done.stdout.lower()
+    assert "0.5" in done.stdout
+
+
+def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hashzoo("reproduce", "greedyhash-2018-cifar10-I") == 1
+    assert "its data are not there" in capsys.readouterr().err
