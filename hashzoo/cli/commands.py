@@ -14,6 +14,7 @@ COMMANDS = (
         "Measure what a published table needs with what is installed.",
         "hashzoo.cli.reproduce:reproduce_command",
     ),
+    Command("tune", "Search settings of methods, equally, on validation data.", "hashzoo.cli.tune:tune_command"),
     Command("runs", "List run directories: what was changed, their state and values.", "hashzoo.cli.runs:runs_command"),
     Command(
         "leaderboard",

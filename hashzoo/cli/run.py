@@ -29,6 +29,7 @@ from hashzoo.cli.main import warn_of_broken_plugins
 @click.option("--loss", help="Use this loss instead of the method's.")
 @click.option("--hash-layer", help="Use this hash layer instead of the method's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a number: lr=1e-4, loss.gamma=20.")
+@click.option("--tuned", type=click.Path(path_type=Path), help="Use what this file of hashzoo tune chose.")
 @click.option("--validation", type=float, help="Hold out this share of the train split and measure on it.")
 @click.option("--metrics", help="Metrics, comma-separated, for example map,map@h2.  [default: all]")
 @click.option("--evaluators", help="Evaluators, comma-separated.  [default: retrieval,code_quality]")

@@ -13,7 +13,7 @@ from hashzoo.runner.request import RunRequest, merge, parse_value
 from hashzoo.studies.grid import every_method
 from hashzoo.studies.task import Engine
 
-KEYS = ("workers", "engine", "keep_going", "tuned")
+KEYS = ("workers", "engine", "keep_going")
 """What a study has beside the options of a run."""
 
 ALL = "all"
