@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -57,9 +57,7 @@ def grid(board: Board) -> Grid:
     tuned = {cell["method"] for cell in board.cells.to_dict("records") if _is_tuned(cell)}
     for cells in table.values():
         some = next(iter(cells.values()))
-        stub = tuple(
-            f"{some[name]} †" if name == "method" and _apart(some) else _stub(some, name, tuned) for name in kept
-        )
+        stub = tuple(_stub(some, name, tuned) for name in kept)
         texts = []
         for *column, figure in keys:
             here = cells[tuple(column)]
@@ -94,12 +92,14 @@ def _cell(cell: dict[str, Any], figure: str, sources: dict[str, int], usual: int
     return GridCell(text, float(value), value == best)
 
 
-def _is_tuned(cell: dict[str, Any]) -> bool:
+def _is_tuned(cell: Mapping[Any, Any]) -> bool:
     return str(cell.get("settings", "")).startswith(TUNED)
 
 
 def _stub(cell: dict[str, Any], name: str, tuned: set[Any]) -> str:
     """Return what stands before a row; beside a tuned row of the same method, its own setting is named too."""
+    if name == "method" and _apart(cell):
+        return f"{cell[name]} †"
     return "plugin's recipe" if name == "settings" and not cell[name] and cell["method"] in tuned else str(cell[name])
 
 

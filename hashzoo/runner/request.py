@@ -25,7 +25,8 @@ class RunRequest:
     """One `hashzoo run`; None means "what the method, dataset or protocol says".
 
     `backbone` is a name for all modalities or {modality: name}; `settings` are dotted options such as
-    {"lr": 1e-4, "loss.gamma": 20}; `tuned` is a file of `hashzoo tune` whose choice is used; `validation` > 0 measures on that share of the train split instead of the queries.
+    {"lr": 1e-4, "loss.gamma": 20}; `tuned` is a file of `hashzoo tune` whose choice is used;
+    `validation` > 0 measures on that share of the train split instead of the queries.
     """
 
     method: Name

@@ -51,7 +51,7 @@ def read_choice(path: Path, method: str, protocol: str) -> Choice:
             raise WorkError(f"{path}: {method} has {trials} of {wanted} trials; repeat hashzoo tune, which goes on.")
         label = f"{trials} trial{'s' if trials != 1 else ''}"
         return Choice(
-            options=dict(found["chosen"]["options"]),
+            options={**study["options"]["settings"], **found["chosen"]["options"]},
             regime=str(found["regime"]),
             label=label,
             source=f"tuned, {label} by {study['metric']} on {protocol}-validation (file {file_sha256(path)[:8]})",

@@ -90,8 +90,8 @@ def check_rule(metric: str) -> None:
 def space_of(plan: Plan) -> dict[str, Range]:
     """Return what is tried of a method: what its plugin states, beside learning rate and weight decay.
 
-    For the two, where the plugin says nothing, hashzoo's default: a tenth to ten times the learning rate of its setting,
-    and a weight decay from 1e-6 to 1e-2, both evenly in the logarithm.
+    For the two, where the plugin says nothing, hashzoo's default: a tenth to ten times the learning rate of its
+    setting, and a weight decay from 1e-6 to 1e-2, both evenly in the logarithm.
     """
     found: dict[str, Range] = {}
     recipe = plan.config.recipe
@@ -191,8 +191,8 @@ def _require_same_space(method: _Method) -> None:
         method.study.set_user_attr("space", space)
     elif known != space:
         raise UsageError(
-            f"The search space of {method.name!r} has changed since its first trial; tune in another --out, so that all "
-            "its trials are of one space."
+            f"The search space of {method.name!r} has changed since its first trial; tune in another --out, so that "
+            "all its trials are of one space."
         )
 
 
