@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from rich.console import Console
 
@@ -72,3 +73,35 @@ def shown_metrics(records: Sequence[Record], asked: Sequence[str] = ()) -> list[
     present = {name.rpartition("/")[2] for record in records for name in record.metrics}
     wanted = asked or (records[0].headline if records else "map", *SHOWN)
     return [name for name in dict.fromkeys(name.rpartition("/")[2] for name in wanted) if name in present]
+
+
+def print_study(records: Sequence[Record], asked: Sequence[str] = ()) -> None:
+    """Print one table for each protocol and direction: methods by bit lengths, each the mean over seeds."""
+    console = Console(highlight=False)
+    for protocol in dict.fromkeys(record.protocol for record in records):
+        chosen = [record for record in records if record.protocol == protocol]
+        for name in _columns_of(chosen, asked):
+            held = [record for record in chosen if name in record.metrics]
+            bits = sorted({record.bits for record in held})
+            rows = []
+            for label in dict.fromkeys(_label(record) for record in held):
+                cells = []
+                for length in bits:
+                    values = [r.metrics[name] for r in held if (_label(r), r.bits) == (label, length)]
+                    cells.append(GridCell(number_text(fmean(values)) if values else ""))
+                rows.append(((plain(label),), tuple(cells)))
+            header = tuple((f"{length} bits" if length else "features", 1) for length in bits)
+            title = plain(f"{protocol}, {name}, mean over seeds")
+            console.print(rich_grid(Grid(title, ("method",), (header,), tuple(rows)), console.width))
+
+
+def _columns_of(records: Sequence[Record], asked: Sequence[str]) -> list[str]:
+    plain_names = asked or (records[0].headline,)
+    wanted = [
+        f"{direction}/{name}" if direction else name for direction in directions_of(records) for name in plain_names
+    ]
+    return [name for name in wanted if any(name in record.metrics for record in records)]
+
+
+def _label(record: Record) -> str:
+    return f"{record.method} ({record.backbone_name} {record.regime})"

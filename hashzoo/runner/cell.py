@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,9 +243,19 @@ class RunDirectory:
             write_json(self.path / name, value)
 
     def remove_if_empty(self) -> None:
-        """Remove cells in which no stage was finished, and the folder itself where none is left."""
-        for folder in [*self.path.glob("bits-*/seed-*"), *self.path.glob("bits-*")]:
-            if {entry.name for entry in folder.iterdir()} <= {LOCK}:
-                shutil.rmtree(folder, ignore_errors=True)
-        if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
-            shutil.rmtree(self.path, ignore_errors=True)
+        """Remove cells in which no stage was finished, and the folder itself where none is left.
+
+        What another process holds, or has just begun, stays.
+        """
+        for folder in self.path.glob("bits-*/seed-*"):
+            with suppress(OSError, Timeout), FileLock(folder / LOCK, timeout=0):
+                if {entry.name for entry in folder.iterdir()} <= {LOCK}:
+                    shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            for folder in self.path.glob("bits-*"):
+                with suppress(OSError):
+                    folder.rmdir()
+            if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
+                for entry in self.path.iterdir():
+                    entry.unlink()
+                self.path.rmdir()

@@ -25,7 +25,8 @@ class RunRequest:
     """One `hashzoo run`; None means "what the method, dataset or protocol says".
 
     `backbone` is a name for all modalities or {modality: name}; `settings` are dotted options such as
-    {"lr": 1e-4, "loss.gamma": 20}; `validation` > 0 measures on that share of the train split instead of the queries.
+    {"lr": 1e-4, "loss.gamma": 20}; `tuned` is a file of `hashzoo tune` whose choice is used;
+    `validation` > 0 measures on that share of the train split instead of the queries.
     """
 
     method: Name
@@ -51,6 +52,7 @@ class RunRequest:
     loss: Name | None = None
     hash_layer: Name | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tuned: Path | None = field(default=None, metadata={"is": "the path of a file of hashzoo tune"})
     validation: Annotated[float, Ge(0), Lt(1)] = field(
         default=0.0,
         metadata={"is": "the share of the train split held out, at least 0 and below 1", "says": "--validation"},
@@ -82,6 +84,8 @@ class RunRequest:
     def __post_init__(self) -> None:
         if isinstance(self.out, str):
             object.__setattr__(self, "out", Path(self.out))
+        if isinstance(self.tuned, str):
+            object.__setattr__(self, "tuned", Path(self.tuned))
         for name in ("bits", "seeds", "metrics", "evaluators", "track"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, tuple):
@@ -158,8 +162,8 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file with the fields of RunRequest and a table [set] of dotted options."""
+def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a TOML file with the fields of RunRequest, those named in `also`, and a table [set] of dotted options."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -172,7 +176,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UsageError(f"`set` in {path} must be a table, for example [set] and below it lr = 1e-4; got {given!r}.")
     settings = flatten(given)
-    known = {f.name for f in fields(RunRequest)} - {"settings"}
+    known = {f.name for f in fields(RunRequest)} - {"settings"} | set(also)
     for key in table:
         if key not in known:
             raise unknown_name(f"run option (in {path})", key, {*known, "set"})

@@ -161,7 +161,7 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
         else:
             learned = _load_into(cell, model)
         if shop.main:
-            with _timed(seconds, "encode"):
+            with _timed(seconds, "encode"), _threads(threads_for(model, shop.threads)):
                 save_codes(cell.file("encode"), encode_splits(shop, model, learned))
             cell.mark_done("encode", prints["encode"], seconds["encode"], upstream["encode"])
     if shop.main:
