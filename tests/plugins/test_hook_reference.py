@@ -59,3 +59,9 @@ def test_every_hook_is_used_by_a_real_plugin():
     examples = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "examples").rglob("*.py"))
     for kind in KINDS.values():
         assert f"def {kind.hook}():" in examples or kind.singular == "hash layer"
+
+
+@pytest.mark.parametrize("name", ["TrainJob", "TrainData", "Checkpoints", "Codes", "GradientTrainer", "Engine", "Task", "Range",
+                                  "Life of a loss", "What a fitter is handed", "What a loader raises"])  # fmt: skip
+def test_what_a_plugin_is_handed_has_a_heading(name):
+    assert f"\n### {name}\n" in (DOCS / "hooks.md").read_text(encoding="utf-8")
