@@ -60,9 +60,9 @@ A loss is a `torch.nn.Module`. Only `forward` is required; a hash layer may defi
 
 | call | when | what for |
 |---|---|---|
-| `__init__(problem, **options)` | once; torch's generator is seeded from the run's seed | buffers, parameters, options |
-| `prepare(data, seed)` | once before the first epoch, not after a resume; without gradient | what is computed from the \
-train split (`TrainData`, below): similarity, targets, centers. Its state goes into buffers |
+| `__init__(problem, **options)` | once; torch's generator is seeded | buffers, parameters, options |
+| `prepare(data, seed)` | once before the first epoch, not after a resume; without gradient | what is computed from \
+the train split (`TrainData`, below): similarity, targets, centers. Its state goes into buffers |
 | `start_epoch(epoch, epochs)` | before each epoch, counted from 0 | schedules: the scale of a tanh, a growing weight |
 | `forward(output, batch)` | each step | the terms `{name: scalar}`, already weighted; the trainer adds them up |
 | `end_epoch(epoch, outputs)` | after each epoch; without gradient | alternating steps: `outputs` are those of the \
@@ -76,8 +76,8 @@ loss](examples/stateful-loss/hashzoo_running_centers.py), [two stages](examples/
     "fitters": """### What a fitter is handed
 
 `fit(features, labels, seed)`: `features` maps each role to the features (n, D) of the train split, float32 in main
-memory; `labels` (n, C) are multi-hot floats, None for an unsupervised method. It returns `{role: {buffer: tensor}}`: the
-whole state of each role's hash layer, which is loaded strictly, by names and shapes. The hash layer `projection` has
+memory; `labels` (n, C) are multi-hot floats, None for an unsupervised method. It returns `{role: {buffer: tensor}}`:
+the whole state of each role's hash layer, which is loaded strictly, by names and shapes. The hash layer `projection` has
 `mean` (D,), `weight` (D, K) and `bias` (K,). Draws come from generators made from `seed`; the pieces in
 `hashzoo.fitting` work in float64 and fix the signs of eigenvectors.
 """,
