@@ -29,7 +29,6 @@ from hashzoo.results.table import Board as Table
 from hashzoo.results.text import number_text, plain
 from hashzoo.site import charts, pictures
 from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
-from hashzoo.site.verdicts import judge
 from hashzoo.specs import PaperTable
 
 MARK = "hashzoo-site.txt"
@@ -99,7 +98,9 @@ class _Site:
             "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
             "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": _facts,
             "interval": _interval, "bibtex": bibtex, "sections": _sections,
-            "method_page": lambda name: self.pages[name], "table_page": table_page, "exact": _exact,
+            "method_page": lambda name: self.pages[name], "pages": self.pages,
+            "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
+            "exact": _exact,
             "standing": content.evidence.of,
         }  # fmt: skip
         self.environment = environment
@@ -124,6 +125,8 @@ class _Site:
             self.say(f"method {page.name}")
             self.method(page)
         self.tables()
+        judged = sorted(self.content.claims, key=lambda item: (item.verdict == "not measured", item.claim.better))
+        self.page("claims.html.j2", "claims/index.html", "Claims", "Claims", claims=judged)
         write_text(self.out / MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 
     def page(self, template: str, name: str, title: str, current: str = "", **values: Any) -> None:
@@ -287,14 +290,15 @@ class _Site:
             for row in view.rows
             if row.method == page.name and (not row.floor or setup is board.setups[0])
         ]
-        row = page.rows[0]
+        content, row = self.content, page.rows[0]
         words = [row.supervision, {"deep": "deep", "shallow": "closed form", "none": "not trained"}[row.kind]]
         words += ["floor"] if row.floor else []
         words += [str(page.paper.year)] if page.paper else []
         self.page(
             "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
             words=list(dict.fromkeys(words)), charts=self.method_charts(page, places),
-            pictures=self.code_pictures(page), claims=judge(self.content, page.name),
+            pictures=self.code_pictures(page),
+            claims=[j for j in content.claims if page.name in (j.claim.better, j.claim.worse)],
             tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ Points = list[dict[str, Any]]
 """Points of a chart: m (the line), x, y and the band's l and h."""
 
 GREY = "#80868d"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 FAINT = "rgba(128,134,141,0.22)"
 PALETTE = (
     "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9",
@@ -32,7 +33,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 """Axes and titles of the line charts."""
 
-MOST_POINTS = 40
+MOST_POINTS = 24
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,7 @@ def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str
 
 
 def _finished(chart: Any, height: int, width: int | str = "container") -> dict[str, Any]:
-    font = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-    made = chart.properties(width=width, height=height, background="transparent").configure(font=font)
+    made = chart.properties(width=width, height=height, background="transparent").configure(font=FONT)
     made = made.configure_axis(
         labelColor=GREY, titleColor=GREY, gridColor=FAINT, domainColor=FAINT,
         tickColor=FAINT, titleFontWeight="normal", labelFontSize=11, titleFontSize=12, titlePadding=8,
@@ -145,12 +145,18 @@ def _finished(chart: Any, height: int, width: int | str = "container") -> dict[s
 def svg(spec: Mapping[str, Any], width: int = 560) -> str:
     """Return the drawing as SVG, coordinates to a tenth of a pixel."""
     drawn: str = need("vl_convert").vegalite_to_svg(_sized(spec, width), show_warnings=False)
-    return re.sub(r"<[^>]+>", _shortened, drawn)
+    drawn = re.sub(r"<[^>]+>", _shortened, drawn)
+    for idle in ('<path d="M0,0h0v0h0Z"/>', '<path d="" display="none"/>', "<g></g>"):
+        drawn = drawn.replace(idle, "")
+    return drawn.replace("<svg ", f'<svg font-family="{FONT}" ', 1)
 
 
 def _shortened(tag: re.Match[str]) -> str:
     """Return a tag of an SVG without what only live charts need, its numbers with one decimal."""
-    text = re.sub(r'\s+(?:aria-[a-z]+|role|pointer-events|class)="[^"]*"', "", tag[0])
+    text = re.sub(r'\s+(?:aria-[a-z]+|role|pointer-events|class|font-family)="[^"]*"', "", tag[0])
+    text = re.sub(r'\s+(?:opacity|stroke-width|stroke-opacity|fill-opacity)="1"', "", text)
+    text = text.replace("rgba(128,134,141,0.22)", "#80868d38").replace("translate(0,0)", "")
+    text = text.replace(' transform=""', "")
     return re.sub(r"(\d+\.\d)\d+", r"\1", text)
 
 
@@ -190,7 +196,7 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 def band(
     curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
 ) -> Points:
-    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 40.
+    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 24.
 
     `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
     else, along precision and recall, points of one place.

@@ -172,4 +172,5 @@ def test_a_record_is_a_table_in_a_notebook(boards):
 def test_rows_say_how_they_are_trained(boards):
     rows = {row.name: row for row in Content.read(boards).rows}
     assert (rows["alpha"].kind, rows["gamma"].kind, rows["delta"].supervision) == ("deep", "shallow", "unsupervised")
+    assert rows["alpha"].tuned == "recipe"
     assert rows["alpha"].level_text == "1 of 6 follow from codes"
