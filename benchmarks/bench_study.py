@@ -26,6 +26,7 @@ METHODS = {"itq": {}, "lsh": {}, "greedyhash": {"epochs": 10}, "dch": {"epochs":
 
 
 def measure(out: Path, workers: int) -> tuple[float, list[Record]]:
+    """Return the seconds that the study took, and its records."""
     requests = [
         RunRequest(name, protocol="digits-1k", bits=(16,), seeds=(0, 1), settings=settings, out=out)
         for name, settings in METHODS.items()
@@ -38,6 +39,7 @@ def measure(out: Path, workers: int) -> tuple[float, list[Record]]:
 
 
 def main() -> None:
+    """Measure, compare the records and write the page."""
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
