@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Splits,
         Table,
     )
+    from hashzoo.studies.task import Outcome, Task, do_task
 
 __version__ = "0.2.0"
 
@@ -66,6 +67,7 @@ _HOMES = {
     "PaperRow", "PaperTable", "Problem",
         "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
+    "hashzoo.studies.task": ("Outcome", "Task", "do_task"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -77,6 +79,7 @@ __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
     "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+    "Outcome", "Task", "do_task",
 ]  # fmt: skip
 
 

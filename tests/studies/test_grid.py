@@ -19,7 +19,7 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import Study, duration, earlier_records, estimate, every_method, plan_study, run_study
 from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
-from hashzoo.studies.task import Outcome, Task, do
+from hashzoo.studies.task import Outcome, Task, do_task
 
 
 class Shuffled:
@@ -28,7 +28,7 @@ class Shuffled:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         tasks = list(tasks)
         random.Random(3).shuffle(tasks)
-        yield from map(do, tasks)
+        yield from map(do_task, tasks)
 
 
 class Said(Quiet):
