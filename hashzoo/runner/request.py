@@ -144,7 +144,7 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
     except ValueError:
         raise UsageError(
             f"{what} must be integers separated by commas, for example "
-            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text!r}."
+            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text[:80]!r}."
         ) from None
 
 
