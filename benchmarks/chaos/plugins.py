@@ -163,6 +163,8 @@ import sys
 import numpy as np
 from hashzoo import Component, Metric, hookimpl
 
+hashzoo_api = 2
+
 @hookimpl
 def hashzoo_register_metrics():
     return [Metric("chaosmetric")]
