@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import random
 
-ODD = (b"", b"\0", b"\xff" * 64, b"[" * 100_000, b"{" * 50_000, b"PK\x03\x04", b"%!PS-Adobe-3.0\n", b"null", b"\x80\x04.")
+ODD = (
+    b"",
+    b"\0",
+    b"\xff" * 64,
+    b"[" * 100_000,
+    b"{" * 50_000,
+    b"PK\x03\x04",
+    b"%!PS-Adobe-3.0\n",
+    b"null",
+    b"\x80\x04.",
+)
 
 
 def damaged(whole: bytes, draw: random.Random) -> bytes:

@@ -120,7 +120,9 @@ def _options(folder: Path) -> list[Case]:
     from hashzoo.results.record import read_record
     from hashzoo.runner.request import merge, parse_assignments, read_config
 
-    config = b'method = "lsh"\nbits = [16, 32]\nseeds = [0, 1]\n[set]\nlr = 1e-4\nloss.gamma = 2.0\n[set.data]\npath = "x"\n'
+    config = (
+        b'method = "lsh"\nbits = [16, 32]\nseeds = [0, 1]\n[set]\nlr = 1e-4\nloss.gamma = 2.0\n[set.data]\npath = "x"\n'
+    )
 
     def published(path: Path) -> Any:
         path.replace(path.with_name("published.json"))

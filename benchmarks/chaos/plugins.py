@@ -58,7 +58,14 @@ def sources() -> Iterator[tuple[str, str]]:
         for field in COMPONENT_FIELDS:
             yield f"Component.{field}={value}", hook("losses", f"[Component('chaosplug', 'a:b', {field}={value})]")
         yield f"Component.build={value}", hook("losses", f"[Component('chaosplug', {value})]")
-    for raised in ("RuntimeError('a')", "SystemExit(0)", "SystemExit('x')", "KeyError()", "MemoryError()", "EOFError()"):
+    for raised in (
+        "RuntimeError('a')",
+        "SystemExit(0)",
+        "SystemExit('x')",
+        "KeyError()",
+        "MemoryError()",
+        "EOFError()",
+    ):
         yield f"import raises {raised}", f"raise {raised}\n"
         yield f"hook raises {raised}", f"{HEAD}@hookimpl\ndef hashzoo_register_losses():\n    raise {raised}\n"
     yield "syntax", "def (\n"
@@ -236,5 +243,3 @@ def judge_alone(codes: Any) -> float:
     from hashzoo.evaluation.api import evaluate
 
     return float(evaluate(codes["query.image"], codes["database.image"], "map")["map"])
-
-
