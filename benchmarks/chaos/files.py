@@ -139,16 +139,11 @@ def _options(folder: Path) -> list[Case]:
 def _images(folder: Path) -> list[Case]:
     from PIL import Image
 
-    from hashzoo.data.images import decode_images, folder_files
+    from hashzoo.data.images import decode_any
 
     pixels = Image.fromarray(np.random.default_rng(2).integers(0, 256, (24, 20, 3), dtype=np.uint8))
 
     def read(path: Path) -> Any:
-        with_files = folder_files(path.parent, [path.name])
-        for files in [with_files] if hasattr(with_files, "names") else []:
-            return decode_images(files)
-        from hashzoo.data.images import decode_any
-
         return decode_any({path.name: path}, (16, 16))
 
     endings = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "TIFF": "tif", "WEBP": "webp"}
@@ -177,7 +172,8 @@ def _weights(folder: Path) -> list[Case]:
         if found is not None:
             same = found.epoch == wanted.epoch and found.history == wanted.history
             same = same and set(found.tensors) == set(state)
-            assert same and all(torch.equal(found.tensors[k], v) for k, v in state.items()), "another state"
+            same = same and all(torch.equal(found.tensors[name], value) for name, value in state.items())
+            assert same, "another state"
         return found
 
     return [

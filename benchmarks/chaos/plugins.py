@@ -22,6 +22,7 @@ HEAD = (
 )
 METHOD = "Method('{p}', P, loss='{p}', recipe=Recipe(1, 2, 0.1){more})"
 DATASET = "Dataset('{p}', {{'image': 'image'}}, (Protocol('{p}-p', '{p}', (1, 1, 1){inner}),), 'a:b'{more})"
+SHARE = 8
 VALUES = ("3", "None", "-1.5", "'x'", "b'x'", "object()", "[1]", "{1: 2}", "float('nan')", "(None,)", "lambda: 1")
 METHOD_FIELDS = ("backbones", "settings", "options", "modalities", "trainer", "ranking", "summary", "floor", "space")
 DATASET_FIELDS = ("files", "backbones", "multilabel", "summary", "homepage")
@@ -93,10 +94,10 @@ METADATA = {
 GOOD = HEAD + "@hookimpl\ndef hashzoo_register_losses():\n    return [Component('chaosplug', 'a:b')]\n"
 
 
-def broken(folder: Path, records: Path, share: int = 1) -> Iterator[Group]:
-    """Try every `share`-th broken distribution with every command; those that need no part of it go on."""
+def broken(folder: Path, records: Path, seed: int, share: int = SHARE) -> Iterator[Group]:
+    """Try every `share`-th broken distribution, another part for each seed, with every command: each has to go on."""
     group = Group("broken distributions with every other command")
-    for number, (what, source) in enumerate(list(sources())[::share]):
+    for number, (what, source) in enumerate(list(sources())[seed % share :: share]):
         site = folder / f"site-{number}"
         write_distribution(site, "hashzoo-chaosplug", source)
         for command in COMMANDS:
