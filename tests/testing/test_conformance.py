@@ -143,7 +143,7 @@ def test_checks_are_plain_functions_with_documentation():
 def test_unknown_names_are_refused():
     with pytest.raises(UsageError, match="did you mean 'names_agree'"):
         check_method("lsh", only=["name_agrees"])
-    with pytest.raises(UsageError, match="There is no method 'lhs'; did you mean .*'lsh'"):
+    with pytest.raises(UsageError, match=r"There is no method 'lhs'; did you mean .*'lsh'"):
         check_method("lhs")
     with pytest.raises(UsageError, match="did you mean 'names_agree'"):
         conformance("lsh", expected_failures={"names_agreee": "because"})
