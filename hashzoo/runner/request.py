@@ -121,7 +121,7 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip() or not value.strip():
-            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment!r}.")
+            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment[:80]!r}.")
         if key.strip() in settings:
             raise UsageError(f"--set {key.strip()} is given twice; give it once.")
         settings[key.strip()] = parse_value(value.strip())
