@@ -12,7 +12,8 @@ import click
 @click.argument("method")
 @click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Parent folder.  [default: here]")
 @click.option("--author", default="", help="Name for licence and packaging.")
-def new_command(method: str, into: Path, author: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def new_command(method: str, into: Path, author: str, as_json: bool) -> None:
     """Write a complete plugin hashzoo-METHOD that trains, passes its tests and can be published.
 
     \b
@@ -24,7 +25,8 @@ def new_command(method: str, into: Path, author: str) -> None:
     from hashzoo.scaffold import new_plugin
 
     folder = new_plugin(method, into, author=author)
-    click.echo(f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check {method}.")
+    message = f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check {method}."
+    click.echo(json.dumps({"folder": str(folder)}) if as_json else message)
 
 
 @click.command("check")
