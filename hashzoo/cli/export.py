@@ -32,9 +32,7 @@ def export_command(cell: Path, folder: Path, as_json: bool) -> None:
 @click.option("--modality", help="Which input of a cross-modal model.  [default: the only one]")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def encode_command(
-    cell: Path, inputs: Path, output: Path, modality: str | None, device: str, as_json: bool
-) -> None:
+def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None, device: str, as_json: bool) -> None:
     """Encode INPUTS (an image, a folder of images, or an .npy of vectors) with the model of CELL into OUTPUT (.npz).
 
     \b

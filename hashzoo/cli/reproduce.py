@@ -65,6 +65,6 @@ def reproduce_command(
         click.echo(f"Missing: {sentence}", err=True)
     if not found.requests:
         raise WorkError(f"Nothing of {found.table.id} can be measured here; what is missing stands above.")
-    do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, quiet=quiet)
-    if not dry_run:
-        click.echo(commands.show((found.requests[0].out,), paper_table=found.table.id, fmt="json" if as_json else "table"))
+    do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    if not dry_run and not as_json:
+        click.echo(commands.show((found.requests[0].out,), paper_table=found.table.id))
