@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hashzoo.evaluation.codes import Codes
     from hashzoo.results.record import Record
+    from hashzoo.runner.build import EndToEnd
     from hashzoo.runner.export import Inputs
     from hashzoo.runner.progress import Reporter
 
@@ -180,7 +181,8 @@ def encode(cell: str | Path, inputs: Inputs, *, modality: str | None = None, dev
     """Return the codes of new inputs by the model of a cell.
 
     `inputs`: a folder of images, an image file, an .npy file, an array of vectors (n, D) or of images (n, H, W, 3)
-    uint8, or a list of image files and PIL images. Ids of the codes are file names or row numbers.
+    uint8, an image of Pillow, or a list of image files, PIL images and arrays. Ids of the codes are file names or row
+    numbers.
     """
     from hashzoo.runner.export import encode_inputs
 
@@ -203,11 +205,12 @@ def compare(first: str | Path, second: str | Path, metric: str = "map") -> pd.Da
     return pd.DataFrame(compare_runs(Path(first), Path(second), metric))
 
 
-def load_model(cell: str | Path) -> nn.Module:
+def load_model(cell: str | Path) -> EndToEnd:
     """Return the trained model of a cell folder (<run>/bits-048/seed-0), called as model(modality, inputs).
 
-    Only safetensors are read, so loading runs no code from the file. With frozen features the backbone is put back in
-    front of the hash layer, so that the model takes the dataset's inputs.
+    `model.encode(images)` takes what `encode` takes and gives codes. Only safetensors are read, so
+    loading runs no code from the file. With frozen features the backbone is put back in front of the hash layer, so
+    that the model takes the dataset's inputs.
     """
     from hashzoo.runner.cell import Cell
 

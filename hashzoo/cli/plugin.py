@@ -16,7 +16,8 @@ MADE = ("method", "fit", "cross-modal", "dataset", "evaluator", "trainer", "comm
 @click.option("--author", default="", help="Name for licence and packaging.")
 @click.option("--kind", default="method", show_default=True, help=f"What it brings: {', '.join(MADE)}.")
 @click.option("--title", default="", help="Title of the paper; the conformance kit asks for it.")
-def new_command(method: str, into: Path, author: str, kind: str, title: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def new_command(method: str, into: Path, author: str, kind: str, title: str, as_json: bool) -> None:
     """Write a complete plugin hashzoo-METHOD that works, passes its tests and can be published.
 
     \b
@@ -28,7 +29,8 @@ def new_command(method: str, into: Path, author: str, kind: str, title: str) -> 
     from hashzoo.scaffold import new_plugin
 
     folder = new_plugin(method, into, author=author, kind=kind, title=title)
-    click.echo(f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check hashzoo-{method}.")
+    message = f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check hashzoo-{method}."
+    click.echo(json.dumps({"folder": str(folder)}) if as_json else message)
 
 
 @click.command("check")

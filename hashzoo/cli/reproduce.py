@@ -28,6 +28,7 @@ from hashzoo.cli.run import given_options
 @click.option("--keep-going", is_flag=True, help="Go on after a cell that failed; name it at the end.")
 @click.option("--dry-run", is_flag=True, help="Only list the cells and say what is missing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def reproduce_command(
     table: str,
     protocol: str | None,
@@ -36,6 +37,7 @@ def reproduce_command(
     keep_going: bool,
     dry_run: bool,
     quiet: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Measure what the published TABLE needs with what is installed, say what is missing, and lay it out as it was.
@@ -63,6 +65,6 @@ def reproduce_command(
         click.echo(f"Missing: {sentence}", err=True)
     if not found.requests:
         raise WorkError(f"Nothing of {found.table.id} can be measured here; what is missing stands above.")
-    do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, quiet=quiet)
-    if not dry_run:
+    do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    if not dry_run and not as_json:
         click.echo(commands.show((found.requests[0].out,), paper_table=found.table.id))

@@ -31,8 +31,16 @@ from hashzoo.cli.run import given_options
 @click.option("--workers", type=int, help="Trials measured at a time, each in a process of its own.")
 @click.option("--engine", metavar="NAME[:KEY=VALUE,..]", help="Who does the trials.  [default: local]")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def tune_command(
-    trials: int, metric: str, out: Path, workers: int | None, engine: str | None, quiet: bool, **options: Any
+    trials: int,
+    metric: str,
+    out: Path,
+    workers: int | None,
+    engine: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Search settings of methods, equally, on validation data; the file holds every trial.
 
@@ -62,6 +70,9 @@ def tune_command(
     with terminal_reporter(quiet) as reporter:
         path = tune(requests, tuning, built, registry(), reporter)
     study = json.loads(path.read_text(encoding="utf-8"))
+    if as_json:
+        click.echo(json.dumps({"file": str(path), **study}, indent=2))
+        return
     wide = max(len(request.method) for request in requests)
     for request in requests:
         found = study["methods"][request.method]

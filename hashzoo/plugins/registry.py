@@ -100,6 +100,7 @@ class Registry:
                 loss=self._qualify("losses", item.loss, own),
                 hash_layer=self._qualify("hash_layers", item.hash_layer, own),
                 trainer=self._qualify("trainers", item.trainer, own),
+                fitter=self._qualify("fitters", item.fitter, own),
                 backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()},
             )
         if isinstance(item, Dataset):

@@ -21,7 +21,9 @@ from hashzoo.training.checkpoints import load_tensors
 from hashzoo.training.seeds import seed_all
 
 if TYPE_CHECKING:
+    from hashzoo.evaluation.codes import Codes
     from hashzoo.results.record import Record
+    from hashzoo.runner.export import Inputs
     from hashzoo.training.job import TrainData
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -79,10 +81,11 @@ IDENTITY = Part(name="hashzoo:identity")
 class EndToEnd(nn.Module):
     """A trained model as users call it: by the dataset's names, with frozen backbones put back in front."""
 
-    def __init__(self, head: HashModel, roles: Mapping[str, str], backbones: Mapping[str, nn.Module]) -> None:
+    def __init__(self, head: HashModel, record: Record, backbones: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.head = head
-        self.roles = dict(roles)
+        self.record = record
+        self.roles = dict(record.config.roles)
         self.backbones = nn.ModuleDict(dict(backbones))
 
     def forward(self, modality: str, inputs: torch.Tensor) -> HashOutput:
@@ -93,6 +96,15 @@ class EndToEnd(nn.Module):
             inputs = self.backbones[modality](inputs).float()
         output: HashOutput = self.head(self.roles[modality], inputs)
         return output
+
+    def encode(self, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
+        """Return the codes of images (a folder, paths, images of Pillow, arrays) or vectors (n, D), as `encode` does.
+
+        `modality` is needed where the model has several. Ids are paths, or places in the list or array.
+        """
+        from hashzoo.runner.export import codes_of
+
+        return codes_of(self, self.record, inputs, modality=modality, device=device)
 
 
 def load_model(record: Record, path: Path) -> EndToEnd:
@@ -115,7 +127,7 @@ def load_model(record: Record, path: Path) -> EndToEnd:
             f"{path} does not hold the model that its record describes ({reason}); run the cell again with "
             "--overwrite always."
         ) from error
-    return EndToEnd(head, config.roles, fronts).eval()
+    return EndToEnd(head, record, fronts).eval()
 
 
 def _require_same_weights(record: Record, path: Path) -> None:

@@ -20,7 +20,8 @@ from hashzoo.results.record import Record, read_record
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
+
+    from hashzoo.runner.build import EndToEnd
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 LOCK = ".lock"
@@ -91,7 +92,7 @@ class Cell:
                 found[name] = np.array(values[f"{metric}:per_query"], dtype=np.float64)
         return found
 
-    def model(self) -> nn.Module:
+    def model(self) -> EndToEnd:
         """Return the trained model, in evaluation mode, called as model(modality, inputs) with the dataset's inputs.
 
         Only safetensors are read, so loading runs no code from the file. Raises WorkError where the file is not the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -15,7 +16,10 @@ KINDS = ("pr", "precision", "radius", "recall", "bits", "tsne", "neighbours")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="FILE.svg, .png or .html.")
 @click.option("--bits", type=int, help="Bit length of curves and codes.  [default: 48, or the middle one]")
 @click.option("--metric", help="With --kind bits.  [default: the protocol's headline]")
-def plot_command(runs: tuple[Path, ...], kind: str, output: Path, bits: int | None, metric: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def plot_command(
+    runs: tuple[Path, ...], kind: str, output: Path, bits: int | None, metric: str | None, as_json: bool
+) -> None:
     """Draw RUNS: curves over recall, rank, radius or bits; the codes of one in the plane; nearest items.
 
     \b
@@ -26,4 +30,5 @@ def plot_command(runs: tuple[Path, ...], kind: str, output: Path, bits: int | No
     """
     from hashzoo.site.plot import plot
 
-    click.echo(plot(runs, kind, output, bits=bits, metric=metric))
+    message = plot(runs, kind, output, bits=bits, metric=metric)
+    click.echo(json.dumps({"output": str(output), "message": message}) if as_json else message)
