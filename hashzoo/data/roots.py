@@ -38,9 +38,9 @@ def expanded(path: Any, what: str) -> Path:
     if not isinstance(text, str) or not text or "\0" in text:
         raise UsageError(f"{what} must be a path, got {text!r:.80}; give the name of a file or folder.")
     try:
-        path = Path(text).expanduser()
-        path.exists()
-        return path
+        given = Path(text).expanduser()
+        given.exists()
+        return given
     except (OSError, ValueError) as error:  # longer than names can be, or not to be written in the system's encoding
         if isinstance(error, PermissionError):
             return Path(text).expanduser()
