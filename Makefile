@@ -37,7 +37,7 @@ $(VENV)/.installed: $(VENV)/.core $(wildcard plugins/*/pyproject.toml)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(SAY) "Installing what the tests need"
-	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,test,lint,bench]"
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site,test,lint,bench]"
 	@touch $@
 
 lint: $(VENV)/.installed-test
@@ -56,9 +56,16 @@ bench: $(VENV)/.installed-test ## ratios, written to benchmarks/results
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_evaluation.py
 
+chaos: $(VENV)/.installed-test ## attacks on readers, runs and plugins; counts in benchmarks/results/chaos.md
+	$(BIN)/python -m benchmarks.chaos
+
 boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 	$(BIN)/hashzoo leaderboard --write
 	$(BIN)/python docs/make_readme.py
 
+site: $(VENV)/.installed ## the boards as a static site, in site/
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site]"
+	$(BIN)/hashzoo site leaderboards site
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hashzoo.evaluation.codes import Codes
     from hashzoo.results.record import Record
+    from hashzoo.runner.build import EndToEnd
     from hashzoo.runner.export import Inputs
     from hashzoo.runner.progress import Reporter
 
@@ -51,6 +52,7 @@ def run(
     loss: str | None = None,
     hash_layer: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    tuned: str | Path | None = None,
     validation: float = 0.0,
     metrics: str | Iterable[str] | None = None,
     evaluators: str | Iterable[str] | None = None,
@@ -91,6 +93,7 @@ def run(
         loss=loss,
         hash_layer=hash_layer,
         settings=flatten(settings or {}),
+        tuned=Path(tuned) if isinstance(tuned, str) else tuned,
         validation=validation,
         metrics=listed(metrics),
         evaluators=listed(evaluators),
@@ -108,6 +111,49 @@ def run(
         return do_run(request, reporter)
     with own_reporter() as shown:
         return do_run(request, shown)
+
+
+def study(
+    methods: str | Iterable[str],
+    protocols: str | Iterable[str] | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    keep_going: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> list[Record]:
+    """Run methods (names, or "all") on protocols as a study and return the records that are there, in its order.
+
+    `engine` is written as on the command line ("ray:cpus=2"); `options` are those of `run`. With `keep_going` a cell
+    that fails is named on the reporter and the others go on. With workers, call it below `if __name__ == "__main__":`,
+    since each worker imports the calling program.
+    """
+    from hashzoo.runner.progress import own_reporter
+    from hashzoo.runner.request import RunRequest, flatten, listed
+    from hashzoo.studies.grid import plan_study, run_study
+    from hashzoo.studies.request import choose_engine, requests_of
+
+    for name in options:
+        if name not in RunRequest.__dataclass_fields__ or name in ("method", "protocol"):
+            raise unknown_name("option of study", name, set(RunRequest.__dataclass_fields__) - {"method", "protocol"})
+    several = {k: listed(v) for k, v in options.items() if k in ("bits", "seeds", "metrics", "evaluators", "track")}
+    values = {**options, **several, "settings": flatten(options.get("settings") or {})}
+    names = [methods] if isinstance(methods, str) else list(methods)
+    places = [protocols] if isinstance(protocols, str) else protocols and list(protocols)
+    requests = requests_of({**values, "method": names, "protocol": places}, registry())
+    built = choose_engine(engine, workers).build(registry())
+
+    def do(shown: Reporter) -> list[Record]:
+        records, failed = run_study(plan_study(requests), built, shown, keep_going=keep_going)
+        for what, why in failed:
+            shown.say(f"{what}: {why}")
+        return records
+
+    if reporter is not None:
+        return do(reporter)
+    with own_reporter() as shown:
+        return do(shown)
 
 
 def leaderboard(
@@ -135,7 +181,8 @@ def encode(cell: str | Path, inputs: Inputs, *, modality: str | None = None, dev
     """Return the codes of new inputs by the model of a cell.
 
     `inputs`: a folder of images, an image file, an .npy file, an array of vectors (n, D) or of images (n, H, W, 3)
-    uint8, or a list of image files and PIL images. Ids of the codes are file names or row numbers.
+    uint8, an image of Pillow, or a list of image files, PIL images and arrays. Ids of the codes are file names or row
+    numbers.
     """
     from hashzoo.runner.export import encode_inputs
 
@@ -158,11 +205,12 @@ def compare(first: str | Path, second: str | Path, metric: str = "map") -> pd.Da
     return pd.DataFrame(compare_runs(Path(first), Path(second), metric))
 
 
-def load_model(cell: str | Path) -> nn.Module:
+def load_model(cell: str | Path) -> EndToEnd:
     """Return the trained model of a cell folder (<run>/bits-048/seed-0), called as model(modality, inputs).
 
-    Only safetensors are read, so loading runs no code from the file. With frozen features the backbone is put back in
-    front of the hash layer, so that the model takes the dataset's inputs.
+    `model.encode(images)` takes what `encode` takes and gives codes. Only safetensors are read, so
+    loading runs no code from the file. With frozen features the backbone is put back in front of the hash layer, so
+    that the model takes the dataset's inputs.
     """
     from hashzoo.runner.cell import Cell
 

@@ -194,7 +194,8 @@ class Component:
     `pretrained` (backbones): comes with pretrained weights unless the option weights="random" is given.
     `requires` maps "loss", "hash_layer" or "trainer" to the name of the one it works with; another is refused.
     `metrics` (evaluators): names of the registered metrics that it gives.
-    A name that ends in "/" is a family: "timm/" answers to "timm/<model>" and is built as build("<model>", **options).
+    A name that ends in "/" is a family: "timm/" answers to "timm/<model>" and is built as build("<model>", **options);
+    `members`, a function or "package.module:attribute", returns the names after the slash.
     """
 
     name: str
@@ -204,6 +205,7 @@ class Component:
     pretrained: bool = False
     requires: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    members: Callable[..., Any] | str = ""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from rich.console import Console
 
 import hashzoo
 from hashzoo.errors import UsageError
+from hashzoo.files import file_sha256
 from hashzoo.testing import write_distribution
 
 CORE_ONLY = "HASHZOO_PLUGINS"
@@ -124,3 +129,116 @@ def test_a_run_refuses_what_the_command_line_refuses(options: dict[str, object],
 def test_a_model_is_loaded_from_a_cell_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give one cell of a run"):
         hashzoo.load_model(tmp_path / "nothing")
+
+
+def test_a_loaded_model_takes_images_in_any_form_and_gives_codes(tmp_path: Path) -> None:
+    (record,) = hashzoo.run(
+        "lsh", dataset="digits", bits=16, backbone="smallcnn", device="cpu", precision="fp32", out="runs"
+    )
+    assert record.bits == 16
+    model = hashzoo.load_model(next(Path("runs").glob("*/bits-016/seed-0")))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    images = [Image.fromarray(one) for one in pixels]
+    for number, image in enumerate(images):
+        image.save(f"{number}.png")
+    expected = model.encode(pixels)
+    signs = model("image", torch.from_numpy(pixels)).codes.detach().numpy()
+    assert np.array_equal(expected.signs(), signs)
+    for form in (
+        images,
+        list(pixels),
+        torch.from_numpy(pixels),
+        ["0.png", Path("1.png")],
+        ["0.png", images[1]],
+        tmp_path,
+    ):
+        assert np.array_equal(model.encode(form).packed, expected.packed), type(form)
+    for one in (images[0], pixels[0], "0.png", Path("0.png")):
+        assert np.array_equal(model.encode(one).packed, expected.packed[:1]), type(one)
+    assert model.encode(["0.png", images[1]]).ids.tolist() == ["0.png", "1"]
+    with pytest.raises(UsageError, match="nothing to encode"):
+        model.encode([])
+
+
+def test_a_run_goes_on_from_the_model_of_another(tmp_path: Path) -> None:
+    settings = {"epochs": 1, "batch_size": 100}
+    common = {"dataset": "digits", "backbone": "smallcnn", "device": "cpu", "precision": "fp32"}
+    write_distribution(tmp_path / "site", "hashzoo-twin-a", TWIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path / "site"))
+        patch.setenv(CORE_ONLY, "twin-a")
+        hashzoo.run("twin", bits=8, settings=settings, out="first", **common)
+        (weights,) = Path("first").glob("*/bits-008/seed-0/model.safetensors")
+        (record,) = hashzoo.run("twin", bits=8, settings=settings, out="second", weights=str(weights), **common)
+    assert record.regime == "finetune"
+    assert record.weights["image"] == file_sha256(weights)
+
+
+TWIN = """
+    from hashzoo import Component, Method, Paper, Recipe, hookimpl
+
+    hashzoo_api = 2
+
+    @hookimpl
+    def hashzoo_register_losses():
+        return [Component("twin-loss", build)]
+
+    @hookimpl
+    def hashzoo_register_methods():
+        paper = Paper("twin-2026", "t", "a", "v", 2026)
+        return [Method("twin", paper, hash_layer="linear", loss="twin-loss", recipe=Recipe(1, 100, 0.01))]
+
+    def build(problem):
+        import torch
+
+        class Loss(torch.nn.Module):
+            def forward(self, output, batch):
+                s = (batch.labels @ batch.labels.T > 0).float()
+                z = output.relaxed
+                return {"pairs": torch.nn.functional.binary_cross_entropy_with_logits(z @ z.T / 8, s)}
+
+        return Loss()
+"""
+
+
+def test_a_method_that_two_distributions_claim_runs_under_its_full_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("hashzoo-twin-a", "hashzoo-twin-b"):
+        write_distribution(tmp_path / "site", name, TWIN)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv(CORE_ONLY, "twin-a,twin-b")
+    options = {"dataset": "digits", "backbone": "smallcnn", "freeze_backbone": True, "bits": 8, "device": "cpu"}
+    with pytest.raises(UsageError, match="'hashzoo-twin-b:twin'"):
+        hashzoo.run("twin", **options)
+    (record,) = hashzoo.run("hashzoo-twin-b:twin", settings={"epochs": 1, "batch_size": 100}, **options)
+    assert record.plugins["method"].distribution == "hashzoo-twin-b"
+    assert record.plugins["losses"].distribution == "hashzoo-twin-b"
+    (cell,) = Path("runs").glob("*/bits-008/seed-0")
+    assert len(hashzoo.load_model(cell).encode(np.zeros((3, 8, 8, 3), np.uint8))) == 3
+    assert len(hashzoo.leaderboard("runs"))
+
+
+def test_settings_have_one_set_of_names(tmp_path: Path) -> None:
+    from hashzoo.runner.request import flatten, parse_assignments, read_config
+
+    (tmp_path / "run.toml").write_text("[set]\nlr = 1e-3\n[set.loss]\ngamma = 20\n[set.data]\npath = 'x'\n")
+    dotted = parse_assignments(("lr=1e-3", "loss.gamma=20", "data.path=x"))
+    assert dotted == read_config(tmp_path / "run.toml")["settings"]
+    assert dotted == flatten({"lr": 1e-3, "loss": {"gamma": 20}, "data.path": "x"})
+
+
+@pytest.mark.parametrize(("terminal", "notebook", "shown"), [(0, 0, "Quiet"), (1, 0, "Live"), (0, 1, "Live")])
+def test_progress_shows_on_a_terminal_and_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, terminal: int, notebook: int, shown: str
+) -> None:
+    from hashzoo.runner import progress
+
+    def console(**_: object) -> Console:
+        return Console(file=io.StringIO(), force_terminal=bool(terminal), force_jupyter=bool(notebook))
+
+    monkeypatch.setattr(progress, "Console", console)
+    monkeypatch.setattr(progress.Live, "__enter__", lambda self: self)
+    monkeypatch.setattr(progress.Live, "__exit__", lambda *_: None)
+    with progress.own_reporter() as reporter:
+        assert type(reporter).__name__ == shown

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hashzoo.errors import UsageError
 from hashzoo.losses import (
+    LastOutputs,
     class_weights,
     cosine,
     jaccard,
@@ -24,6 +25,7 @@ from hashzoo.losses import (
     unit,
     widen,
 )
+from hashzoo.specs import Batch, Problem
 
 
 def labels(seed: int) -> torch.Tensor:
@@ -144,3 +146,15 @@ def test_mean_labelled_leaves_out_what_has_no_label() -> None:
     y = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.0, 1.0]])
     assert mean_labelled(values, y).item() == 3.0
     assert mean_labelled(values, torch.zeros(3, 2)).item() == 0.0
+
+
+def test_last_outputs_keep_rows_by_index_without_gradient() -> None:
+    last = LastOutputs(Problem(bits=2, num_classes=3, num_train=5))
+    u = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    found = last.remember(u, Batch({}, torch.eye(3)[:2], torch.tensor([4, 1])))
+    assert found.tolist() == [[0, 0], [3, 4], [0, 0], [0, 0], [1, 2]]
+    assert not found.requires_grad
+    assert last.labels.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    last.prepare(torch.ones(5, 3))
+    assert last.labels.all()
+    assert set(last.state_dict()) == {"outputs", "labels"}

@@ -9,6 +9,12 @@ hashzoo_api = 2
 
 COMMANDS = (
     Command("run", "Train, encode and evaluate a method; one record per (bits, seed).", "hashzoo.cli.run:run_command"),
+    Command(
+        "reproduce",
+        "Measure what a published table needs with what is installed.",
+        "hashzoo.cli.reproduce:reproduce_command",
+    ),
+    Command("tune", "Search settings of methods, equally, on validation data.", "hashzoo.cli.tune:tune_command"),
     Command("runs", "List run directories: what was changed, their state and values.", "hashzoo.cli.runs:runs_command"),
     Command(
         "leaderboard",

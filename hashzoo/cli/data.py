@@ -82,7 +82,8 @@ def data_check(protocol: str, settings: tuple[str, ...], lists_only: bool, stric
 
 @data_command.command("path")
 @click.argument("dataset", required=False)
-def data_path(dataset: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def data_path(dataset: str | None, as_json: bool) -> None:
     """Print the data folder, or where a dataset is looked for.
 
     \b
@@ -94,9 +95,12 @@ def data_path(dataset: str | None) -> None:
     from hashzoo.plugins import registry
 
     if dataset is None:
-        click.echo(data_root())
+        click.echo(json.dumps([str(data_root())]) if as_json else data_root())
         return
     files = catalogue.data_path(registry().get("datasets", dataset), data_root())["files"]
+    if as_json:
+        click.echo(json.dumps([file["path"] for file in files], indent=2))
+        return
     for file in files:
         click.echo(file["path"])
     if not files:

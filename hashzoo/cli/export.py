@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ import click
 @click.command("export")
 @click.argument("cell", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-def export_command(cell: Path, folder: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def export_command(cell: Path, folder: Path, as_json: bool) -> None:
     """Write the codes of one CELL as packed uint8 .npy files with ids, as FAISS's binary indexes take them.
 
     \b
@@ -19,8 +21,8 @@ def export_command(cell: Path, folder: Path) -> None:
     """
     from hashzoo.runner.export import export_codes
 
-    for path in export_codes(cell, folder):
-        click.echo(path)
+    paths = [str(path) for path in export_codes(cell, folder)]
+    click.echo(json.dumps(paths, indent=2) if as_json else "\n".join(paths))
 
 
 @click.command("encode")
@@ -29,7 +31,8 @@ def export_command(cell: Path, folder: Path) -> None:
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--modality", help="Which input of a cross-modal model.  [default: the only one]")
 @click.option("--device", default="auto", show_default=True)
-def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None, device: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None, device: str, as_json: bool) -> None:
     """Encode INPUTS (an image, a folder of images, or an .npy of vectors) with the model of CELL into OUTPUT (.npz).
 
     \b
@@ -39,4 +42,5 @@ def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None,
     from hashzoo.runner.export import write_encoded
 
     count = write_encoded(cell, inputs, output, modality=modality, device=device)
-    click.echo(f"Wrote {count} codes to {output}.")
+    message = f"Wrote {count} codes to {output}."
+    click.echo(json.dumps({"codes": count, "output": str(output)}) if as_json else message)

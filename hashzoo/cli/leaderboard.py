@@ -28,6 +28,7 @@ BESIDE = {
 @click.option("--compare", is_flag=True, help="Published value, measured value and gap side by side, with source.")
 @click.option("--table", "paper_table", help="Lay our results out as this published table, e.g. dch-2018-table1.")
 @click.option("--format", "fmt", type=click.Choice(FORMATS), help="[default: by the ending of --output, else table]")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--accept", is_flag=True, help="Copy the records of RUNS into the board folder and rewrite its boards.")
 @click.option("--replace", is_flag=True, help="With --accept: replace records that say the same was measured.")
 @click.option("--other-parts", is_flag=True, help="With --accept: take runs with another loss or layer as rows apart.")
@@ -50,6 +51,7 @@ def leaderboard_command(
     compare: bool,
     paper_table: str | None,
     fmt: str | None,
+    as_json: bool,
     accept: bool,
     replace: bool,
     other_parts: bool,
@@ -70,6 +72,9 @@ def leaderboard_command(
       hashzoo leaderboard --table dch-2018-table1
       hashzoo leaderboard --check
     """
+    if as_json and fmt not in (None, "json"):
+        raise click.UsageError(f"--json is --format json; leave out --format {fmt}, or --json.")
+    fmt = "json" if as_json else fmt
     given = {
         "--accept": accept, "--write": write, "--check": check, "RUNS": runs, "--protocol": protocol,
         "--metric": metric, "--backbone": backbone, "--regime": regime, "--compare": compare, "--table": paper_table,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -135,7 +136,9 @@ def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) ->
 
         click.echo(show_table(found["id"], shutil.get_terminal_size().columns), nl=False)
         return
-    _print_tree(found)
+    from hashzoo.cli.describe import in_words
+
+    click.echo(in_words(found, shutil.get_terminal_size().columns), nl=False)
 
 
 @click.command("doctor")
@@ -153,7 +156,8 @@ def doctor_command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=2, default=str))
         return
-    _print_tree(report)
+    for sentence in _doctor_sentences(report):
+        click.echo(sentence)
 
 
 def _counted(kind: str, number: int) -> str:
@@ -163,17 +167,36 @@ def _counted(kind: str, number: int) -> str:
     return f"{number} {PLUGIN_KINDS[kind].singular if number == 1 else kind.replace('_', ' ')}"
 
 
-def _print_tree(value: Any, indent: int = 0) -> None:
-    pad = "  " * indent
-    for key, item in value.items():
-        if isinstance(item, dict):
-            click.echo(f"{pad}{key}:")
-            _print_tree(item, indent + 1)
-        elif isinstance(item, (list, tuple)) and item and isinstance(item[0], dict):
-            click.echo(f"{pad}{key}:")
-            for row in item:
-                line = ", ".join(f"{k} {v}" for k, v in row.items() if v not in (None, "", [], {}))
-                click.echo(f"{pad}  - {line}")
-        else:
-            shown = ", ".join(map(str, item)) if isinstance(item, (list, tuple)) else item
-            click.echo(f"{pad}{key}: {shown}")
+def _doctor_sentences(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the report as sentences: the program, its libraries, the machine, folders, plugins and their remedies."""
+    versions, machine, plugins = dict(report["versions"]), report["environment"], report["plugins"]
+    core, python = next(row["version"] for row in plugins if row["distribution"] == "hashzoo"), versions.pop("python")
+    versions.pop("hashzoo", None)
+    yield f"hashzoo {core} with Python {python} ({report['executable']})."
+    yield f"Libraries: {', '.join(f'{name} {version}' for name, version in versions.items())}."
+    if "error" in machine:
+        yield f"The device is unknown, because torch does not work here: {machine['error']}."
+    else:
+        card = f" ({machine['accelerator']}, CUDA {machine['cuda']})" if "accelerator" in machine else ""
+        yield (
+            f"{machine['system']}, {machine['processor']}, {machine['cores']} cores, {machine['cpu_capability']}; "
+            f"torch computes on {machine['device']}{card} with {_number(machine['threads'], 'thread')}."
+        )
+    for name, folder in report["folders"].items():
+        state = f"holds {folder['megabytes']:,} MB" if folder["exists"] else "is not there yet"
+        yield f"The {name} folder is {folder['path']} and {state}; HASHZOO_{name.upper()} puts it elsewhere."
+    left_out = {row["distribution"] for row in plugins if row["status"] == "skipped"}
+    others = {f"{r['distribution']} {r['version']}" for r in plugins if r["distribution"] not in {"hashzoo", *left_out}}
+    faulty = [row for row in plugins if row["error"]]
+    yield f"{_number(len(others), 'distribution')} with plugins beside the core" + (
+        f": {', '.join(sorted(others))}." if others else "."
+    )
+    if left_out:
+        yield f"HASHZOO_PLUGINS leaves out {', '.join(sorted(left_out))}."
+    yield f"{_number(len(faulty), 'plugin')} not in order:" if faulty else "All plugins are in order."
+    for row in faulty:
+        yield f"  {row['distribution']} {row['version']} ({row['name']}): {row['error']}; {row['remedy']}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hashzoo.hookspecs import hookimpl
 from hashzoo.specs import Component
 
@@ -50,12 +52,18 @@ def hashzoo_register_backbones() -> list[Component]:
             False,
         ),
         _image("cnn-f", "cnn_f", "build_cnn_f", "CNN-F (VGG-F) up to fc7, D = 4096; DCMH's image network", False),
-        _image("timm/", "timm_family", "build_timm", "any timm model without its classifier: timm/<model>"),
-        _image(
-            "torchvision/",
-            "torchvision_family",
-            "build_torchvision",
-            "any torchvision classifier without its last layer: torchvision/<model>",
+        replace(
+            _image("timm/", "timm_family", "build_timm", "any timm model without its classifier: timm/<model>"),
+            members=f"{_BACKBONES}.timm_family:members",
+        ),
+        replace(
+            _image(
+                "torchvision/",
+                "torchvision_family",
+                "build_torchvision",
+                "any torchvision classifier without its last layer: torchvision/<model>",
+            ),
+            members=f"{_BACKBONES}.torchvision_family:members",
         ),
         Component(
             "mlp",

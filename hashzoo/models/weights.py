@@ -19,7 +19,8 @@ from hashzoo.specs import Component
 
 SOURCES = ("pretrained", "random")
 _WRAPPERS = ("state_dict", "model")
-_PREFIXES = ("module.", "backbones.image.network.", "network.")
+_PREFIXES = ("module.", "model.", "backbones.image.network.", "network.")
+"""Of a data-parallel wrapper, and of our own model files ("model.backbones.image.network.features.0.weight")."""
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
@@ -61,10 +62,17 @@ def load_weights(network: nn.Module, path: str | Path, head: str = "") -> None:
     The prefixes that a data-parallel wrapper and hashzoo's own model files put before names are taken off.
     """
     tensors = read_weights(path)
-    for prefix in _PREFIXES:
-        if any(name.startswith(prefix) for name in tensors):
-            tensors = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
     own = network.state_dict()
+    if any(name.startswith("model.hash_layers.") for name in tensors) and not any(
+        name.startswith("model.backbones.") for name in tensors
+    ):
+        raise UsageError(
+            f"The weights file {path} is of a run whose backbone was frozen and holds no network; give that of a run "
+            "that trained it, or leave out --weights for the same network."
+        )
+    for prefix in _PREFIXES:
+        if any(n.startswith(prefix) for n in tensors) and not any(n.startswith(prefix) for n in own):
+            tensors = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
     given = {name: value for name, value in tensors.items() if name in own or not _within(name, head)}
     missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in given if name not in own]

@@ -8,6 +8,7 @@ from typing import Any
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import KINDS, Registry, registry
+from hashzoo.plugins.options import resolve
 from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable, Protocol
 
 COMPONENTS = ("backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators")
@@ -61,12 +62,16 @@ def describe(kind: str, name: str) -> dict[str, Any]:
     found |= {key: value for key, value in asdict(item).items() if not callable(value)}
     if isinstance(item, Method):
         kinds = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-        found["component_options"] = {
-            role: _options(reg, kind, getattr(item, role)) for role, kind in kinds.items() if getattr(item, role)
-        }
+        parts = {role: (kind, getattr(item, role)) for role, kind in kinds.items() if getattr(item, role)}
+        if item.training != "gradient":
+            parts.pop("trainer", None)
+        found["component_options"] = {role: _options(reg, *part) for role, part in parts.items()}
+        found["option_docs"] = {role: _documented(reg, *part) for role, part in parts.items()}
     elif kind in COMPONENTS:
         found["name"] = name
         found["options"] = _options(reg, kind, name) if not name.endswith("/") else {}
+        found["option_docs"] = _documented(reg, kind, name) if not name.endswith("/") else []
+        found["members"] = resolve(item.members, f"backbone {name!r}")() if item.members else []
     return found
 
 
@@ -86,6 +91,10 @@ def _options(reg: Registry, kind: str, name: str) -> dict[str, Any]:
         option: "(required)" if default is inspect.Parameter.empty else default
         for option, default in reg.options(kind, name).items()
     }
+
+
+def _documented(reg: Registry, kind: str, name: str) -> list[dict[str, Any]]:
+    return [asdict(doc) for doc in reg.option_docs(kind, name)]
 
 
 def _protocol_row(reg: Registry, name: str) -> dict[str, str]:

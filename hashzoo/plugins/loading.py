@@ -160,6 +160,7 @@ def load_plugin(source: Source) -> Plugin:
         hooks = ()
     finally:
         waiting.cancel()
+        waiting.join()  # else its thread is still there when a check counts threads
     return loading.result(hooks)
 
 

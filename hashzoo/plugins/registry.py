@@ -12,6 +12,7 @@ from typing import Any
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.plugins.items import KINDS, Item, item_name
 from hashzoo.plugins.loading import Plugin, load_plugin
+from hashzoo.plugins.option_docs import OptionDoc, option_docs
 from hashzoo.plugins.options import accepted_options, check_options, resolve
 from hashzoo.plugins.sources import CORE, canonical, find_sources
 from hashzoo.plugins.troubles import Trouble
@@ -99,6 +100,7 @@ class Registry:
                 loss=self._qualify("losses", item.loss, own),
                 hash_layer=self._qualify("hash_layers", item.hash_layer, own),
                 trainer=self._qualify("trainers", item.trainer, own),
+                fitter=self._qualify("fitters", item.fitter, own),
                 backbones={m: self._qualify("backbones", b, own) for m, b in item.backbones.items()},
             )
         if isinstance(item, Dataset):
@@ -135,6 +137,12 @@ class Registry:
         builder = resolve(component.build, self._describe(kind, name))
         accepted = accepted_options(builder, TAKEN[kind] + (rest is not None))
         return {option: parameter.default for option, parameter in accepted.items()}
+
+    def option_docs(self, kind: str, name: str) -> list[OptionDoc]:
+        """Return the options of a component with type, default and meaning."""
+        component, rest = self._component(kind, name)
+        builder = resolve(component.build, self._describe(kind, name))
+        return option_docs(builder, accepted_options(builder, TAKEN[kind] + (rest is not None)))
 
     def check_options(self, kind: str, name: str, options: Mapping[str, Any]) -> None:
         """Raise what `build` would raise for these options, without building."""
@@ -189,7 +197,8 @@ class Registry:
         if not entries and family is not None:
             entries, rest = table[family], wanted.removeprefix(family)
         if distribution is not None:
-            entries = [e for e in entries if canonical(e.plugin.distribution) == distribution]
+            # two entry points of one distribution may bring the same: nothing could tell them apart
+            entries = [e for e in entries if canonical(e.plugin.distribution) == distribution][:1]
         if not entries:
             raise self._unknown(KINDS[kind].singular, name, self.names(kind))
         winner = _winner(entries)
@@ -280,7 +289,7 @@ def _listed(claims: Mapping[str, list[_Entry]]) -> list[str]:
     for name, entries in claims.items():
         winner = _winner(entries)
         names += [name] if winner is not None else []
-        names += [f"{entry.plugin.distribution}:{name}" for entry in entries if entry is not winner]
+        names += {f"{entry.plugin.distribution}:{name}": None for entry in entries if entry is not winner}
     return sorted(names)
 
 

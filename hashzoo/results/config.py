@@ -47,7 +47,8 @@ class RunConfig(_Model):
 
     `roles` maps each modality of the dataset to the method's role that it takes. `recipe`, `loss` and `trainer` are
     there for training by gradients, `fitter` for a closed form. `settings_source` says where recipe and options come
-    from. `protocol_label` is the protocol's id, with "-validation" where a part of the train split was measured on.
+    from, and `tuned` how they were searched for ("30 trials"; "": they are the plugin's). `protocol_label` is the
+    protocol's id, with "-validation" where a part of the train split was measured on.
     """
 
     version: Literal[2] = 2
@@ -70,16 +71,21 @@ class RunConfig(_Model):
     fitter: Part | None = None
     recipe: Recipe | None = None
     settings_source: str = ""
+    tuned: str = ""
     evaluation: Evaluation = Evaluation()
 
     def trained_by(self) -> dict[str, Any]:
         """Return, as JSON, the part that decides what was trained: without data, place and evaluation."""
         left_out = {"dataset", "protocol", "protocol_label", "validation", "evaluation", "settings_source"}
-        return self.model_dump(mode="json", exclude=left_out | CELL_FIELDS)
+        return self._without(left_out | CELL_FIELDS)
 
     def upstream(self) -> dict[str, Any]:
         """Return, as JSON, all that decides the codes: everything but how they are evaluated."""
-        return self.model_dump(mode="json", exclude={"evaluation", "settings_source"} | CELL_FIELDS)
+        return self._without({"evaluation", "settings_source"} | CELL_FIELDS)
+
+    def _without(self, fields: set[str]) -> dict[str, Any]:
+        """Return the rest as JSON; what was not tuned is what it was before there was tuning."""
+        return self.model_dump(mode="json", exclude=fields if self.tuned else fields | {"tuned"})
 
     @property
     def config_hash(self) -> str:

@@ -352,8 +352,8 @@ def standings(
         for *key, sha in here[[*levels, "record"]].itertuples(index=False, name=None):
             of.setdefault(tuple(key), []).append(evidence.of(behind[sha]).values.get(str(metric)))
         rows = {key: of.get(key, []) for key in column[levels].itertuples(index=False, name=None)}
-        for key, standing in _compared(rows, bool(column["higher"].iloc[0])).items():
-            found[(*key, protocol, metric, bits)] = standing
+        for row, standing in _compared(rows, bool(column["higher"].iloc[0])).items():
+            found[(*row, protocol, metric, bits)] = standing
     return found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
+from hashzoo.results.settings import TUNED
 from hashzoo.results.table import SPREAD, Board, family
 from hashzoo.results.text import number_text
 
@@ -53,9 +54,10 @@ def grid(board: Board) -> Grid:
         row, place = (tuple(cell[name] for name in names) for names in (board.rows, board.columns))
         table.setdefault(row, {})[place] = {str(name): value for name, value in cell.items()}
     rows = []
+    tuned = {cell["method"] for cell in board.cells.to_dict("records") if _is_tuned(cell)}
     for cells in table.values():
         some = next(iter(cells.values()))
-        stub = tuple(f"{some[name]} †" if name == "method" and _apart(some) else str(some[name]) for name in kept)
+        stub = tuple(_stub(some, name, tuned) for name in kept)
         texts = []
         for *column, figure in keys:
             here = cells[tuple(column)]
@@ -88,6 +90,17 @@ def _cell(cell: dict[str, Any], figure: str, sources: dict[str, int], usual: int
         text += "" if pd.isna(sd) else f" ± {number_text(sd)}"
         text += f" ({seeds})" if seeds != usual else ""
     return GridCell(text, float(value), value == best)
+
+
+def _is_tuned(cell: Mapping[Any, Any]) -> bool:
+    return str(cell.get("settings", "")).startswith(TUNED)
+
+
+def _stub(cell: dict[str, Any], name: str, tuned: set[Any]) -> str:
+    """Return what stands before a row; beside a tuned row of the same method, its own setting is named too."""
+    if name == "method" and _apart(cell):
+        return f"{cell[name]} †"
+    return "plugin's recipe" if name == "settings" and not cell[name] and cell["method"] in tuned else str(cell[name])
 
 
 def _apart(cell: dict[str, Any]) -> bool:

@@ -133,6 +133,19 @@ class Record(BaseModel):
         """The backbones of all modalities as one name, such as "cnn-f+text-mlp"; each name once."""
         return "+".join(dict.fromkeys(self.backbone.values()))
 
+    def _repr_html_(self) -> str:
+        """Return the record as a table for a notebook."""
+        from hashzoo.results.summary import record_html
+
+        return record_html(self)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {self.metrics[name]:.4f}" for name in self.metrics if name.endswith(self.headline))
+        return f"<Record {self.method} on {self.protocol}, {self.bits} bits, seed {self.seed}: {values}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
     def sealed(self) -> Record:
         """Return the record with its `record_sha256` filled in."""
         return self.model_copy(update={"record_sha256": seal(self.model_dump(mode="json"))})
@@ -202,7 +215,13 @@ def read_record(path: Path) -> Record:
             f"{path} was changed after hashzoo wrote it (its record_sha256 does not match); restore the file "
             "or run the cell again with --overwrite always."
         )
-    migrated = migrate(raw, MIGRATIONS, SCHEMA_VERSION)
+    try:
+        migrated = migrate(raw, MIGRATIONS, SCHEMA_VERSION)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise WorkError(
+            f"{path} lacks what a record of schema {version} has ({type(error).__name__}: {error}); run the cell again "
+            "with --overwrite always."
+        ) from error
     if migrated is None:
         raise WorkError(
             f"{path} has record schema {version}, which no release wrote; run the cell again with --overwrite always."

@@ -27,6 +27,9 @@ PARTS = {
 }
 """The parts a method is made of, in words and by their kind in the registry."""
 
+TUNED = "tuned"
+"""How a row is named whose options `hashzoo tune` chose, before the number of trials; its values stay out."""
+
 Own = Mapping[str, Mapping[str, Any]]
 """{method: {regime: its own parts, recipe and the defaults of options that records name}}, plain JSON."""
 
@@ -125,10 +128,17 @@ def row_names(records: Sequence[Record], own: Own) -> list[RowName]:
         group = [records[number] for number in numbers]
         known = own.get(method, {}).get(regime)
         judged = _by_own(group, known) if known is not None else _by_most(group)
-        unusual = [{**departures, **setups[number]} for (_, departures), number in zip(judged, numbers, strict=True)]
+        unusual = [
+            {**({} if records[number].config.tuned else departures), **setups[number]}
+            for (_, departures), number in zip(judged, numbers, strict=True)
+        ]
+        for number, named in zip(numbers, unusual, strict=True):
+            if tuned := records[number].config.tuned:
+                named[TUNED] = tuned
         for number, (parts, _), named in zip(numbers, judged, _told_apart(group, judged, unusual), strict=True):
             name = f"{method} with {parts}" if parts else method
-            text = ", ".join(f"{key}={_word(value)}" for key, value in sorted(named.items()))
+            words = [f"{TUNED}, {named.pop(TUNED)}"] if TUNED in named else []
+            text = ", ".join(words + [f"{key}={_word(value)}" for key, value in sorted(named.items())])
             names[number] = RowName(plain(name), plain(text), "most" if known is None else "own")
     return [names[number] for number in range(len(records))]
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hashzoo.errors import HashzooError, UsageError
+from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.models.hash_model import HashModel
+from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, registry
 from hashzoo.results.config import Part, RunConfig
 from hashzoo.specs import Batch, HashOutput, Problem
@@ -20,7 +21,9 @@ from hashzoo.training.checkpoints import load_tensors
 from hashzoo.training.seeds import seed_all
 
 if TYPE_CHECKING:
+    from hashzoo.evaluation.codes import Codes
     from hashzoo.results.record import Record
+    from hashzoo.runner.export import Inputs
     from hashzoo.training.job import TrainData
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -78,10 +81,11 @@ IDENTITY = Part(name="hashzoo:identity")
 class EndToEnd(nn.Module):
     """A trained model as users call it: by the dataset's names, with frozen backbones put back in front."""
 
-    def __init__(self, head: HashModel, roles: Mapping[str, str], backbones: Mapping[str, nn.Module]) -> None:
+    def __init__(self, head: HashModel, record: Record, backbones: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.head = head
-        self.roles = dict(roles)
+        self.record = record
+        self.roles = dict(record.config.roles)
         self.backbones = nn.ModuleDict(dict(backbones))
 
     def forward(self, modality: str, inputs: torch.Tensor) -> HashOutput:
@@ -93,6 +97,15 @@ class EndToEnd(nn.Module):
         output: HashOutput = self.head(self.roles[modality], inputs)
         return output
 
+    def encode(self, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
+        """Return the codes of images (a folder, paths, images of Pillow, arrays) or vectors (n, D), as `encode` does.
+
+        `modality` is needed where the model has several. Ids are paths, or places in the list or array.
+        """
+        from hashzoo.runner.export import codes_of
+
+        return codes_of(self, self.record, inputs, modality=modality, device=device)
+
 
 def load_model(record: Record, path: Path) -> EndToEnd:
     """Return the trained model of a record from its model file, in evaluation mode."""
@@ -102,6 +115,7 @@ def load_model(record: Record, path: Path) -> EndToEnd:
     shapes: Shapes = config.input_shapes
     fronts: dict[str, nn.Module] = {}
     if config.freeze_backbone:
+        _require_same_weights(record, path)
         fronts = {m: frozen_backbone(reg, m, part, shapes[m]) for m, part in config.backbones.items()}
         shapes = {m: (int(front.feature_dim),) for m, front in fronts.items()}  # type: ignore[arg-type] # every backbone has it
     head, _ = build_model(reg, config, config.problem, shapes, config.seed)
@@ -113,7 +127,21 @@ def load_model(record: Record, path: Path) -> EndToEnd:
             f"{path} does not hold the model that its record describes ({reason}); run the cell again with "
             "--overwrite always."
         ) from error
-    return EndToEnd(head, config.roles, fronts).eval()
+    return EndToEnd(head, record, fronts).eval()
+
+
+def _require_same_weights(record: Record, path: Path) -> None:
+    """Raise WorkError where a frozen backbone would start from other weights than those that were measured."""
+    config, reg = record.config, registry()
+    for modality, digest in record.weights.items():
+        part = config.backbones[modality]
+        found = starting_weights(reg, part.name, part.options, config.input_shapes[modality])
+        if found != digest:
+            raise WorkError(
+                f"{path}: the weights of the backbone {part.name!r} are not those that the record was made with "
+                f"(sha256 {found[:8] or 'of no file'} and not {digest[:8]}); put the former file back, or run the cell "
+                "again."
+            )
 
 
 def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: RunConfig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from hashzoo.results.record import Record, read_record
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
+
+    from hashzoo.runner.build import EndToEnd
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 LOCK = ".lock"
@@ -91,13 +92,19 @@ class Cell:
                 found[name] = np.array(values[f"{metric}:per_query"], dtype=np.float64)
         return found
 
-    def model(self) -> nn.Module:
+    def model(self) -> EndToEnd:
         """Return the trained model, in evaluation mode, called as model(modality, inputs) with the dataset's inputs.
 
-        Only safetensors are read, so loading runs no code from the file.
+        Only safetensors are read, so loading runs no code from the file. Raises WorkError where the file is not the
+        one that was written, or the backbone's weights are not those of the record.
         """
         from hashzoo.runner.build import load_model
 
+        if CellFolder(self.path).is_damaged("train"):
+            raise WorkError(
+                f"{self.path / STAGE_FILES['train']} is not the file that was written (damaged, or copied from "
+                "elsewhere); restore it, or run the cell again with --overwrite always."
+            )
         return load_model(self.record, self.path / STAGE_FILES["train"])
 
 
@@ -243,9 +250,19 @@ class RunDirectory:
             write_json(self.path / name, value)
 
     def remove_if_empty(self) -> None:
-        """Remove cells in which no stage was finished, and the folder itself where none is left."""
-        for folder in [*self.path.glob("bits-*/seed-*"), *self.path.glob("bits-*")]:
-            if {entry.name for entry in folder.iterdir()} <= {LOCK}:
-                shutil.rmtree(folder, ignore_errors=True)
-        if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
-            shutil.rmtree(self.path, ignore_errors=True)
+        """Remove cells in which no stage was finished, and the folder itself where none is left.
+
+        What another process holds, or has just begun, stays.
+        """
+        for folder in self.path.glob("bits-*/seed-*"):
+            with suppress(OSError, Timeout), FileLock(folder / LOCK, timeout=0):
+                if {entry.name for entry in folder.iterdir()} <= {LOCK}:
+                    shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            for folder in self.path.glob("bits-*"):
+                with suppress(OSError):
+                    folder.rmdir()
+            if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
+                for entry in self.path.iterdir():
+                    entry.unlink()
+                self.path.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import sys
@@ -20,10 +21,16 @@ def versions(extra: tuple[str, ...] = ()) -> dict[str, str]:
     found: dict[str, str] = {"python": platform.python_version()}
     for name in (*CORE_DISTRIBUTIONS, *extra):
         try:
-            found[name] = metadata.version(name)
+            found[name] = _version(name)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+    """Return a version, which does not change while a process runs."""
+    return metadata.version(distribution)
 
 
 def processor() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, save_codes
@@ -16,9 +17,11 @@ from hashzoo.runner.cell import Cell
 
 if TYPE_CHECKING:
     from hashzoo.results.record import Record
+    from hashzoo.runner.build import EndToEnd
 
-Inputs = str | Path | np.ndarray | Sequence[Any]
-"""A folder, an image file, an .npy file, an array of vectors or images, or a list of image files and PIL images."""
+Inputs = str | Path | np.ndarray | Sequence[Any] | Any
+"""A folder, an image file, an .npy file, an image of Pillow, an array or tensor of vectors or images, or a list of
+image files, images of Pillow and arrays (H, W, 3) uint8."""
 
 
 def export_codes(cell: Path, folder: Path) -> list[Path]:
@@ -45,7 +48,15 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
 
 
 def encode_inputs(cell: Path, inputs: Inputs, *, modality: str | None = None, device: str = "auto") -> Codes:
-    """Return the codes of new inputs by a cell's model, with file names or row numbers as ids.
+    """Return the codes of new inputs by a cell's model, with file names or row numbers as ids; see `codes_of`."""
+    found = Cell(cell)
+    return codes_of(found.model(), found.record, inputs, modality=modality, device=device)
+
+
+def codes_of(
+    model: EndToEnd, record: Record, inputs: Inputs, *, modality: str | None = None, device: str = "auto"
+) -> Codes:
+    """Return the codes of new inputs by a record's model, with file names or row numbers as ids.
 
     Images are prepared as the run's dataset prepares its files; where that had images of one small size, they are taken
     at their own size if the network resizes them itself. The precision is the run's, so that the run's own inputs get
@@ -55,11 +66,8 @@ def encode_inputs(cell: Path, inputs: Inputs, *, modality: str | None = None, de
     from hashzoo.models.encode import encode
     from hashzoo.runner.devices import choose_device, make_accelerator
 
-    found = Cell(cell)
-    record = found.record
     chosen = _modality(record, modality)
     shape = record.config.input_shapes[chosen]
-    model = found.model()
     sizes = _resizes(model, record, chosen)
     dataset = record.config.dataset
     fit, fixed = image_preparation(dataset.name, dataset.options, shape) if len(shape) == 3 else ("squash", True)
@@ -118,8 +126,16 @@ def _read_inputs(
     inputs: Inputs, shape: tuple[int, ...], form: tuple[tuple[int, ...] | None, str]
 ) -> tuple[list[np.ndarray], list[str]]:
     """Return arrays of inputs, each of one size, and the ids of all items in their order."""
+    import torch
+
     from hashzoo.data.images import ENDINGS, is_image
 
+    if isinstance(inputs, torch.Tensor):
+        inputs = inputs.numpy(force=True)
+    if isinstance(inputs, np.ndarray) and inputs.ndim == len(shape) == 3:
+        inputs = inputs[None]
+    if isinstance(inputs, Image.Image):
+        inputs = [inputs]
     if isinstance(inputs, np.ndarray):
         return [_checked(inputs, "The array")], [str(row) for row in range(len(inputs))]
     if isinstance(inputs, (str, Path)):
@@ -144,7 +160,23 @@ def _read_inputs(
         except (OSError, ValueError, EOFError) as error:
             raise WorkError(f"{path} cannot be read: {error}; write it again with numpy.save.") from error
         return [_checked(array, str(path))], [str(row) for row in range(len(array))]
-    return _decoded({str(getattr(item, "filename", "") or n): item for n, item in enumerate(inputs)}, form)
+    if len(shape) != 3:
+        return _read_inputs(np.asarray(inputs), shape, form)
+    return _decoded(_named(inputs), form)
+
+
+def _named(items: Sequence[Any]) -> dict[str, Any]:
+    """Return images by id: the path of a file, else the place in the list."""
+    named: dict[str, Any] = {}
+    for place, item in enumerate(items):
+        path = item if isinstance(item, (str, Path)) else getattr(item, "filename", "")
+        name = str(path) if path and str(path) not in named else str(place)
+        named[name] = (
+            Image.fromarray(_checked(item[None], f"Item {place}")[0]) if isinstance(item, np.ndarray) else item
+        )
+    if not named:
+        raise UsageError("There is nothing to encode; give at least one image.")
+    return named
 
 
 def _checked(array: np.ndarray, name: str) -> np.ndarray:

@@ -15,6 +15,7 @@ from hashzoo.plugins import Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.scoring import check_metrics
+from hashzoo.runner.tuned import read_choice
 from hashzoo.specs import Component, Dataset, Method, Problem, Protocol, Recipe, Schedule, Setting, Splits
 from hashzoo.training.default_recipes import FROZEN, default_setting
 from hashzoo.training.optimizers import check_recipe
@@ -59,6 +60,12 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     """Resolve names and options; everything that does not fit is a UsageError that names what would."""
     method: Method = registry.get("methods", request.method)
     dataset, protocol = _choose_data(request, method, registry)
+    choice = None
+    if request.tuned is not None:
+        choice = read_choice(request.tuned, method.name, protocol.id)
+        if both := sorted(set(choice.options) & set(request.settings)):
+            raise UsageError(f"{both[0]} was tuned in {request.tuned}; leave out --set {both[0]}, or --tuned.")
+        request = replace(request, settings={**choice.options, **request.settings})
     options = _split_settings(request.settings)
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
     by_gradient = method.training == "gradient"
@@ -69,6 +76,11 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     if not by_gradient and (options["recipe"] or options["schedule"]):
         key = next(iter({**options["recipe"], **options["schedule"]}))
         raise UsageError(f"Method {method.name!r} is not trained by gradients, so it has no {key}; leave it out.")
+    if choice is not None and choice.regime != regime:
+        raise UsageError(
+            f"{request.tuned} was tuned for the regime {choice.regime!r} and this run is {regime!r}; give the options "
+            "of the backbone with which it was tuned."
+        )
     check_evaluation(request, protocol, registry)
     config = RunConfig(
         method=registry.qualified("methods", request.method),
@@ -85,7 +97,8 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
         freeze_backbone=freeze,
         regime=regime,
         recipe=recipe if by_gradient else None,
-        settings_source=setting.source,
+        settings_source=choice.source if choice is not None else setting.source,
+        tuned=choice.label if choice is not None else "",
         evaluation=Evaluation(
             evaluators=request.evaluators or protocol.evaluators,
             metrics=request.metrics,

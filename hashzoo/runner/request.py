@@ -25,7 +25,8 @@ class RunRequest:
     """One `hashzoo run`; None means "what the method, dataset or protocol says".
 
     `backbone` is a name for all modalities or {modality: name}; `settings` are dotted options such as
-    {"lr": 1e-4, "loss.gamma": 20}; `validation` > 0 measures on that share of the train split instead of the queries.
+    {"lr": 1e-4, "loss.gamma": 20}; `tuned` is a file of `hashzoo tune` whose choice is used;
+    `validation` > 0 measures on that share of the train split instead of the queries.
     """
 
     method: Name
@@ -51,6 +52,7 @@ class RunRequest:
     loss: Name | None = None
     hash_layer: Name | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tuned: Path | None = field(default=None, metadata={"is": "the path of a file of hashzoo tune"})
     validation: Annotated[float, Ge(0), Lt(1)] = field(
         default=0.0,
         metadata={"is": "the share of the train split held out, at least 0 and below 1", "says": "--validation"},
@@ -82,6 +84,8 @@ class RunRequest:
     def __post_init__(self) -> None:
         if isinstance(self.out, str):
             object.__setattr__(self, "out", Path(self.out))
+        if isinstance(self.tuned, str):
+            object.__setattr__(self, "tuned", Path(self.tuned))
         for name in ("bits", "seeds", "metrics", "evaluators", "track"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, tuple):
@@ -91,6 +95,10 @@ class RunRequest:
             values = getattr(self, name)
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
+
+
+MOST_NUMBERS = 100_000
+"""A list of bits or seeds that is longer is a slip of the finger, and would take the memory."""
 
 
 def parse_value(text: str) -> Any:
@@ -103,6 +111,8 @@ def parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError:
+        raise UsageError(f"--set takes key=value, and {text[:40]!r}... is nested too deep; write it flatter.") from None
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip() or not value.strip():
-            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment!r}.")
+            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment[:80]!r}.")
         if key.strip() in settings:
             raise UsageError(f"--set {key.strip()} is given twice; give it once.")
         settings[key.strip()] = parse_value(value.strip())
@@ -132,11 +142,13 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
         ranges = [range(part[0], part[-1] + 1) if len(part) == 2 else part for part in parts]
         if any(len(part) > 2 for part in parts) or not all(len(part) for part in ranges):
             raise ValueError
+        if sum(part[-1] - part[0] for part in parts) > MOST_NUMBERS:
+            raise UsageError(f"{what} {text[:60]} are more than {MOST_NUMBERS:,} numbers; give fewer.")
         return tuple(number for part in ranges for number in part)
     except ValueError:
         raise UsageError(
             f"{what} must be integers separated by commas, for example "
-            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text!r}."
+            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text[:80]!r}."
         ) from None
 
 
@@ -158,21 +170,21 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a TOML file with the fields of RunRequest and a table [set] of dotted options."""
+def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a TOML file with the fields of RunRequest, those named in `also`, and a table [set] of dotted options."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"The configuration {path} cannot be read: {error.strerror}; give an existing TOML file."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     given = table.pop("set", {})
     if not isinstance(given, Mapping):
         raise UsageError(f"`set` in {path} must be a table, for example [set] and below it lr = 1e-4; got {given!r}.")
     settings = flatten(given)
-    known = {f.name for f in fields(RunRequest)} - {"settings"}
+    known = {f.name for f in fields(RunRequest)} - {"settings"} | set(also)
     for key in table:
         if key not in known:
             raise unknown_name(f"run option (in {path})", key, {*known, "set"})

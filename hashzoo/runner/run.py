@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from hashzoo.specs import Splits
 
 
-def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | None = None) -> list[Record]:
+Load = Callable[["Plan", "Reporter"], "Splits"]
+"""What gives a plan's splits; one that keeps them serves a process that does many cells."""
+
+
+def run(
+    request: RunRequest,
+    reporter: Reporter | None = None,
+    reg: Registry | None = None,
+    load: Load | None = None,
+) -> list[Record]:
     """Do what the request asks and return the records, one per (bits, seed), in order.
 
     Raises UsageError for a request that cannot be right and WorkError for work that failed; whatever was finished
@@ -51,7 +60,7 @@ def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | N
     accelerator = make_accelerator(device, training_precision(plan, precision), request.track, folder.path)
     if not accelerator.is_main_process:
         reporter = Quiet()
-    shop = prepare(plan, reg, accelerator, precision, reporter)
+    shop = prepare(plan, reg, accelerator, precision, reporter, load=load)
     shop.resume, shop.threads = request.resume, request.threads
     if request.track:
         accelerator.init_trackers(plan.name)
@@ -72,11 +81,17 @@ def run(request: RunRequest, reporter: Reporter | None = None, reg: Registry | N
 
 
 def prepare(
-    plan: Plan, reg: Registry, accelerator: Accelerator, precision: str, reporter: Reporter, cache: Path | None = None
+    plan: Plan,
+    reg: Registry,
+    accelerator: Accelerator,
+    precision: str,
+    reporter: Reporter,
+    cache: Path | None = None,
+    load: Load | None = None,
 ) -> Workshop:
     """Load the data and compute what all cells share: frozen features (kept in `cache`) and the digests of weights."""
     with accelerator.main_process_first():
-        splits = load_data(plan, reporter)
+        splits = (load or load_data)(plan, reporter)
         if plan.config.recipe is not None:
             require_batch(plan.config.recipe.batch_size, len(splits.train))
         inputs = model_inputs(plan, reg, splits, str(accelerator.device), precision, reporter, cache)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from hashzoo.errors import WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
@@ -161,7 +162,7 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
         else:
             learned = _load_into(cell, model)
         if shop.main:
-            with _timed(seconds, "encode"):
+            with _timed(seconds, "encode"), _threads(threads_for(model, shop.threads)):
                 save_codes(cell.file("encode"), encode_splits(shop, model, learned))
             cell.mark_done("encode", prints["encode"], seconds["encode"], upstream["encode"])
     if shop.main:
@@ -282,6 +283,11 @@ def _evaluate(
     """
     asked = shop.plan.config.evaluation.metrics or ("default",)
     old = None if again else read_record(cell.file("evaluate"))
+    if old is not None and (old.bits, old.seed) != (bits, seed):
+        raise WorkError(
+            f"{cell.file('evaluate')} is the record of {old.bits} bits, seed {old.seed}, copied from elsewhere; put it "
+            "back where it belongs, and repeat the command, or use --overwrite always."
+        )
     have = () if old is None else old.config.evaluation.metrics or ("default",)
     missing = tuple(metric for metric in asked if metric not in have)
     if not missing:

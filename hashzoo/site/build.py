@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,10 @@ from markupsafe import Markup
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.files import write_text
 from hashzoo.results.bibtex import bibtex
+from hashzoo.results.boards import BOARD_METRICS
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
@@ -26,7 +29,6 @@ from hashzoo.results.table import Board as Table
 from hashzoo.results.text import number_text, plain
 from hashzoo.site import charts, pictures
 from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
-from hashzoo.site.verdicts import judge
 from hashzoo.specs import PaperTable
 
 MARK = "hashzoo-site.txt"
@@ -95,8 +97,10 @@ class _Site:
         environment.globals |= {
             "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
             "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": _facts,
-            "interval": lambda c: f"{c.low:.4f}, {c.high:.4f}", "bibtex": bibtex, "sections": _sections,
-            "method_page": lambda name: self.pages[name], "table_page": table_page, "exact": _exact,
+            "interval": _interval, "bibtex": bibtex, "sections": _sections,
+            "method_page": lambda name: self.pages[name], "pages": self.pages,
+            "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
+            "exact": _exact,
             "standing": content.evidence.of,
         }  # fmt: skip
         self.environment = environment
@@ -121,6 +125,8 @@ class _Site:
             self.say(f"method {page.name}")
             self.method(page)
         self.tables()
+        judged = sorted(self.content.claims, key=lambda item: (item.verdict == "not measured", item.claim.better))
+        self.page("claims.html.j2", "claims/index.html", "Claims", "Claims", claims=judged)
         write_text(self.out / MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 
     def page(self, template: str, name: str, title: str, current: str = "", **values: Any) -> None:
@@ -150,13 +156,15 @@ class _Site:
         rows = [*contenders, *(row for row in view.rows if row.floor)]
         names = _names(rows)
         stem = f"{slug(board.label)}-{setup.id}"
+        floor = next(iter(row for row in view.rows if row.floor), None)
+        lines = [*contenders, *([floor] if floor else [])]
         over = [
-            point for row in rows
+            point for row in lines
             for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
         ]  # fmt: skip
         found = []
         if len(view.bits) > 1:
-            spec = charts.lines("bits", over, list(names.values()), y=view.metric)
+            spec = charts.lines("bits", over, [names[row.key] for row in lines], y=view.metric)
             found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", "", spec))
         bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
         where = f"{bits} bits" + (f", {prefix}" if prefix else "")
@@ -261,7 +269,7 @@ class _Site:
 
     def record(self, board: Board, row: Row) -> None:
         by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = {bits: sorted({name for record in of for name in record.metrics}) for bits, of in by_bits}
+        names = {bits: _main_first({name for record in of for name in record.metrics}) for bits, of in by_bits}
         self.page(
             "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
             names=names, made=_made(row.records[0]), place=self.place,
@@ -282,14 +290,15 @@ class _Site:
             for row in view.rows
             if row.method == page.name and (not row.floor or setup is board.setups[0])
         ]
-        row = page.rows[0]
+        content, row = self.content, page.rows[0]
         words = [row.supervision, {"deep": "deep", "shallow": "closed form", "none": "not trained"}[row.kind]]
         words += ["floor"] if row.floor else []
         words += [str(page.paper.year)] if page.paper else []
         self.page(
             "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
-            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places), pictures=self.code_pictures(page),
-            claims=judge(self.content, page.name),
+            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places),
+            pictures=self.code_pictures(page),
+            claims=[j for j in content.claims if page.name in (j.claim.better, j.claim.worse)],
             tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
         )  # fmt: skip
 
@@ -321,7 +330,7 @@ def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, n
     }[kind]  # fmt: skip
     full = f"{prefix}/{curve}" if prefix else curve
     found = [record.curves[full] for record in records if record.bits in (0, bits) and full in record.curves]
-    return charts.band(found, axes, name)
+    return charts.band(found, axes, name, counted=kind != "pr")
 
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
@@ -331,7 +340,7 @@ def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
 
 
 def _facts(row: Row, year: bool = True) -> str:
-    words = [] if row.kind == "none" else [row.supervision, row.kind]
+    words = [] if row.floor or row.kind == "none" else [row.supervision, row.kind]
     if row.tuned == "tuned":
         words.append("tuned")
     if year and row.year and not row.floor:
@@ -356,7 +365,8 @@ def _board_notes(board: Board, views: Sequence[View]) -> list[str]:
         notes.append(f"Published values of the same protocol: {', '.join(sorted(published))}.")
     if other:
         notes.append(
-            f"Published values of another set-up, in italics, are no measure of reproduction: {', '.join(sorted(other))}."
+            "Published values in italics are of another set-up and no measure of reproduction: "
+            f"{', '.join(sorted(other))}."
         )
     few = sorted(
         {row.name for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
@@ -371,8 +381,19 @@ def _is_on(table: PaperTable, dataset: str) -> bool:
     return any(is_dataset(row.dataset, dataset) for row in table.rows)
 
 
+def _main_first(names: set[str]) -> list[str]:
+    """Return metrics with those of the boards first."""
+    bare = {name: name.rpartition("/")[2] for name in names}
+    place = {metric: number for number, metric in enumerate(BOARD_METRICS)}
+    return sorted(names, key=lambda name: (place.get(bare[name], len(place)), name))
+
+
+def _interval(compared: Comparison) -> str:
+    return f"{-compared.high:.4f}, {-compared.low:.4f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _exact(value: float) -> str:
-    return number_text(value) if abs(value) >= 10 else f"{value:.6f}"
+    return f"{value:.0f}" if value == int(value) else f"{value:.6f}"
 
 
 def _made(record: Record) -> list[tuple[str, str]]:
@@ -389,7 +410,8 @@ def _made(record: Record) -> list[tuple[str, str]]:
         found.append(
             (
                 "recipe",
-                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
+                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr:g}, "
+                f"weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
             )
         )
     if config.settings_source:
@@ -410,7 +432,7 @@ def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
     for level in range(3):
         kept = len({group[level] for group in groups}) > 1 or level == 2
         if kept:
-            runs = itertools.groupby(groups, key=lambda group, level=level: group[: level + 1])
+            runs = itertools.groupby(groups, key=partial(_upper, level=level))
             header.append([(f"{k[-1]} bits" if level == 2 else str(k[-1]), len(list(g))) for k, g in runs])
     header = [line for n, line in enumerate(header) if n == len(header) - 1 or len(line) < len(groups)]
     measured = [name for name in map(str, cells) if name.startswith("measured")]
@@ -432,9 +454,15 @@ def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
         if any(cell["reported"] is not None or cell["measured"] is not None for cell in line):
             lines.append({"label": label, "href": href, "note": note, "cells": line})
     heading = ", ".join(part for part in (board.backbone, board.regime) if part)
+    first = [n for n, group in enumerate(groups) if n == 0 or group[:2] != groups[n - 1][:2]]
     return {
-        "heading": heading, "header": header, "lines": lines, "measured": total, "foreign": ", ".join(foreign),
+        "heading": heading, "header": header, "lines": lines, "first": first, "measured": total,
+        "foreign": ", ".join(foreign),
     }  # fmt: skip
+
+
+def _upper(group: tuple[Any, ...], level: int) -> tuple[Any, ...]:
+    return group[: level + 1]
 
 
 def _value(value: Any) -> float | None:

@@ -16,9 +16,11 @@ Points = list[dict[str, Any]]
 """Points of a chart: m (the line), x, y and the band's l and h."""
 
 GREY = "#80868d"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 FAINT = "rgba(128,134,141,0.22)"
 PALETTE = (
-    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9", "#8a9a3b", "#6f7680",
+    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9",
+    "#8a9a3b", "#b0595f", "#4b6fd0", "#6f7680",
 )  # fmt: skip
 """Colours that keep their contrast on white and on near-black."""
 
@@ -31,7 +33,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 """Axes and titles of the line charts."""
 
-MOST_POINTS = 40
+MOST_POINTS = 24
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,6 @@ def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", heigh
         scale=scale,
         legend=alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke", symbolOpacity=1, labelLimit=150),
     )
-    dashes = [[1, 0] if n < len(PALETTE) else [5, 3] for n in range(len(order))]
-    dash = alt.StrokeDash("m:N", scale=alt.Scale(domain=list(order), range=dashes), legend=None)
     pick = alt.selection_point(name="pick", fields=["m"], bind="legend")
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("x:Q", title=x_title, scale=x_scale, axis=x_axis))
     y_scale = alt.Scale(zero=False, nice=True)
@@ -80,7 +80,7 @@ def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", heigh
         opacity=alt.condition(pick, alt.value(0.16), alt.value(0)),
     )  # fmt: skip
     line = base.mark_line(strokeWidth=1.8, point={"size": 28} if bits else False).encode(
-        y=alt.Y("y:Q", scale=y_scale), color=colour, strokeDash=dash,
+        y=alt.Y("y:Q", scale=y_scale), color=colour,
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("m:N", title="method"),
@@ -130,8 +130,7 @@ def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str
 
 
 def _finished(chart: Any, height: int, width: int | str = "container") -> dict[str, Any]:
-    font = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-    made = chart.properties(width=width, height=height, background="transparent").configure(font=font)
+    made = chart.properties(width=width, height=height, background="transparent").configure(font=FONT)
     made = made.configure_axis(
         labelColor=GREY, titleColor=GREY, gridColor=FAINT, domainColor=FAINT,
         tickColor=FAINT, titleFontWeight="normal", labelFontSize=11, titleFontSize=12, titlePadding=8,
@@ -146,8 +145,19 @@ def _finished(chart: Any, height: int, width: int | str = "container") -> dict[s
 def svg(spec: Mapping[str, Any], width: int = 560) -> str:
     """Return the drawing as SVG, coordinates to a tenth of a pixel."""
     drawn: str = need("vl_convert").vegalite_to_svg(_sized(spec, width), show_warnings=False)
-    drawn = re.sub(r"(\d+\.\d)\d+", r"\1", drawn)
-    return re.sub(r'\s+aria-[a-z]+="[^"]*"|\s+role="[^"]*"', "", drawn)
+    drawn = re.sub(r"<[^>]+>", _shortened, drawn)
+    for idle in ('<path d="M0,0h0v0h0Z"/>', '<path d="" display="none"/>', "<g></g>"):
+        drawn = drawn.replace(idle, "")
+    return drawn.replace("<svg ", f'<svg font-family="{FONT}" ', 1)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """Return a tag of an SVG without what only live charts need, its numbers with one decimal."""
+    text = re.sub(r'\s+(?:aria-[a-z]+|role|pointer-events|class|font-family)="[^"]*"', "", tag[0])
+    text = re.sub(r'\s+(?:opacity|stroke-width|stroke-opacity|fill-opacity)="1"', "", text)
+    text = text.replace("rgba(128,134,141,0.22)", "#80868d38").replace("translate(0,0)", "")
+    text = text.replace(' transform=""', "")
+    return re.sub(r"(\d+\.\d)\d+", r"\1", text)
 
 
 def png(spec: Mapping[str, Any], width: int = 560, scale: float = 2.0) -> bytes:
@@ -183,13 +193,19 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 # Points from the curves of records
 
 
-def band(curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str) -> Points:
-    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 40.
+def band(
+    curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
+) -> Points:
+    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 24.
 
-    `axes` are the places of x and y in a point. Curves of different lengths are cut to the shortest.
+    `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
+    else, along precision and recall, points of one place.
     """
     if not curves:
         return []
+    if counted:
+        shared = set.intersection(*({point[axes[0]] for point in curve} for curve in curves))
+        curves = [[point for point in curve if point[axes[0]] in shared] for curve in curves]
     shortest = min(map(len, curves))
     if not shortest:
         return []

@@ -13,13 +13,15 @@ from typing import Any
 import pandas as pd
 
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.files import json_sha256
 from hashzoo.plugins import registry
 from hashzoo.plugins.describe import describe
 from hashzoo.results.boards import BOARD_METRICS, REGISTERED
+from hashzoo.results.claims import Judged, judge
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Comparison, Evidence, Standing, standings
+from hashzoo.results.evidence import LEVELS, Evidence, Standing, standings
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
@@ -79,8 +81,7 @@ class Row:
     @property
     def tuned(self) -> str:
         """Whether its setting is from a study or the plugin's recipe."""
-        source = f"{self.records[0].config.settings_source} {self.settings}"
-        return "tuned" if re.search(r"\btuned\b|\btrials\b", source) else "recipe"
+        return "tuned" if self.records[0].config.tuned else "recipe"
 
     @property
     def page(self) -> str:
@@ -288,6 +289,9 @@ class Content:
         views: dict[tuple[str, str], list[View]] = defaultdict(list)
         for part, backbone, regime in by_setting(cells):
             views[backbone, regime].append(self._view(label, part, values, chosen))
+        for found in views.values():  # first what most rows have: nobody's own metric heads a page
+            most = max(len(view.rows) for view in found)
+            found.sort(key=lambda view, most=most: len(view.rows) < most)  # type: ignore[misc] # mypy cannot infer a lambda's default argument
         setups = tuple(Setup(label, backbone, regime, tuple(found)) for (backbone, regime), found in views.items())
         shas = set(values["record"])
         try:
@@ -343,6 +347,13 @@ class Content:
         for row in self.rows:
             rows[row.method].append(row)
         return [self._method(name, tuple(found)) for name, found in sorted(rows.items())]
+
+    @cached_property
+    def claims(self) -> list[Judged]:
+        """Every claim of the installed methods with what the records say of it."""
+        found = registry()
+        claims = [found.get("claims", name) for name in found.names("claims")]
+        return judge(claims, self.records, lambda record: self.evidence.of(record).values, self.known)
 
     def _method(self, name: str, rows: tuple[Row, ...]) -> MethodPage:
         method = method_named(rows[0].records[0].method)

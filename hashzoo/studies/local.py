@@ -6,11 +6,12 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from hashzoo.errors import UsageError
-from hashzoo.studies.task import Outcome, Task, do
+from hashzoo.studies.task import Outcome, Task, do_task
 
 TRIES = 2
 """How often a task is given to a worker; a worker that is killed costs its task one of them, and the task resumes."""
@@ -19,8 +20,8 @@ TRIES = 2
 class LocalEngine:
     """Does tasks in `workers` processes of this machine; with one, in this process.
 
-    Each worker keeps to one core for what is not training, and trains with as many threads as a run by itself would,
-    so that records do not depend on how many workers there are.
+    Each worker computes with as many threads as a run by itself would (one for small models), so that records do not
+    depend on how many workers there are. Where a model is large, say `--threads`.
 
     Options:
         workers: processes at a time; 1 unless given. As many as cores is the quickest for models on frozen features.
@@ -34,7 +35,7 @@ class LocalEngine:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
         if self.workers == 1:
-            yield from map(do, tasks)
+            yield from map(do_task, tasks)
             return
         waiting = deque((task, 1) for task in tasks)
         busy: dict[Connection, tuple[BaseProcess, Task, int]] = {}
@@ -44,7 +45,12 @@ class LocalEngine:
                 while waiting and len(busy) < self.workers:
                     task, attempt = waiting.popleft()
                     pipe, process = idle.pop() if idle else _start()
-                    pipe.send(task)
+                    try:
+                        pipe.send(task)
+                    except OSError:  # it was killed while it had nothing to do
+                        waiting.appendleft((task, attempt))
+                        process.join()
+                        continue
                     busy[pipe] = (process, task, attempt)
                 for ready in wait(list(busy)):
                     assert isinstance(ready, Connection)  # nothing else is waited for
@@ -76,12 +82,8 @@ def _start() -> tuple[Connection, BaseProcess]:
 
 
 def _work(pipe: Connection) -> None:
-    """Do tasks until there are none; the workers share the cores, so each computes with one."""
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    while True:
-        try:
-            task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        pipe.send(do(task))
+    """Do tasks until there are none. Counting is split into one thread a worker: its sums do not depend on that."""
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        while True:
+            pipe.send(do_task(pipe.recv()))

@@ -6,9 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hashzoo.runner.request import RunRequest
+
+if TYPE_CHECKING:
+    from hashzoo.runner.plan import Plan
+    from hashzoo.runner.progress import Reporter
+    from hashzoo.specs import Splits
 
 
 @dataclass(frozen=True)
@@ -43,14 +48,25 @@ class Engine(Protocol):
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
 
 
-def do(task: Task) -> Outcome:
-    """Do one task in this process; whatever fails becomes the outcome's error."""
+_kept: dict[str, Splits] = {}
+"""The splits that the last task of this process used; most often the next one uses the same."""
+
+
+def do_task(task: Task, threads: int = 0) -> Outcome:
+    """Do one task in this process; whatever fails becomes the outcome's error.
+
+    `threads`: how many torch may use here, where the process was started with another number than the study's own.
+    """
     from hashzoo.errors import HashzooError
     from hashzoo.runner.run import run
 
     begin = time.perf_counter()
     try:
-        run(task.request)
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        run(task.request, load=_splits)
     except HashzooError as error:
         return Outcome(task.number, str(error), time.perf_counter() - begin)
     except KeyboardInterrupt:
@@ -63,3 +79,15 @@ def do(task: Task) -> Outcome:
         text = str(known) if known else f"{type(error).__name__}: {error} (traceback in {keep_traceback(error)})"
         return Outcome(task.number, text, time.perf_counter() - begin)
     return Outcome(task.number, "", time.perf_counter() - begin)
+
+
+def _splits(plan: Plan, reporter: Reporter) -> Splits:
+    from hashzoo.files import json_sha256
+    from hashzoo.runner.run import load_data
+
+    config = plan.config
+    key = json_sha256([config.dataset.model_dump(mode="json"), config.protocol, config.validation])
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = load_data(plan, reporter)
+    return _kept[key]

@@ -12,19 +12,29 @@ from hashzoo.testing import (  # noqa: F401 -- importing the modules registers t
     checks_components,
     checks_modules,
     checks_spec,
+    checks_state,
     checks_training,
 )
 from hashzoo.testing.distribution import write_distribution
-from hashzoo.testing.kit import CheckFailed, CheckResult, NotApplicable, checks_of, run_checks
+from hashzoo.testing.kit import CheckFailed, CheckResult, NotApplicable, NotChecked, checks_of, run_checks
 from hashzoo.testing.pytest_front import conformance
 
 CHECKS = checks_of("methods")
 COMPONENT_CHECKS = MappingProxyType(
     {
         kind: checks_of(kind)
-        for kind in ("backbones", "losses", "hash_layers", "trainers", "evaluators", "datasets", "paper_tables")
+        for kind in (
+            "backbones",
+            "losses",
+            "hash_layers",
+            "fitters",
+            "trainers",
+            "evaluators",
+            "datasets",
+            "paper_tables",
+        )
     }
-)
+)  # fmt: skip
 
 __all__ = [
     "CHECKS",
@@ -32,6 +42,7 @@ __all__ = [
     "CheckFailed",
     "CheckResult",
     "NotApplicable",
+    "NotChecked",
     "check_component",
     "check_method",
     "conformance",

@@ -19,7 +19,7 @@ LARGE = 1e4
 """Factor on the inputs in `large_inputs_stay_finite`."""
 
 
-@check("methods", "hash_layers")
+@check("methods", "hash_layers", after=("options_are_explicit", "options_have_names"))
 def shapes_for_every_bit_length(case: Case) -> None:
     """Relaxed and codes are (N, K) for 12 to 128 bits, single- and multi-label; codes are the sign of relaxed."""
     for bits in BIT_LENGTHS:
@@ -31,10 +31,11 @@ def shapes_for_every_bit_length(case: Case) -> None:
             for name, output in subject.outputs(model, batch).items():
                 width = bits if subject.method.coded else output.features.shape[1]
                 where = f"with {bits} bits{' and several labels' if multilabel else ''}, modality {name}"
-                _check_output(output, (6, width), where)
+                check_output(output, (6, width), where)
 
 
-def _check_output(output: HashOutput, shape: tuple[int, int], where: str) -> None:
+def check_output(output: HashOutput, shape: tuple[int, ...], where: str) -> None:
+    """Require relaxed and codes of a shape (N, K), finite, and codes that are the sign of relaxed."""
     for field in ("relaxed", "codes"):
         found = tuple(getattr(output, field).shape)
         require(found == shape, f"{field} has the shape {found} {where}; it must be {shape}.")
@@ -51,7 +52,10 @@ def _check_output(output: HashOutput, shape: tuple[int, int], where: str) -> Non
     )
 
 
-@check("methods", "losses")
+@check(
+    "methods", "losses",
+    after=("options_have_names", "shapes_for_every_bit_length", "unsupervised_methods_never_see_labels"),
+)  # fmt: skip
 def loss_terms_are_finite_scalars(case: Case) -> None:
     """The loss returns {name: scalar tensor}, finite, in float32, for single- and multi-label data."""
     for multilabel in (False, True):
@@ -71,7 +75,7 @@ def loss_terms_are_finite_scalars(case: Case) -> None:
         _require_finite(terms, "on an ordinary batch")
 
 
-@check("methods")
+@check("methods", after=("loss_terms_are_finite_scalars",))
 def gradient_reaches_every_parameter(case: Case) -> None:
     """Each parameter of model and loss gets a gradient that is not zero; else it is dead or detached."""
     subject = case.subject()
@@ -94,7 +98,13 @@ def gradient_reaches_every_parameter(case: Case) -> None:
     )
 
 
-@check("methods", "losses")
+@check(
+    "methods", "losses",
+    after=(
+        "loss_terms_are_finite_scalars", "encoding_ignores_batching", "same_seed_gives_the_same_codes",
+        "inputs_are_left_alone",
+    ),
+)  # fmt: skip
 def loss_ignores_batch_order(case: Case) -> None:
     """The same items in another order give the same terms; position in the batch means nothing, `index` does."""
     subject = _trained_by_gradient(case)
@@ -114,26 +124,31 @@ def loss_ignores_batch_order(case: Case) -> None:
         )
 
 
-@check("methods", "losses")
+@check("methods", "losses", after=("loss_terms_are_finite_scalars",))
 def inputs_are_left_alone(case: Case) -> None:
-    """Model and loss change neither the batch nor the outputs they are given."""
-    subject = _trained_by_gradient(case)
-    model, loss = subject.prepared()
-    batch = subject.batch(list(range(16)))
-    kept = copy.deepcopy(batch)
-    outputs = subject.outputs(model, batch)
-    before = {name: (output.relaxed.clone(), output.codes.clone()) for name, output in outputs.items()}
-    subject.terms(loss, outputs, batch)
-    same = torch.equal(torch.nan_to_num(batch.labels), torch.nan_to_num(kept.labels))
-    require(same and torch.equal(batch.index, kept.index), "The loss changed the batch's labels or index in place.")
-    for name, inputs in batch.inputs.items():
-        require(torch.equal(inputs, kept.inputs[name]), f"The inputs of {name} were changed in place.")
-        relaxed, codes = before[name]
-        unchanged = torch.equal(outputs[name].relaxed, relaxed) and torch.equal(outputs[name].codes, codes)
-        require(unchanged, f"The loss changed the outputs of {name} in place.")
+    """Model and loss change neither the batch nor the outputs they are given, for single- and multi-label data."""
+    for multilabel in (False, True):
+        subject = _trained_by_gradient(case, multilabel)
+        model, loss = subject.prepared()
+        batch = subject.batch(list(range(16)))
+        kept = copy.deepcopy(batch)
+        outputs = subject.outputs(model, batch)
+        before = {name: (output.relaxed.clone(), output.codes.clone()) for name, output in outputs.items()}
+        subject.terms(loss, outputs, batch)
+        where = " where items have several labels" if multilabel else ""
+        same = torch.equal(torch.nan_to_num(batch.labels), torch.nan_to_num(kept.labels))
+        require(
+            same and torch.equal(batch.index, kept.index),
+            f"The loss changed the batch's labels or index in place{where}.",
+        )
+        for name, inputs in batch.inputs.items():
+            require(torch.equal(inputs, kept.inputs[name]), f"The inputs of {name} were changed in place{where}.")
+            relaxed, codes = before[name]
+            unchanged = torch.equal(outputs[name].relaxed, relaxed) and torch.equal(outputs[name].codes, codes)
+            require(unchanged, f"The loss changed the outputs of {name} in place{where}.")
 
 
-@check("methods", "losses")
+@check("methods", "losses", after=("loss_terms_are_finite_scalars",))
 def unlabelled_images_are_accepted(case: Case) -> None:
     """Items without any label, some or all of a batch, give finite terms and gradients."""
     for share, what in ((4, "with four items without labels"), (16, "of items without labels")):
@@ -144,7 +159,7 @@ def unlabelled_images_are_accepted(case: Case) -> None:
         _require_good(subject, replace(batch, labels=labels), f"on a batch {what}")
 
 
-@check("methods", "losses")
+@check("methods", "losses", after=("loss_terms_are_finite_scalars",))
 def one_class_batches_are_accepted(case: Case) -> None:
     """A batch of one class has no dissimilar pair, one of single items no similar pair; terms stay finite."""
     subject = _trained_by_gradient(case)
@@ -153,20 +168,28 @@ def one_class_batches_are_accepted(case: Case) -> None:
     _require_good(subject, subject.batch(list(range(CLASSES))), "on a batch with one item of each class")
 
 
-@check("methods", "losses")
+@check("methods", "losses", after=("loss_terms_are_finite_scalars", "one_class_batches_are_accepted"))
 def a_batch_of_one_is_accepted(case: Case) -> None:
     """A batch of one item, as the last of an epoch may be, gives finite terms and gradients."""
     subject = _trained_by_gradient(case)
     _require_good(subject, subject.batch([3]), "on a batch of one item")
 
 
-@check("methods", "hash_layers", "losses")
+@check("methods", "hash_layers", "losses", after=("shapes_for_every_bit_length", "loss_terms_are_finite_scalars"))
 def zero_input_gives_a_code(case: Case) -> None:
-    """Inputs of zeros give codes of -1 and +1 and finite terms and gradients: sign(0) is +1, norms are guarded."""
+    """Inputs, or parameters, of zeros give codes of -1 and +1 and finite terms: sign(0) is +1, norms are guarded."""
     _scaled_inputs(case, 0.0, "on inputs that are zero")
+    subject = case.subject()
+    model, _ = subject.build()
+    model.eval()
+    with torch.no_grad():
+        for parameter in model.hash_layers.parameters():
+            parameter.zero_()
+        for output in subject.outputs(model, subject.batch(list(range(6)))).values():
+            check_output(output, (6, output.relaxed.shape[1]), "where all parameters are zero")
 
 
-@check("methods", "hash_layers", "losses")
+@check("methods", "hash_layers", "losses", after=("shapes_for_every_bit_length", "loss_terms_are_finite_scalars"))
 def large_inputs_stay_finite(case: Case) -> None:
     """Inputs ten thousand times as large give finite outputs, terms and gradients: no plain exp, no log of zero."""
     _scaled_inputs(case, LARGE, f"on inputs times {LARGE:g}")
@@ -180,12 +203,12 @@ def _scaled_inputs(case: Case, factor: float, where: str) -> None:
     model.eval()
     with torch.no_grad():
         for output in subject.outputs(model, batch).values():
-            _check_output(output, (16, output.relaxed.shape[1]), where)
+            check_output(output, (16, output.relaxed.shape[1]), where)
     if subject.trainable and case.kind != "hash_layers":
         _require_good(subject, batch, where)
 
 
-@check("methods", "losses")
+@check("methods", "losses", after=("loss_terms_are_finite_scalars",))
 def bf16_stays_finite(case: Case) -> None:
     """Features rounded to bfloat16, with equal rows among them, and a pass under autocast give finite terms."""
     subject = _trained_by_gradient(case)

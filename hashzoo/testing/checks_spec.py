@@ -10,15 +10,23 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from hashzoo.evaluation.names import parse
-from hashzoo.plugins import registry
+from hashzoo.plugins import Plugin, registry
 from hashzoo.plugins.options import resolve
 from hashzoo.runner.plan import COMPONENTS, PARTS_OF
 from hashzoo.specs import Method, PaperTable
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
+from hashzoo.training.checkpoints import load_tensors
 
+PLACEHOLDERS = ("Title of the paper", "Venue", "one line on what the paper contributes")
+"""Texts of the templates of `hashzoo new` that stand for what only the author knows."""
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -68,6 +76,8 @@ def paper_is_cited(case: Case) -> None:
         return
     for field in ("key", "title", "authors", "venue"):
         require(bool(str(getattr(paper, field)).strip()), f"The paper has no {field}.")
+        said = getattr(paper, field)
+        require(said not in PLACEHOLDERS, f"The paper's {field} is still the template's {said!r}; fill it in.")
     require(1950 < paper.year < 2100, f"The paper's year is {paper.year!r}.")
     require(
         paper.key.endswith(f"-{paper.year}"),
@@ -125,7 +135,7 @@ def options_are_explicit(case: Case) -> None:
                 require(name in accepted, f"The method sets {role}.{name}; accepted are {sorted(accepted)}.")
 
 
-@check("losses", "hash_layers", "trainers")
+@check("losses", "hash_layers", "fitters", "trainers")
 def options_have_names(case: Case) -> None:
     """The builder names its options; **kwargs would swallow a misspelling."""
     _explicit(case.kind, case.name)
@@ -141,26 +151,44 @@ def _explicit(kind: str, name: str) -> None:
         )
 
 
-@check("methods", "backbones", "losses", "hash_layers", "trainers", "evaluators", "datasets", "paper_tables")
+@check(
+    "methods", "backbones", "losses", "hash_layers", "fitters", "trainers", "evaluators", "datasets", "paper_tables"
+)  # fmt: skip
 def import_has_no_side_effects(case: Case) -> None:
     """Listing imports no torch and draws nothing; importing the builders changes no state and uses no network."""
-    problems = _probe(case.owner.distribution, case.owner.name, tuple(sys.path))
+    problems = probed(case.owner).problems
     require(not problems, f"Importing {case.owner.distribution} {'; '.join(problems)}.")
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What a fresh process found: problems of the import, and by method its fingerprint, or what went wrong."""
+
+    problems: tuple[str, ...]
+    states: Mapping[str, Mapping[str, torch.Tensor] | str]
+
+
+def probed(owner: Plugin) -> Probed:
+    """Import a plugin in a fresh process with another hash seed, and build and train its methods there."""
+    return _probed(owner.distribution, owner.name, tuple(sys.path))
+
+
 @functools.lru_cache(maxsize=32)
-def _probe(distribution: str, point: str, path: tuple[str, ...]) -> tuple[str, ...]:
-    """Import a plugin in a fresh process and return what it did there that it should not."""
+def _probed(distribution: str, point: str, path: tuple[str, ...]) -> Probed:
     script = Path(__file__).with_name("import_probe.py")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part or os.curdir for part in path)}
     environment.pop("HASHZOO_PLUGINS", None)
-    done = subprocess.run(
-        [sys.executable, "-P", str(script), distribution, point],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise CheckFailed(f"Importing {distribution} ended a fresh process: {done.stderr.strip()[-300:]}")
-    return tuple(json.loads(done.stdout.splitlines()[-1]))
+    environment["PYTHONHASHSEED"] = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-P", str(script), distribution, point, folder],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise CheckFailed(f"Importing {distribution} ended a fresh process: {done.stderr.strip()[-300:]}")
+        told = json.loads(done.stdout.splitlines()[-1])
+        states = {name: load_tensors(Path(file))[0] for name, file in told["states"].items()}
+    return Probed(tuple(told["problems"]), {**states, **told["failures"]})

@@ -1,4 +1,7 @@
-"""Run in a process of its own: import one plugin, then its builders, and print as JSON what that changed."""
+"""Run in a process of its own: import one plugin, then its builders, and print as JSON what that changed.
+
+Then its methods are built and trained for an epoch; what came of it is written to a folder, one file for each.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ import random
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 HEAVY = ("torch", "pandas", "numba", "sklearn", "scipy", "timm", "torchvision", "accelerate", "matplotlib")
 
 
-def main(distribution: str, point: str) -> list[str]:
-    """Return what importing the plugin, and then its builders, did that it should not."""
+def main(distribution: str, point: str, folder: str) -> dict[str, Any]:
+    """Return what importing the plugin, and then its builders, did that it should not, and how its methods fared."""
     problems: list[str] = []
     _forbid_network(problems)
     from hashzoo.plugins import find_sources, load_plugin
@@ -48,7 +52,28 @@ def main(distribution: str, point: str) -> list[str]:
     problems += [
         f"{name} when its builders are imported" for name, old in torch_before.items() if watched[name]() != old
     ]
-    return list(dict.fromkeys(problems))
+    states, failures = _methods([item.name for item in plugin.items.get("methods", ())], folder)  # type: ignore[union-attr] # methods have names
+    return {"problems": list(dict.fromkeys(problems)), "states": states, "failures": failures}
+
+
+def _methods(names: list[str], folder: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return {method: file of its fingerprint} and {method: what went wrong}."""
+    from hashzoo.testing.fingerprint import SEED, fingerprint
+    from hashzoo.testing.kit import said, steady
+    from hashzoo.testing.toy import subject_of
+    from hashzoo.training.checkpoints import save_tensors
+
+    states: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    for number, name in enumerate(names):
+        path = Path(folder) / f"{number}.safetensors"
+        try:
+            with steady():
+                save_tensors(path, fingerprint(subject_of(name), SEED), {})
+            states[name] = str(path)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever a plugin raises is told
+            failures[name] = said(error)
+    return states, failures
 
 
 def _import(build: str, problems: list[str]) -> None:

@@ -52,7 +52,7 @@ NUISANCE = 3.0
 """Size of the nuisance where labels are given."""
 UNSUPERVISED_NUISANCE = 0.8
 """Size of the nuisance for unsupervised methods, which can keep only what the features show."""
-BITS, EPOCHS, SHORT = 16, 30, 2
+BITS, EPOCHS, SHORT = 16, 30, 3
 SETTINGS = {"epochs": EPOCHS, "batch_size": 32, "lr": 0.01, "optimizer": "adam", "weight_decay": 0.0}
 
 HOST = Method(

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from PIL import Image
 
 from hashzoo.cli import main
 from hashzoo.cli.commands import COMMANDS
+from hashzoo.cli.main import cli
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -149,6 +152,60 @@ def test_show_list_and_doctor_answer_programs() -> None:
     report = json.loads(hashzoo("doctor", "--json").stdout)
     assert report["versions"]["hashzoo"]
     assert report["environment"]["threads"] == 1
+
+
+def test_doctor_speaks_in_sentences(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HASHZOO_PLUGINS", "")
+    with pytest.raises(SystemExit):
+        main(["doctor"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("hashzoo ")
+    assert all(line.endswith(".") and line[0] != " " and "{" not in line for line in lines)
+    assert any(line.startswith("The cache folder is ") and "HASHZOO_CACHE" in line for line in lines)
+    assert lines[-1] == "All plugins are in order."
+
+
+def commands_of(group: click.Group) -> list[click.Command]:
+    context = click.Context(group)
+    found = [group.get_command(context, name) for name in group.list_commands(context)]
+    return [
+        one
+        for command in found
+        if command
+        for one in (commands_of(command) if isinstance(command, click.Group) else [command])
+    ]
+
+
+def test_every_command_takes_json() -> None:
+    without = [c.name for c in commands_of(cli) if "--json" not in {o for p in c.params for o in p.opts}]
+    assert without == []
+
+
+@pytest.mark.parametrize("action", ["check", "prepare"])
+def test_an_empty_database_part_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setenv("HASHZOO_PLUGINS", "")
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (8, 8), (60 * i, 10, 10)).save(tmp_path / "photos" / name / f"{i}.png")
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "data",
+                action,
+                "imagefolder",
+                "--set",
+                "path=photos",
+                "--set",
+                "queries_per_class=2",
+                "--set",
+                "train_per_class=2",
+            ]
+        )
+    assert ended.value.code == 1
+    assert "the database part is empty" in capsys.readouterr().out
 
 
 def test_a_broken_plugin_is_one_warning_and_everything_else_works(tmp_path: Path) -> None:

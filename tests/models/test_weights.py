@@ -43,14 +43,20 @@ def test_a_checkpoint_is_opened(tmp_path, wrapper):
     assert torch.equal(source.body.weight, target.body.weight)
 
 
-@pytest.mark.parametrize("prefix", ["module.", "backbones.image.network."])
+@pytest.mark.parametrize("prefix", ["module.", "backbones.image.network.", "model.backbones.image.network."])
 def test_prefixes_are_taken_off_and_a_cut_head_is_left_out(tmp_path, prefix):
     source, target = network(), network()
     tensors = {prefix + n: v for n, v in source.state_dict().items()} | {f"{prefix}fc.weight": torch.zeros(10, 4)}
-    if prefix.startswith("backbones"):
+    if "backbones" in prefix:
         tensors["hash_layers.image.linear.weight"] = torch.zeros(2, 2)
     load_weights(target, save(tensors, tmp_path / "w.safetensors"), head="fc")
     assert torch.equal(source.body.weight, target.body.weight)
+
+
+def test_the_model_file_of_a_run_with_a_frozen_backbone_holds_no_network(tmp_path):
+    tensors = {"model.hash_layers.image.linear.weight": torch.zeros(2, 2), "loss.scale": torch.zeros(1)}
+    with pytest.raises(UsageError, match="backbone was frozen and holds no network"):
+        load_weights(network(), save(tensors, tmp_path / "w.safetensors"))
 
 
 class Bomb:

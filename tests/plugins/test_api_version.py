@@ -16,7 +16,7 @@ from hashzoo.plugins import KINDS, registry
 PAST = Path(__file__).with_name("past")
 NOUNS = ("Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
          "PaperRow", "PaperTable", "Problem",
-         "Protocol", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table")  # fmt: skip
+         "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table")  # fmt: skip
 
 
 def past(version: int) -> str:

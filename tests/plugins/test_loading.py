@@ -19,6 +19,7 @@ def plugin(name: str) -> Plugin:
 
 
 HEAD = "from hashzoo import Component, Dataset, Method, Paper, Recipe, Setting, hookimpl\n"
+HEAD += f"hashzoo_api = {specs.API_VERSION}\n"
 LOSS_HOOK = HEAD + "@hookimpl\ndef hashzoo_register_losses():\n    "
 
 BROKEN = {
@@ -85,13 +86,13 @@ BROKEN = {
     "no-recipe": (
         HEAD + "@hookimpl\ndef hashzoo_register_methods():\n"
         "    return [Method('m', Paper('k', 't', 'a', 'v', 1), 'l', 'h', None)]",
-        "method 'm' whose recipe is None and not a Recipe",
+        "method 'm' with training 'gradient' and no recipe",
         "authors",
     ),
     "no-mapping": (
         HEAD + "@hookimpl\ndef hashzoo_register_methods():\n"
         "    return [Method('m', Paper('k', 't', 'a', 'v', 1), 'l', 'h', Recipe(1, 1, 1.0), settings=None)]",
-        "method 'm' that cannot be read (AttributeError",
+        "method 'm' whose settings is None and not a mapping",
         "authors",
     ),
     "no-protocol": (
@@ -228,7 +229,7 @@ def test_builtins_are_in_order_and_listing_imports_no_torch():
         "import sys, hashzoo.plugins as p\n"
         "r = p.registry()\n"
         "assert not r.failures, [f.line() for f in r.failures]\n"
-        "assert sum(p.builtin for p in r.plugins) == 5, r.plugins\n"
+        "assert sum(p.builtin for p in r.plugins) == 7, r.plugins\n"
         "assert not {'torch', 'pandas', 'numba', 'sklearn', 'timm'} & set(sys.modules)\n"
         "print(len(r.names('methods')))"
     )

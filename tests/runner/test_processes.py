@@ -40,7 +40,7 @@ def build(problem):
     return Loss()
 """
 ARGUMENTS = (
-    "-m", "hashzoo", "run", "-m", "twins", "--freeze-backbone", "-b", "smallcnn", "--bits", "8", "--device", "cpu",
+    "-m", "hashzoo", "run", "-m", "twins", "--freeze-backbone", "-b", "smallcnn", "--bits", "8", "--device", "auto",
     "--precision", "fp32", "--set", "epochs=2", "--set", "batch_size=75", "--set", "lr=0.01", "--json", "--out",
 )  # fmt: skip
 
@@ -49,6 +49,7 @@ ARGUMENTS = (
 def test_two_processes_give_the_training_of_one(tmp_path: Path) -> None:
     write_distribution(tmp_path / "site", "hashzoo-twins", PLUGIN)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HASHZOO_PLUGINS": "twins"}
+    environment["CUDA_VISIBLE_DEVICES"] = ""  # auto has to find the processor, and both processes each other
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     histories, records = [], []

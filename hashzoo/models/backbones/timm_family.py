@@ -53,6 +53,14 @@ def build_timm(
     return ImageBackbone(network, measure_feature_dim(network, size, name), preprocessing)
 
 
+def members() -> list[str]:
+    """Return the names of timm's models; those with weights may have tags too."""
+    import_torchvision()
+    import timm
+
+    return [str(name) for name in timm.list_models()]
+
+
 def _create(name: str, model: str, weights: str, options: dict[str, Any]) -> nn.Module:
     import timm
 

@@ -57,6 +57,12 @@ def build_torchvision(
     return ImageBackbone(network, measure_feature_dim(network, size, f"torchvision/{model}"), preprocessing)
 
 
+def members() -> list[str]:
+    """Return the names of torchvision's classifiers."""
+    models = import_torchvision().models
+    return [str(name) for name in models.list_models(module=models)]
+
+
 def build_alexnet(
     weights: str = "pretrained",
     size: int = 224,

@@ -22,8 +22,9 @@ class DJSRHLoss(nn.Module):
 
         S = mu ((1 - eta) T + eta T T' / N),
 
-    a constant. The terms are lambda1 mse(cos(B_0, B_0), S), mse(cos(B_0, B_1), S) and lambda2 mse(cos(B_1, B_1), S) of
-    the relaxed outputs B_m (N, K), means over all N x N entries, the diagonal included. A zero vector has the cosine 0.
+    a constant. The terms are `within_0`, lambda1 mse(cos(B_0, B_0), S), `across`, mse(cos(B_0, B_1), S), and
+    `within_1`, lambda2 mse(cos(B_1, B_1), S), of the relaxed outputs B_m (N, K): means over all N x N entries, the
+    diagonal included. A zero vector has the cosine 0.
 
     Reference features are the inputs themselves where these are vectors (frozen features, a bag of words), else what
     the backbone gave for the train split before training, as the released code keeps a second, fixed network for them;
@@ -89,11 +90,10 @@ class DJSRHLoss(nn.Module):
         with torch.no_grad():
             first, second = (self._features(slot, output[role], batch) for slot, role in enumerate(self.roles))
             target = self.affinity((first, second)).to(a.dtype)
-        x, y = self.roles
         return {
-            f"{x}_{x}": self.weights[0] * (cosine(a, a) - target).square().mean(),
-            f"{x}_{y}": (cosine(a, b) - target).square().mean(),
-            f"{y}_{y}": self.weights[1] * (cosine(b, b) - target).square().mean(),
+            "within_0": self.weights[0] * (cosine(a, a) - target).square().mean(),
+            "across": (cosine(a, b) - target).square().mean(),
+            "within_1": self.weights[1] * (cosine(b, b) - target).square().mean(),
         }
 
     def _features(self, slot: int, output: HashOutput, batch: Batch) -> torch.Tensor:

@@ -46,7 +46,7 @@ def test_affinity_by_hand() -> None:
 def test_terms_by_hand() -> None:
     terms = DJSRHLoss(PROBLEM)(outputs(), batch())
     assert {name: value.item() for name, value in terms.items()} == pytest.approx(
-        {"image_image": 0.0547565, "image_text": 0.642170, "text_text": 0.0406474}, abs=1e-6
+        {"within_0": 0.0547565, "across": 0.642170, "within_1": 0.0406474}, abs=1e-6
     )
     assert sum(value.item() for value in terms.values()) == pytest.approx(0.737574, abs=1e-6)
 
@@ -69,7 +69,7 @@ def test_terms_against_a_plain_loop() -> None:
     ]
     loss = DJSRHLoss(PROBLEM, beta=0.6, eta=0.3, mu=1.2, lambda1=0.5, lambda2=2.0)
     terms = loss(outputs(u, g), batch(x, t))
-    for name, weight, a, b in (("image_image", 0.5, u, u), ("image_text", 1.0, u, g), ("text_text", 2.0, g, g)):
+    for name, weight, a, b in (("within_0", 0.5, u, u), ("across", 1.0, u, g), ("within_1", 2.0, g, g)):
         squares = [(cos(a[i], b[j]) - target[i][j]) ** 2 for i in range(n) for j in range(n)]
         assert terms[name].item() == pytest.approx(weight * sum(squares) / n**2, rel=1e-9)
 
@@ -88,22 +88,20 @@ def test_images_are_compared_by_the_features_before_training() -> None:
     table = {"image": images, "text": T.float()}
     data: Any = SimpleNamespace(inputs=lambda role, index: table[role][index], features=lambda role: features)
     loss = DJSRHLoss(PROBLEM)
-    by_output = loss(outputs(), batch(images, T))["image_text"].item()  # nothing kept yet: the outputs' own features
+    by_output = loss(outputs(), batch(images, T))["across"].item()  # nothing kept yet: the outputs' own features
     loss.prepare(data, 0)
     assert loss.reference_1.shape == (4, 0)
     kept = loss(outputs(), batch(images, T))
-    assert kept["image_text"].item() != by_output
+    assert kept["across"].item() != by_output
     vectors = loss(outputs(), batch(features, T))
-    assert kept["image_text"].item() == pytest.approx(vectors["image_text"].item(), rel=1e-6)
+    assert kept["across"].item() == pytest.approx(vectors["across"].item(), rel=1e-6)
     resumed = DJSRHLoss(PROBLEM)
     resumed.load_state_dict(loss.state_dict())
     assert torch.equal(resumed.reference_0, features)
     rows = Batch({"image": images[[2, 0]], "text": T[[2, 0]]}, torch.zeros(2, 2), torch.tensor([2, 0]))
     chosen = {role: HashOutput(o.features[[2, 0]], o.relaxed[[2, 0]], o.codes[[2, 0]]) for role, o in outputs().items()}
     direct = Batch({"image": features[[2, 0]], "text": T[[2, 0]]}, rows.labels, rows.index)
-    assert resumed(chosen, rows)["image_text"].item() == pytest.approx(
-        loss(chosen, direct)["image_text"].item(), rel=1e-6
-    )
+    assert resumed(chosen, rows)["across"].item() == pytest.approx(loss(chosen, direct)["across"].item(), rel=1e-6)
 
 
 def test_the_target_has_no_gradient() -> None:

@@ -32,8 +32,8 @@ DNNH = Method(
     recipe=RECIPE,
     settings={
         "scratch": Setting(
-            Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
-            source="first guess, not tuned",
+            Recipe(epochs=60, batch_size=64, lr=0.1, schedule=Schedule("cosine")),
+            source="best of 8 on a validation part of the train split of digits at 16 and 48 bits",
         ),
         "frozen": Setting(
             Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),

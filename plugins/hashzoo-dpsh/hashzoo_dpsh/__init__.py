@@ -43,9 +43,9 @@ DPSH = Method(
     recipe=RECIPE,
     settings={
         "scratch": Setting(
-            Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+            Recipe(epochs=60, batch_size=64, lr=3e-4, optimizer="adam", schedule=Schedule("cosine")),
             options={"hash_layer": {"std": 0.1}},
-            source="first guess, not tuned",
+            source="best of 11 on a validation part of the train split of digits at 16 and 48 bits; eta as released",
         ),
         "frozen": Setting(
             Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),

@@ -37,9 +37,9 @@ DTSH = Method(
     options={"loss": {"triplets": "train"}},
     settings={
         "scratch": Setting(
-            Recipe(epochs=30, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
+            Recipe(epochs=60, batch_size=64, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),
             options={"hash_layer": {"std": 0.1}},
-            source="first guess, not tuned",
+            source="a first guess; 60 epochs beat 30 on a validation part of the train split of digits",
         ),
         "frozen": Setting(
             Recipe(epochs=60, batch_size=128, lr=1e-3, optimizer="adam", schedule=Schedule("cosine")),

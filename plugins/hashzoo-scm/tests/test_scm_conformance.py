@@ -7,6 +7,6 @@ test_scm_orth = conformance(
     "scm-orth",
     expected_failures={
         "learns_the_toy_problem": "four labels give the target rank four, so that 12 of the 16 bits follow no label; "
-        "the paper proposes the sequential solution for this reason"
+        "the sequential solution is the one that tables report"
     },
 )

@@ -114,7 +114,7 @@ def test_sequential_against_a_loop_of_dense_eigenproblems() -> None:
 
 
 def test_the_residual_falls_while_there_are_directions_left() -> None:
-    # not a guarantee of the method: with 12 bits on 5 labels it rises from bit 8 on
+    # not a guarantee of the method: with 12 bits on 5 labels it is lowest after four
     x, y, labels = random_pairs(2000, 40, 30, 24)
     state = fitted(x, y, labels, 32)
     values = residuals(*signs(state, x, y), labels)

@@ -11,6 +11,7 @@ from hashzoo import (
     PaperRow,
     PaperTable,
     Protocol,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -55,6 +56,11 @@ def hashzoo_register_metrics():
 @hookimpl
 def hashzoo_register_fitters():
     return [Component("past", "hashzoo_past:Fitter")]
+
+
+@hookimpl
+def hashzoo_register_engines():
+    return [Component("past", "hashzoo_past:Engine")]
 
 
 @hookimpl
@@ -109,6 +115,7 @@ def hashzoo_register_methods():
             backbones={"image": "past"},
             ranking="hamming",
             summary="of old",
+            space={"loss.scale": Range(0.1, 10.0, log=True, source="by hand")},
         )
     ]
 
@@ -191,6 +198,11 @@ class Fitter:
             }
             for role, x in features.items()
         }
+
+
+class Engine:
+    def run(self, tasks):
+        yield from ()
 
 
 def command():

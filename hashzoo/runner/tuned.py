@@ -1,0 +1,60 @@
+"""A file of `hashzoo tune`, as a run that uses its choice reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.files import file_sha256, read_json
+
+VERSION = 1
+"""Version of the file's fields."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a study chose for a method: options as `--set` has them, for a regime; `label` for its row."""
+
+    options: Mapping[str, Any]
+    regime: str
+    label: str
+    source: str
+
+
+def read_choice(path: Path, method: str, protocol: str) -> Choice:
+    """Return what was chosen for a method on a protocol.
+
+    Raises UsageError where the study is of another protocol or lacks the method, WorkError for a damaged file.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}; give one that hashzoo tune wrote.")
+    study = read_json(path)
+    try:
+        if study["version"] != VERSION:
+            raise WorkError(f"{path} has version {study['version']} and this hashzoo reads {VERSION}; upgrade hashzoo.")
+        if study["protocol"] != protocol:
+            raise UsageError(
+                f"{path} was tuned on {study['protocol']} and this run is on {protocol}; tune on that, or leave out "
+                "--tuned."
+            )
+        if method not in study["methods"]:
+            known = ", ".join(sorted(study["methods"]))
+            raise UsageError(
+                f"{path} holds no trials of {method!r}, only of {known}; hashzoo tune -m {method} adds it."
+            )
+        found = study["methods"][method]
+        trials, wanted = len(found["trials"]), int(study["trials"])
+        if found["chosen"] is None or (trials < wanted and found["space"]):
+            raise WorkError(f"{path}: {method} has {trials} of {wanted} trials; repeat hashzoo tune, which goes on.")
+        label = f"{trials} trial{'s' if trials != 1 else ''}"
+        return Choice(
+            options={**study["options"]["settings"], **found["chosen"]["options"]},
+            regime=str(found["regime"]),
+            label=label,
+            source=f"tuned, {label} by {study['metric']} on {protocol}-validation (file {file_sha256(path)[:8]})",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WorkError(f"{path} is not a file of hashzoo tune ({error!r}); restore it or tune again.") from error

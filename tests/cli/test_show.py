@@ -1,0 +1,64 @@
+"""`hashzoo show` speaks in words and loses nothing that a reader asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from hashzoo.cli import main
+from hashzoo.cli.describe import in_words, recipe_text
+from hashzoo.plugins.describe import find_and_describe
+
+
+def shown(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(["show", name])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_a_method_says_paper_recipes_and_what_each_option_means(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown("greedyhash", capsys)
+    for part in ("Greedy Hash", "recipe ", "frozen", "loss.", "supervised", "epochs of batches of"):
+        assert part in text
+    assert "{" not in text
+    assert "None" not in text
+    flat = " ".join(text.split())
+    for docs in find_and_describe("greedyhash")["option_docs"].values():
+        for doc in docs:
+            assert " ".join(doc["meaning"].split()) in flat
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_lines_keep_within_the_terminal(width: int) -> None:
+    text = in_words(find_and_describe("greedyhash"), width)
+    assert all(len(line) <= width for line in text.splitlines() if "http" not in line and "  (" not in line)
+
+
+def test_a_family_lists_its_members(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "resnet50" in shown("torchvision/", capsys)
+
+
+def test_a_recipe_is_one_line_that_names_what_is_unusual() -> None:
+    recipe = find_and_describe("lsh")["recipe"]
+    assert recipe is None
+    text = recipe_text(
+        {
+            "epochs": 3,
+            "batch_size": 8,
+            "lr": 0.5,
+            "optimizer": "sgd",
+            "backbone_lr_scale": 0.1,
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 0.01,
+            "warmup": 2,
+            "clip": 1.0,
+            "bias_lr_scale": 2.0,
+            "bias_decay": False,
+            "schedule": {"name": "step", "every": 5, "gamma": 0.1, "unit": "epoch"},
+        }
+    )
+    assert text == (
+        "3 epochs of batches of 8, sgd, lr 0.5 (step every 5 epochs times 0.1), backbone lr x 0.1, weight decay 0.01, "
+        "warm-up 2, clip 1, bias lr x 2, momentum 0.9, Nesterov, no decay of biases"
+    )

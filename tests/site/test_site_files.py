@@ -1,0 +1,176 @@
+"""The written files, without a browser: links, bytes, size, escaping, and every writer of `hashzoo plot`."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from hashzoo.errors import UsageError
+from hashzoo.results.collect import collect
+from hashzoo.site.content import Content, slug
+
+pytest.importorskip("altair", reason="the extra `site` is not installed")
+
+
+class Page(HTMLParser):
+    """Links, ids and tags of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        self.links += [value for name in ("href", "src") if (value := found.get(name))]
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="session")
+def pages(site: Path) -> dict[Path, Page]:
+    return {path.resolve(): Page(path) for path in site.rglob("*.html")}
+
+
+def test_every_link_resolves_inside_the_folder(site, pages):
+    assert len(pages) > 15
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme in ("https", "http", "data"):
+                followed = [found.get("href") for tag, found in page.tags if tag == "a"]
+                assert parts.scheme == "data" or link in followed, f"{path.name} loads {link}"
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_relative_to(site.resolve())
+            assert target.is_file(), f"{path.name} links to {link}"
+            fragment = unquote(parts.fragment)
+            if fragment and target in pages and "=" not in fragment:
+                assert fragment in pages[target].ids, f"{path.name} links to {link}"
+
+
+def test_every_number_of_a_board_links_to_its_records(site, pages):
+    page = pages[(site / "boards" / "cifar10-5k-disjoint.html").resolve()]
+    numbers = [href for tag, found in page.tags if tag == "a" and "#b" in (href := str(found.get("href")))]
+    assert len(numbers) > 40
+
+
+def test_made_again_it_is_the_same_byte_for_byte(site, boards, tmp_path):
+    from hashzoo.site.build import build
+
+    build(boards, tmp_path / "again")
+    first = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    again = {path.relative_to(tmp_path / "again"): path.read_bytes() for path in (tmp_path / "again").rglob("*.*")}
+    assert first.keys() == again.keys()
+    assert [str(name) for name in first if first[name] != again[name]] == []
+
+
+def test_it_is_under_three_megabytes_without_pictures(site):
+    sizes = [path.stat().st_size for path in site.rglob("*") if path.is_file() and path.suffix != ".png"]
+    assert sum(sizes) < 3_000_000
+
+
+def test_markup_in_names_is_text_in_every_page(site, pages):
+    shown = [path.name for path, page in pages.items() if "<img src=x onerror=alert(1)>" in page.text]
+    assert len(shown) >= 3  # the board, the method, the record
+    for page in pages.values():
+        assert not [found for tag, found in page.tags if "onerror" in found or found.get("src") == "x"]
+
+
+def test_charts_are_json_and_drawings(site, pages):
+    drawings = list((site / "charts").glob("*.svg"))
+    assert len(drawings) > 8
+    for path in drawings:
+        assert ET.parse(path).getroot().tag.endswith("svg")
+    text = (site / "boards" / "cifar10-5k-disjoint.html").read_text()
+    specs = re.findall(r'<script type="application/json">(.*?)</script>', text)
+    assert {json.loads(spec)["$schema"].rsplit("/", 1)[-1][:2] for spec in specs} == {"v6"}
+    del pages
+
+
+def test_the_group_tied_with_the_best_is_marked(site):
+    text = (site / "boards" / "cifar10-5k-disjoint.html").read_text()
+    table = text.split('data-metric="map"')[1].split("</table>")[0]
+    assert 'class="tied"' not in table.split('data-name="delta"')[1].split("</tr>")[0]
+    # a record without values by query stands at 16 bits, so that nothing is said of that column
+    assert re.findall(r'data-bits="(\d+)" data-v="[\d.]+" class="tied"', table)
+    assert set(re.findall(r'data-bits="(\d+)" data-v="[\d.]+" class="tied"', table)) == {"32"}
+
+
+def test_another_folder_is_not_overwritten(boards, tmp_path):
+    from hashzoo.site.build import build
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    with pytest.raises(UsageError, match="no site of hashzoo"):
+        build(boards, tmp_path / "mine")
+    with pytest.raises(UsageError, match="holds no records"):
+        build(tmp_path, tmp_path / "new")
+
+
+def test_names_become_file_names_that_stay_in_the_folder():
+    names = ["../../x", "a/b", "a b", "A", "a", ".hidden", "<b>", "ä", "", "x" * 300]
+    slugs = [slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) and not name.startswith(".") for name in slugs)
+
+
+@pytest.mark.parametrize("kind", ["pr", "precision", "radius", "recall", "bits", "tsne", "neighbours"])
+@pytest.mark.parametrize("ending", ["svg", "png", "html"])
+def test_every_kind_of_plot_is_written_in_every_format(runs, tmp_path, kind, ending):
+    from hashzoo.site.plot import plot
+
+    out = tmp_path / f"p.{ending}"
+    said = plot([runs / "alpha", runs / "gamma"], kind, out)
+    assert str(out) in said
+    content = out.read_bytes()
+    if ending == "svg":
+        assert ET.fromstring(content).tag.endswith("svg")
+        assert kind in ("tsne", "neighbours") or b"alpha" in content
+    elif ending == "png":
+        assert content.startswith(b"\x89PNG")
+    else:
+        assert content.startswith(b"<!DOCTYPE html>")
+        assert b'src="http' not in content
+
+
+def test_plots_that_cannot_be_drawn_are_sentences(runs, tmp_path):
+    from hashzoo.site.plot import plot
+
+    for fault, options in (
+        ("Known: bits", {"kind": "roc"}), ("16, 32", {"kind": "pr", "bits": 48}),
+        ("belongs to --kind bits", {"kind": "pr", "metric": "map"}),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=fault):
+            plot([runs / "alpha"], out=tmp_path / "x.svg", **options)
+    with pytest.raises(UsageError, match=r"\.svg, \.png or \.html"):
+        plot([runs / "alpha"], "pr", tmp_path / "x.pdf")
+
+
+def test_a_record_is_a_table_in_a_notebook(boards):
+    records = [item.record for item in collect([boards / "records"])]
+    evil = next(record for record in records if record.method.startswith("<img"))
+    html = evil._repr_html_()
+    assert "<img" not in html
+    assert html.count("<td") < 20
+    assert len(repr(records[0])) < 200
+
+
+def test_rows_say_how_they_are_trained(boards):
+    rows = {row.name: row for row in Content.read(boards).rows}
+    assert (rows["alpha"].kind, rows["gamma"].kind, rows["delta"].supervision) == ("deep", "shallow", "unsupervised")
+    assert rows["alpha"].tuned == "recipe"
+    assert rows["alpha"].level_text == "1 of 6 follow from codes"

@@ -1,0 +1,204 @@
+"""Studies: the cells of a grid, their order, their failures, and that no scheduling changes a record."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.plugins import registry
+from hashzoo.results.record import VOLATILE, Record, same_result
+from hashzoo.runner.progress import Quiet
+from hashzoo.runner.request import RunRequest
+from hashzoo.studies.grid import Study, duration, earlier_records, estimate, every_method, plan_study, run_study
+from hashzoo.studies.local import LocalEngine
+from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
+from hashzoo.studies.task import Outcome, Task, do_task
+
+
+class Shuffled:
+    """Does the tasks in another order."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        tasks = list(tasks)
+        random.Random(3).shuffle(tasks)
+        yield from map(do_task, tasks)
+
+
+class Said(Quiet):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def requests(out: Path) -> list[RunRequest]:
+    quick = {"epochs": 1}
+    return [
+        RunRequest("itq", protocol="digits-1k", bits=(8, 16), seeds=(0, 1), out=out),
+        RunRequest("greedyhash", protocol="digits-1k", bits=(8,), seeds=(0,), settings=quick, out=out),
+        RunRequest("uncoded", protocol="digits-1k", bits=(8,), out=out),
+    ]
+
+
+def fields(record: Record) -> dict[str, object]:
+    return {key: value for key, value in record.model_dump(mode="json").items() if key not in VOLATILE}
+
+
+def test_serial_shuffled_and_two_workers_give_the_same_records(tmp_path: Path) -> None:
+    engines = {"serial": LocalEngine(), "shuffled": Shuffled(), "workers": LocalEngine(workers=2)}
+    found: dict[str, list[Record]] = {}
+    for name, engine in engines.items():
+        study = plan_study(requests(tmp_path / name))
+        found[name], failed = run_study(study, engine)
+        assert failed == []
+    assert [len(records) for records in found.values()] == [6, 6, 6]
+    for other in ("shuffled", "workers"):
+        for one, two in zip(found["serial"], found[other], strict=True):
+            assert same_result(one, two)
+            assert json.dumps(fields(one)) == json.dumps(fields(two))  # to the byte, order of entries included
+
+
+def test_a_second_time_nothing_is_left_to_do(tmp_path: Path) -> None:
+    asked = requests(tmp_path)[:1]
+    records, _ = run_study(plan_study(asked), LocalEngine())
+    again = plan_study(asked)
+    assert again.todo() == []
+    assert [record.record_sha256 for record in run_study(again, LocalEngine())[0]] == [
+        record.record_sha256 for record in records
+    ]
+    more = [RunRequest("itq", protocol="digits-1k", bits=(8, 32), out=tmp_path)]
+    assert [task.request.bits for task in plan_study(more).todo()] == [(32,)]
+    other_metrics = [RunRequest("itq", protocol="digits-1k", bits=(8,), metrics=("map@7",), out=tmp_path)]
+    assert len(plan_study(other_metrics).todo()) == 1
+    assert len(plan_study([RunRequest("itq", bits=(8,), out=tmp_path, overwrite="always")]).todo()) == 1
+    (refused,) = plan_study([RunRequest("itq", bits=(8,), out=tmp_path, overwrite="never")]).refused
+    assert "already holds" in refused[1]
+
+
+def test_what_fails_costs_only_its_cell(tmp_path: Path) -> None:
+    asked = [
+        RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path),
+        RunRequest("lsg", protocol="digits-1k", bits=(8,), out=tmp_path),
+        RunRequest("lsh", dataset="arrays", settings={"data.path": "none.npz"}, bits=(8,), out=tmp_path),
+        RunRequest("lsh", protocol="digits-1k", bits=(8,), out=tmp_path),
+    ]
+    records, failed = run_study(plan_study(asked), LocalEngine(), keep_going=True)
+    assert [record.method for record in records] == ["itq", "lsh"]
+    assert "did you mean 'lsh'" in failed[0][1]
+    assert "none.npz" in failed[1][1]
+    with pytest.raises(UsageError, match="lsg"):
+        run_study(plan_study(asked), LocalEngine())
+    with pytest.raises(WorkError, match=r"none\.npz.*--keep-going"):
+        run_study(plan_study([asked[2], asked[3]]), LocalEngine())
+
+
+def test_progress_counts_the_whole_study(tmp_path: Path) -> None:
+    asked = [RunRequest("itq", protocol="digits-1k", bits=(8, 16), out=tmp_path)]
+    run_study(plan_study([RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path)]), LocalEngine())
+    said = Said()
+    run_study(plan_study(asked), LocalEngine(), said)
+    assert said.lines[0] == "1 of 2 cells are done already."
+    assert said.lines[1].startswith("cell 2 of 2: itq on digits-1k, 16 bits, seed 0: map 0.")
+
+
+def test_a_killed_worker_costs_its_task_one_try(tmp_path: Path) -> None:
+    """A worker that dies in its task gives it to another; the others know nothing of it."""
+    study = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16), seeds=(0, 1), out=tmp_path)])
+    engine = LocalEngine(workers=2)
+    killed: list[int] = []
+
+    class Killing(Quiet):
+        def say(self, text: str) -> None:
+            if not killed:
+                victim = children()[0]
+                killed.append(victim)
+                os.kill(victim, signal.SIGKILL)
+
+    records, failed = run_study(study, engine, Killing())
+    assert killed
+    assert failed == []
+    assert [(record.bits, record.seed) for record in records] == [(8, 0), (8, 1), (16, 0), (16, 1)]
+
+
+def children() -> list[int]:
+    import multiprocessing
+
+    return [process.pid for process in multiprocessing.active_children() if process.pid is not None]
+
+
+def test_times_are_estimated_from_earlier_records(tmp_path: Path) -> None:
+    asked = [RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path)]
+    assert estimate(plan_study(asked).todo(), earlier_records(tmp_path)) is None
+    (record,), _ = run_study(plan_study(asked), LocalEngine())
+    more = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16, 32), out=tmp_path)])
+    assert estimate(more.todo(), earlier_records(tmp_path)) == pytest.approx(2 * sum(record.timings.values()))
+    assert duration(7200) == "2.0 h"
+
+
+def test_all_means_the_methods_that_take_the_data() -> None:
+    assert {"itq", "lsh", "dch"} <= set(every_method("digits-1k", None, registry()))
+    assert "dcmh" in every_method("digits-halves-1k", None, registry())
+    assert "dch" not in every_method("digits-halves-1k", None, registry())
+
+
+def test_what_is_asked_for_becomes_requests() -> None:
+    values = {"method": "itq,lsh", "protocol": ["digits-1k", "digits-halves-1k"], "bits": (8,), "workers": 2}
+    assert is_study(values)
+    found = requests_of(values, registry())
+    assert [(r.method, r.protocol) for r in found] == [
+        ("itq", "digits-1k"), ("lsh", "digits-1k"), ("itq", "digits-halves-1k"), ("lsh", "digits-halves-1k"),
+    ]  # fmt: skip
+    assert not is_study({"method": "itq", "protocol": ["digits-1k"]})
+    assert is_study({"method": "itq", "engine": "local"})
+    assert is_study({"method": "all"})
+    assert requests_of({"method": "all", "protocol": "digits-1k"}, registry())
+
+
+@pytest.mark.parametrize(
+    ("engine", "workers", "message"),
+    [("local:workers", None, "key=value"), ("local:workers=2", 3, "given twice")],
+)
+def test_an_engine_is_named_with_its_options(engine: str, workers: int | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        choose_engine(engine, workers)
+
+
+def test_engines_and_names_that_do_not_exist_are_refused() -> None:
+    for choice, message in [
+        (choose_engine("locl", None), "did you mean 'local'"),
+        (choose_engine("local:wrkers=2", None), "wrkers"),
+        (choose_engine(None, 0), "at least 1"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            choice.build(registry())
+    for value in ("a,,b", "a,a", 3):
+        with pytest.raises(UsageError, match="method"):
+            names_of(value, "method")
+    with pytest.raises(UsageError, match="No method"):
+        requests_of({"protocol": "digits-1k"}, registry())
+
+
+def test_an_empty_study_is_done() -> None:
+    assert run_study(Study(()), LocalEngine()) == ([], [])
+
+
+def test_a_study_from_python(tmp_path: Path) -> None:
+    import hashzoo
+
+    said = Said()
+    records = hashzoo.study(
+        ["itq", "lsg"], "digits-1k", bits=8, seeds=[0, 1], out=tmp_path, keep_going=True, reporter=said
+    )
+    assert [(record.method, record.seed) for record in records] == [("itq", 0), ("itq", 1)]
+    assert "did you mean 'lsh'" in said.lines[-1]
+    assert len(hashzoo.study("itq", bits=8, seeds=2, out=tmp_path, reporter=Quiet())) == 1
+    with pytest.raises(UsageError, match="did you mean 'bits'"):
+        hashzoo.study("itq", bitz=8)

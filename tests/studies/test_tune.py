@@ -1,0 +1,146 @@
+"""Equal tuning: the same number of trials for each method, resumed, independent of workers, and used by a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hashzoo.errors import UsageError, WorkError
+from hashzoo.plugins import registry
+from hashzoo.results.commands import frame
+from hashzoo.results.known import installed
+from hashzoo.results.measure import Selection
+from hashzoo.results.settings import row_names
+from hashzoo.runner.plan import resolve
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
+from hashzoo.specs import Range
+from hashzoo.studies.local import LocalEngine
+from hashzoo.studies.task import Outcome
+from hashzoo.studies.tune import ROUND, Tuning, space_of, tune
+
+pytest.importorskip("optuna", reason="the extra tune is not installed")
+
+pytestmark = pytest.mark.filterwarnings("default")  # Optuna and what it brings warn of their own future
+
+
+def asked(*methods: str) -> list[RunRequest]:
+    return [
+        RunRequest(name, protocol="digits-1k", bits=(8,), validation=0.2, settings={"epochs": 1}) for name in methods
+    ]
+
+
+def tuned(folder: Path, trials: int, *methods: str, engine: object = None) -> Path:
+    return tune(asked(*methods), Tuning(trials, "map", folder), engine or LocalEngine(), registry())  # type: ignore[arg-type] # a test's engine
+
+
+def test_every_method_gets_the_same_trials_and_a_run_uses_what_was_chosen(tmp_path: Path) -> None:
+    path = tuned(tmp_path / "t", 3, "dch", "greedyhash")
+    study = json.loads(path.read_text())
+    assert sorted(study["methods"]) == ["dch", "greedyhash"]
+    for found in study["methods"].values():
+        assert [trial["number"] for trial in found["trials"]] == [0, 1, 2]
+        assert found["trials"][0]["options"] == {}
+        means = [trial["mean"] for trial in found["trials"]]
+        assert found["chosen"]["mean"] == max(means)
+        assert {"lr", "weight_decay"} <= set(found["space"])
+        assert found["space"]["lr"]["source"].startswith("our default")
+    assert "digits-1k-validation" in {p.name.split("_")[0] for p in (tmp_path / "t" / "runs").iterdir()}
+    again = path.read_bytes()
+    assert tuned(tmp_path / "t", 3, "dch", "greedyhash") == path
+    assert path.read_bytes() == again
+
+    own = run(RunRequest("dch", protocol="digits-1k", bits=(8,), out=tmp_path / "runs"))
+    best = run(RunRequest("dch", protocol="digits-1k", bits=(8,), tuned=path, out=tmp_path / "runs"))
+    assert best[0].config.tuned == "3 trials"
+    assert best[0].config.recipe is not None
+    assert best[0].config.recipe.epochs == 1
+    assert "3 trials by map on digits-1k-validation" in best[0].config.settings_source
+    records = [*own, *best]
+    names = row_names(records, installed(records).own)
+    assert [name.settings for name in names] == ["", "tuned, 3 trials"]
+    assert len(frame(records, Selection())) == 2
+    assert own[0].config.config_hash != best[0].config.config_hash
+    assert "tuned" not in own[0].config.upstream()
+
+
+def test_what_is_chosen_depends_on_neither_workers_nor_interruptions(tmp_path: Path) -> None:
+    class Stops(LocalEngine):
+        def run(self, tasks):  # type: ignore[no-untyped-def] # a generator that stops
+            yield from super().run(tasks[:2])
+            raise KeyboardInterrupt
+
+    trials = 4
+    whole = tuned(tmp_path / "a", trials, "greedyhash")
+    with pytest.raises(KeyboardInterrupt):
+        tuned(tmp_path / "b", trials, "greedyhash", engine=Stops())
+    resumed = tuned(tmp_path / "b", trials, "greedyhash", engine=LocalEngine(workers=2))
+    assert whole.read_bytes() == resumed.read_bytes()
+    assert trials <= ROUND
+
+
+def test_methods_of_a_later_command_join_the_file(tmp_path: Path) -> None:
+    first = tuned(tmp_path, 1, "greedyhash")
+    kept = json.loads(first.read_text())["methods"]["greedyhash"]
+    assert tuned(tmp_path, 1, "dch") == first
+    study = json.loads(first.read_text())
+    assert study["methods"]["greedyhash"] == kept
+    assert set(study["methods"]) == {"greedyhash", "dch"}
+
+
+def test_a_closed_form_without_a_space_has_one_trial(tmp_path: Path) -> None:
+    requests = [RunRequest("itq", protocol="digits-1k", bits=(8,), validation=0.2)]
+    path = tune(requests, Tuning(5, "map", tmp_path), LocalEngine(), registry())
+    found = json.loads(path.read_text())["methods"]["itq"]
+    assert found["space"] == {}
+    assert len(found["trials"]) == 1
+    assert run(replace(requests[0], validation=0.0, tuned=path, out=tmp_path))[0].config.tuned == "1 trial"
+
+
+def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
+    class Fails(LocalEngine):
+        def run(self, tasks):  # type: ignore[no-untyped-def] # as above
+            yield from (Outcome(task.number, "the node is gone") for task in tasks)
+
+    path = tuned(tmp_path, 2, "dch", engine=Fails())
+    found = json.loads(path.read_text())["methods"]["dch"]
+    assert [trial["error"] for trial in found["trials"]] == ["the node is gone"] * 2
+    assert found["chosen"] is None
+    with pytest.raises(WorkError, match="of 2 trials"):
+        resolve(RunRequest("dch", protocol="digits-1k", tuned=path), registry())
+
+
+@pytest.mark.parametrize("metric", ["map@h2", "image-to-text/precision@h2", "map@1000"])
+def test_metrics_that_depend_on_the_size_of_the_database_are_refused(metric: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"small database of a validation split.*tune by map"):
+        Tuning(3, metric, tmp_path)
+    with pytest.raises(UsageError, match="at least 1"):
+        Tuning(0, "map", tmp_path)
+
+
+def test_a_plugin_states_its_space() -> None:
+    plan = resolve(RunRequest("dch", protocol="digits-1k"), registry())
+    stated = {"recipe.lr": Range(1e-4, 1e-3, log=True, source="here"), "loss.gamma": Range(1.0, 50.0, source="paper")}
+    space = space_of(replace(plan, method=replace(plan.method, space=stated)))
+    assert list(space) == ["lr", "weight_decay", "loss.gamma"]
+    assert space["lr"].source == "here"
+
+
+def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = tuned(tmp_path, 1, "greedyhash")
+    for request, message in [
+        (RunRequest("dch", protocol="digits-1k", tuned=path), "holds no trials of 'dch'"),
+        (RunRequest("greedyhash", protocol="cifar10-5k", tuned=path), "tuned on digits-1k"),
+        (RunRequest("greedyhash", protocol="digits-1k", tuned=path, freeze_backbone=True), "regime 'scratch'"),
+        (RunRequest("greedyhash", protocol="digits-1k", tuned=path, settings={"epochs": 2}), "epochs was tuned"),
+        (RunRequest("greedyhash", protocol="digits-1k", tuned=tmp_path / "none.json"), "There is no file"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            resolve(request, registry())
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"version": 1}')
+    with pytest.raises(WorkError, match="not a file of hashzoo tune"):
+        resolve(RunRequest("dch", protocol="digits-1k", tuned=broken), registry())
