@@ -56,6 +56,9 @@ bench: $(VENV)/.installed-test ## ratios, written to benchmarks/results
 	$(BIN)/python benchmarks/bench_startup.py
 	$(BIN)/python benchmarks/bench_evaluation.py
 
+chaos: $(VENV)/.installed-test ## attacks on readers, runs and plugins; counts in benchmarks/results/chaos.md
+	$(BIN)/python -m benchmarks.chaos
+
 boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 	$(BIN)/hashzoo leaderboard --write
 	$(BIN)/python docs/make_readme.py

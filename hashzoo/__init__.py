@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         leaderboard,
         load_model,
         run,
+        study,
     )
     from hashzoo.errors import HashzooError, UsageError, WorkError, unknown_name
     from hashzoo.evaluation.api import evaluate
@@ -46,13 +47,14 @@ if TYPE_CHECKING:
         Splits,
         Table,
     )
+    from hashzoo.studies.task import Outcome, Task, do_task
 
 __version__ = "0.2.0"
 
 _HOMES = {
     "hashzoo.api": (
         "build_backbone", "build_hash_layer", "build_loss", "compare", "encode", "export", "leaderboard", "load_model",
-        "run",
+        "run", "study",
     ),
     "hashzoo.errors": ("HashzooError", "UsageError", "WorkError", "unknown_name"),
     "hashzoo.evaluation.api": ("evaluate",),
@@ -66,17 +68,19 @@ _HOMES = {
     "PaperRow", "PaperTable", "Problem",
         "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
+    "hashzoo.studies.task": ("Outcome", "Task", "do_task"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "build_backbone", "build_hash_layer", "build_loss", "compare", "encode", "export", "leaderboard", "load_model",
-    "run",
+    "run", "study",
     "HashzooError", "UsageError", "WorkError", "unknown_name", "evaluate", "Codes", "hookimpl",
     "paper_tables_from_package", "Cell", "Quiet",
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
     "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
+    "Outcome", "Task", "do_task",
 ]  # fmt: skip
 
 

@@ -112,6 +112,49 @@ def run(
         return do_run(request, shown)
 
 
+def study(
+    methods: str | Iterable[str],
+    protocols: str | Iterable[str] | None = None,
+    *,
+    engine: str = "local",
+    workers: int | None = None,
+    keep_going: bool = False,
+    reporter: Reporter | None = None,
+    **options: Any,
+) -> list[Record]:
+    """Run methods (names, or "all") on protocols as a study and return the records that are there, in its order.
+
+    `engine` is written as on the command line ("ray:cpus=2"); `options` are those of `run`. With `keep_going` a cell
+    that fails is named on the reporter and the others go on. With workers, call it below `if __name__ == "__main__":`,
+    since each worker imports the calling program.
+    """
+    from hashzoo.runner.progress import own_reporter
+    from hashzoo.runner.request import RunRequest, flatten, listed
+    from hashzoo.studies.grid import plan_study, run_study
+    from hashzoo.studies.request import choose_engine, requests_of
+
+    for name in options:
+        if name not in RunRequest.__dataclass_fields__ or name in ("method", "protocol"):
+            raise unknown_name("option of study", name, set(RunRequest.__dataclass_fields__) - {"method", "protocol"})
+    several = {k: listed(v) for k, v in options.items() if k in ("bits", "seeds", "metrics", "evaluators", "track")}
+    values = {**options, **several, "settings": flatten(options.get("settings") or {})}
+    names = [methods] if isinstance(methods, str) else list(methods)
+    places = [protocols] if isinstance(protocols, str) else protocols and list(protocols)
+    requests = requests_of({**values, "method": names, "protocol": places}, registry())
+    built = choose_engine(engine, workers).build(registry())
+
+    def do(shown: Reporter) -> list[Record]:
+        records, failed = run_study(plan_study(requests), built, shown, keep_going=keep_going)
+        for what, why in failed:
+            shown.say(f"{what}: {why}")
+        return records
+
+    if reporter is not None:
+        return do(reporter)
+    with own_reporter() as shown:
+        return do(shown)
+
+
 def leaderboard(
     runs: str | Path | Iterable[str | Path] = "runs",
     *,

@@ -105,7 +105,7 @@ def _refusal(name: str, field: Field[Any], hint: Any, value: Any) -> UsageError:
     if get_origin(hint) is Literal and isinstance(value, str) and value:
         return unknown_name(field.metadata.get("kind", name), value, get_args(hint))
     said = field.metadata.get("says", name)
-    return UsageError(f"{said} must be {field.metadata.get('is') or _in_words(hint)}; got {value!r}.")
+    return UsageError(f"{said} must be {field.metadata.get('is') or _in_words(hint)}; got {value!r:.200}.")
 
 
 def _without_none(hint: Any) -> Any:

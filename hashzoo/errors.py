@@ -24,6 +24,9 @@ class WorkError(HashzooError):
     exit_code = 1
 
 
+LONGEST = 200
+"""Characters of a wrong name that are repeated to the user."""
+
 MANY = 30
 """More names than this are counted, not listed, where a near one was found."""
 
@@ -35,6 +38,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     "There is no method 'dhnn'; did you mean 'dhn'? Known: dhn, hashnet."
     """
     names = sorted(known)
+    name = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
     if near and len(names) > MANY:

@@ -1,4 +1,4 @@
-"""`hashzoo new`: write a complete plugin distribution from the template in `hashzoo/templates/method`."""
+"""`hashzoo new`: write a complete plugin distribution from the templates in `hashzoo/templates`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from typing import Any
 
 import hashzoo
 from hashzoo import specs
-from hashzoo.errors import UsageError, WorkError
+from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.plugins import KINDS, registry
 from hashzoo.plugins.sources import canonical
 
-TEMPLATE = Path(__file__).with_name("templates") / "method"
+TEMPLATES = Path(__file__).with_name("templates")
+KINDS_MADE = ("method", "fit", "cross-modal", "dataset", "evaluator", "trainer", "command")
+"""What `hashzoo new --kind` writes: each a folder of templates, beside what is `common` to all."""
+UNFILLED = "Title of the paper"
+"""Stands for the paper's title; the conformance kit fails until it is filled in."""
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".jinja"
 
 
-def new_plugin(method: str, into: Path | str = ".", author: str = "") -> Path:
+def new_plugin(method: str, into: Path | str = ".", author: str = "", kind: str = "method", title: str = "") -> Path:
     """Write `hashzoo-<method>` into the folder `into` and return its path.
 
     The folder appears under its name only when complete. Raises UsageError for a name that is not kebab-case, is a
     Python keyword or is taken, and for a target that exists; WorkError where it cannot be written.
     """
+    if kind not in KINDS_MADE:
+        raise unknown_name("kind of plugin", kind, KINDS_MADE)
     check_name(method)
     parent = Path(into)
     if not parent.is_dir():
@@ -43,14 +49,19 @@ def new_plugin(method: str, into: Path | str = ".", author: str = "") -> Path:
         "module": f"hashzoo_{method.replace('-', '_')}",
         "author": author,
         "author_quoted": json.dumps(author, ensure_ascii=False),
+        "method_name": method.replace("-", "_"),
+        "title": " ".join(title.split()) or UNFILLED,
+        "title_quoted": json.dumps(" ".join(title.split()) or UNFILLED, ensure_ascii=False),
         "year": datetime.datetime.now(tz=datetime.UTC).year,
         "api": specs.API_VERSION,
         "hashzoo_version": ".".join(hashzoo.__version__.split(".")[:2]),
+        "hashzoo_next": _next_version(hashzoo.__version__),
     }
     try:
         with tempfile.TemporaryDirectory(prefix=".hashzoo-new-", dir=parent) as temporary:
             made = Path(temporary) / target.name
-            render(TEMPLATE, made, values)
+            for template in ("common", kind):
+                render(TEMPLATES / template, made, values)
             shutil.move(made, target)
     except OSError as error:
         raise WorkError(f"Could not write {target}: {error.strerror or error}; choose another --into.") from error
@@ -76,7 +87,7 @@ def check_name(method: str) -> None:
     if keyword.iskeyword(method):
         raise UsageError(f"{method!r} is a keyword of Python; choose another name, {method + '-hash'!r} for example.")
     reg = registry()
-    for kind in ("methods", "losses", "hash_layers"):
+    for kind in KINDS:
         if method in reg.names(kind):
             owner = reg.owner(kind, method)
             raise UsageError(
@@ -98,6 +109,16 @@ def render(template: Path, target: Path, values: dict[str, Any]) -> None:
         path = target.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(environment.from_string(source.read_text(encoding="utf-8")).render(values), encoding="utf-8")
+
+
+def _next_version(version: str) -> str:
+    """Return the first version that a plugin of this one is not promised to work with: 0.3 for 0.2.1, 2 for 1.4.
+
+    >>> _next_version("0.2.1"), _next_version("1.4.0")
+    ('0.3', '2')
+    """
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return str(major + 1) if major else f"0.{minor + 1}"
 
 
 def _installed(method: str) -> bool:

@@ -117,7 +117,6 @@ def main(args: list[str] | None = None) -> None:
     _shown["traceback"] = False
     try:
         code = cli.main(args=args, prog_name="hashzoo", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)  # click hands back the code of --help and --version
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -136,6 +135,7 @@ def main(args: list[str] | None = None) -> None:
         _end(blame, error)
     except Exception as error:  # noqa: BLE001 -- the one place where anything becomes a sentence and an exit code
         _end(_blamed(error) or _own_failure(error), error)
+    sys.exit(code if isinstance(code, int) else 0)  # click hands back the code of --help and --version
 
 
 def _end(shown: HashzooError, cause: BaseException) -> NoReturn:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import click
 
+MADE = ("method", "fit", "cross-modal", "dataset", "evaluator", "trainer", "command")
+
 
 @click.command("new")
 @click.argument("method")
 @click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Parent folder.  [default: here]")
 @click.option("--author", default="", help="Name for licence and packaging.")
-def new_command(method: str, into: Path, author: str) -> None:
-    """Write a complete plugin hashzoo-METHOD that trains, passes its tests and can be published.
+@click.option("--kind", default="method", show_default=True, help=f"What it brings: {', '.join(MADE)}.")
+@click.option("--title", default="", help="Title of the paper; the conformance kit asks for it.")
+def new_command(method: str, into: Path, author: str, kind: str, title: str) -> None:
+    """Write a complete plugin hashzoo-METHOD that works, passes its tests and can be published.
 
     \b
     Example:
@@ -23,8 +27,8 @@ def new_command(method: str, into: Path, author: str) -> None:
     """
     from hashzoo.scaffold import new_plugin
 
-    folder = new_plugin(method, into, author=author)
-    click.echo(f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check {method}.")
+    folder = new_plugin(method, into, author=author, kind=kind, title=title)
+    click.echo(f"Wrote {folder}. Next: pip install -e {folder}, then hashzoo check hashzoo-{method}.")
 
 
 @click.command("check")

@@ -36,9 +36,16 @@ def expanded(path: Any, what: str) -> Path:
         raise UsageError(f"{what} must be a path, got the {type(path).__name__} {path!r}; put it in quotes.")
     text = os.fspath(path)
     if not isinstance(text, str) or not text or "\0" in text:
-        raise UsageError(f"{what} must be a path, got {text!r}; give the name of a file or folder.")
+        raise UsageError(f"{what} must be a path, got {text!r:.80}; give the name of a file or folder.")
     try:
-        return Path(text).expanduser()
+        path = Path(text).expanduser()
+        path.exists()
+        return path
+    except (OSError, ValueError) as error:  # longer than names can be, or not to be written in the system's encoding
+        if isinstance(error, PermissionError):
+            return Path(text).expanduser()
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError(f"{what} is {text!r:.80}, which is no path here ({reason}); give another name.") from None
     except RuntimeError:
         raise UsageError(f"{what} is {text!r}, and there is no such user; write the path in full.") from None
 

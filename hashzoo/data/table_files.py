@@ -110,8 +110,13 @@ def _column(
     if len(found) > 1 or (not found and not optional):
         seen = f"several columns could hold the {what}: {', '.join(found)}" if found else f"no column of {what}"
         option = "column" if what == "paths" else "part_column"
-        raise UsageError(f"{file} has {seen} (columns: {', '.join(columns[:20])}); name one with {option}=.")
+        raise UsageError(f"{file} has {seen} (columns: {_some(columns)}); name one with {option}=.")
     return found[0] if found else ""
+
+
+def _some(columns: Sequence[str]) -> str:
+    """Return the first names of columns, long ones cut: a damaged table may have one of a whole file."""
+    return ", ".join(name[:40] for name in columns[:20])
 
 
 def _labels(file: Path, frame: pd.DataFrame, named: str, taken: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -127,9 +132,7 @@ def _labels(file: Path, frame: pd.DataFrame, named: str, taken: Sequence[str]) -
     if len(chosen) > 1:
         return _zero_one(file, frame, chosen), tuple(chosen)
     if not chosen:
-        raise UsageError(
-            f"{file} has no column of labels (columns: {', '.join(columns)}); name them with label_columns=."
-        )
+        raise UsageError(f"{file} has no column of labels (columns: {_some(columns)}); name them with label_columns=.")
     cells = np.empty(len(frame), dtype=object)
     cells[:] = [_words(value) for value in frame[chosen[0]]]
     return cells, ()

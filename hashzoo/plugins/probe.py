@@ -94,7 +94,12 @@ def _faults(reg: Registry, kind: str, item: object) -> list[str]:
             faults += _tried(reg.get, "metrics", name)
         return faults
     if isinstance(item, Dataset):
-        return _tried(resolve, item.load, f"The dataset {item.name!r}")
+        faults = _tried(resolve, item.load, f"The dataset {item.name!r}")
+        for name in item.backbones.values():
+            faults += _tried(reg.get, "backbones", name)
+        for name in dict.fromkeys(name for protocol in item.protocols for name in protocol.evaluators):
+            faults += _tried(reg.get, "evaluators", name)
+        return faults
     if isinstance(item, Command):
         return _tried(resolve, item.build, f"The command {item.name!r}")
     return []

@@ -196,7 +196,8 @@ class Registry:
         if not entries and family is not None:
             entries, rest = table[family], wanted.removeprefix(family)
         if distribution is not None:
-            entries = [e for e in entries if canonical(e.plugin.distribution) == distribution]
+            # two entry points of one distribution may bring the same: nothing could tell them apart
+            entries = [e for e in entries if canonical(e.plugin.distribution) == distribution][:1]
         if not entries:
             raise self._unknown(KINDS[kind].singular, name, self.names(kind))
         winner = _winner(entries)
@@ -287,7 +288,7 @@ def _listed(claims: Mapping[str, list[_Entry]]) -> list[str]:
     for name, entries in claims.items():
         winner = _winner(entries)
         names += [name] if winner is not None else []
-        names += [f"{entry.plugin.distribution}:{name}" for entry in entries if entry is not winner]
+        names += {f"{entry.plugin.distribution}:{name}": None for entry in entries if entry is not winner}
     return sorted(names)
 
 

@@ -8,8 +8,9 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +63,16 @@ def find_sources(selection: str | None = None) -> list[Source]:
     the others are listed and not loaded. None selects all, "" none. Built-ins are always selected. A name
     that nothing installed answers to is a UsageError.
     """
-    found = sorted(entry_points(group=GROUP), key=lambda point: (_distribution_of(point)[0], point.name))
-    wanted = _parse_selection(selection, found)
+    points, unreadable = _entry_points()
+    found = sorted(points, key=lambda point: (_distribution_of(point)[0], point.name))
+    wanted = _parse_selection(selection, found, unreadable)
     builtins = [
         Source(name, CORE, hashzoo.__version__, f"{name} = {module}", _importer(module))
         for name, module in _BUILTINS.items()
         if importlib.util.find_spec(module) is not None
     ]
-    return builtins + [_from_entry_point(point, wanted) for point in found]
+    chosen = [replace(s, selected=wanted is None or canonical(s.name) in wanted) for s in unreadable]
+    return [*builtins, *(_from_entry_point(point, wanted) for point in found), *chosen]
 
 
 def plugin_file_hash(plugin: Plugin) -> str:
@@ -117,11 +120,52 @@ def plugin_folders(plugin: Plugin) -> list[Path]:
     return found
 
 
-def _parse_selection(selection: str | None, found: Sequence[EntryPoint]) -> set[str] | None:
+def _entry_points() -> tuple[list[EntryPoint], list[Source]]:
+    """Return the entry points of our group, and a source that fails for each distribution whose list is malformed.
+
+    `importlib.metadata.entry_points` stops at the first malformed file of any distribution, ours or not.
+    """
+    points: list[EntryPoint] = []
+    unreadable: list[Source] = []
+    seen: set[str] = set()
+    for dist in distributions():
+        name, text = "", ""
+        try:
+            name = str(dist.name)
+            if canonical(name) in seen:  # the first one on the path is the one that is imported
+                continue
+            seen.add(canonical(name))
+            text = dist.read_text("entry_points.txt") or ""
+            mine = [point for point in dist.entry_points if point.group == GROUP] if GROUP in text else []
+            points += {(point.name, point.value): point for point in mine}.values()
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with somebody's metadata, the others go on
+            if name and (f"[{GROUP}" in text or canonical(name).startswith(f"{CORE}-")):
+                unreadable.append(Source(name, name, _version_of(dist), "entry_points.txt", _failing(error)))
+    return points, sorted(unreadable, key=lambda source: source.name)
+
+
+def _failing(error: Exception) -> Callable[[], Any]:
+    def load() -> Any:
+        raise ImportError(f"its entry_points.txt cannot be read ({type(error).__name__}: {error})")
+
+    return load
+
+
+def _version_of(dist: Distribution) -> str:
+    try:
+        return str(dist.version)
+    except Exception:  # noqa: BLE001 -- as above
+        return "unknown"
+
+
+def _parse_selection(
+    selection: str | None, found: Sequence[EntryPoint], unreadable: Sequence[Source] = ()
+) -> set[str] | None:
     if selection is None:
         return None
     wanted = {part.strip() for part in selection.split(",") if part.strip()}
     known = {point.name for point in found} | {canonical(_distribution_of(point)[0]) for point in found}
+    known |= {canonical(source.name) for source in unreadable}
     for name in sorted(wanted):
         if name not in known and canonical(name) not in known:
             raise unknown_name("installed plugin (asked for in HASHZOO_PLUGINS)", name, known)
@@ -157,9 +201,11 @@ def _roots(plugin: Plugin) -> list[str]:
             dist: Distribution = distribution(plugin.distribution)
         except PackageNotFoundError:
             return sorted(roots)
-        roots |= {point.module.split(".")[0] for point in dist.entry_points if point.group == GROUP}
+        with suppress(Exception):  # a malformed list of entry points: what the plugin itself names is left
+            values = [point.value for point in dist.entry_points if point.group == GROUP]
+            roots |= {value.split(":")[0].split("[")[0].split(".")[0].strip() for value in values}
         roots |= set((dist.read_text("top_level.txt") or "").split())
-    return sorted(roots)
+    return sorted(root for root in roots if root.isidentifier())
 
 
 def _python_files(root: str) -> list[tuple[str, Path]]:

@@ -47,7 +47,8 @@ class RunConfig(_Model):
 
     `roles` maps each modality of the dataset to the method's role that it takes. `recipe`, `loss` and `trainer` are
     there for training by gradients, `fitter` for a closed form. `settings_source` says where recipe and options come
-    from, and `tuned` how they were searched for ("30 trials"; "": they are the plugin's). `protocol_label` is the protocol's id, with "-validation" where a part of the train split was measured on.
+    from, and `tuned` how they were searched for ("30 trials"; "": they are the plugin's). `protocol_label` is the
+    protocol's id, with "-validation" where a part of the train split was measured on.
     """
 
     version: Literal[2] = 2

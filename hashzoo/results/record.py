@@ -215,7 +215,13 @@ def read_record(path: Path) -> Record:
             f"{path} was changed after hashzoo wrote it (its record_sha256 does not match); restore the file "
             "or run the cell again with --overwrite always."
         )
-    migrated = migrate(raw, MIGRATIONS, SCHEMA_VERSION)
+    try:
+        migrated = migrate(raw, MIGRATIONS, SCHEMA_VERSION)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise WorkError(
+            f"{path} lacks what a record of schema {version} has ({type(error).__name__}: {error}); run the cell again "
+            "with --overwrite always."
+        ) from error
     if migrated is None:
         raise WorkError(
             f"{path} has record schema {version}, which no release wrote; run the cell again with --overwrite always."

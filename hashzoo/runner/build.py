@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hashzoo.errors import HashzooError, UsageError
+from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.models.hash_model import HashModel
+from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, registry
 from hashzoo.results.config import Part, RunConfig
 from hashzoo.specs import Batch, HashOutput, Problem
@@ -102,6 +103,7 @@ def load_model(record: Record, path: Path) -> EndToEnd:
     shapes: Shapes = config.input_shapes
     fronts: dict[str, nn.Module] = {}
     if config.freeze_backbone:
+        _require_same_weights(record, path)
         fronts = {m: frozen_backbone(reg, m, part, shapes[m]) for m, part in config.backbones.items()}
         shapes = {m: (int(front.feature_dim),) for m, front in fronts.items()}  # type: ignore[arg-type] # every backbone has it
     head, _ = build_model(reg, config, config.problem, shapes, config.seed)
@@ -114,6 +116,20 @@ def load_model(record: Record, path: Path) -> EndToEnd:
             "--overwrite always."
         ) from error
     return EndToEnd(head, config.roles, fronts).eval()
+
+
+def _require_same_weights(record: Record, path: Path) -> None:
+    """Raise WorkError where a frozen backbone would start from other weights than those that were measured."""
+    config, reg = record.config, registry()
+    for modality, digest in record.weights.items():
+        part = config.backbones[modality]
+        found = starting_weights(reg, part.name, part.options, config.input_shapes[modality])
+        if found != digest:
+            raise WorkError(
+                f"{path}: the weights of the backbone {part.name!r} are not those that the record was made with "
+                f"(sha256 {found[:8] or 'of no file'} and not {digest[:8]}); put the former file back, or run the cell "
+                "again."
+            )
 
 
 def check_fit(model: HashModel, loss: nn.Module, data: TrainData, config: RunConfig) -> None:

@@ -94,10 +94,16 @@ class Cell:
     def model(self) -> nn.Module:
         """Return the trained model, in evaluation mode, called as model(modality, inputs) with the dataset's inputs.
 
-        Only safetensors are read, so loading runs no code from the file.
+        Only safetensors are read, so loading runs no code from the file. Raises WorkError where the file is not the
+        one that was written, or the backbone's weights are not those of the record.
         """
         from hashzoo.runner.build import load_model
 
+        if CellFolder(self.path).is_damaged("train"):
+            raise WorkError(
+                f"{self.path / STAGE_FILES['train']} is not the file that was written (damaged, or copied from "
+                "elsewhere); restore it, or run the cell again with --overwrite always."
+            )
         return load_model(self.record, self.path / STAGE_FILES["train"])
 
 

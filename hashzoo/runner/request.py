@@ -97,6 +97,10 @@ class RunRequest:
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
 
 
+MOST_NUMBERS = 100_000
+"""A list of bits or seeds that is longer is a slip of the finger, and would take the memory."""
+
+
 def parse_value(text: str) -> Any:
     """Read the right side of `--set key=value` as a TOML value; what is none is taken as text.
 
@@ -107,6 +111,8 @@ def parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError:
+        raise UsageError(f"--set takes key=value, and {text[:40]!r}... is nested too deep; write it flatter.") from None
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip() or not value.strip():
-            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment!r}.")
+            raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment[:80]!r}.")
         if key.strip() in settings:
             raise UsageError(f"--set {key.strip()} is given twice; give it once.")
         settings[key.strip()] = parse_value(value.strip())
@@ -136,11 +142,13 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
         ranges = [range(part[0], part[-1] + 1) if len(part) == 2 else part for part in parts]
         if any(len(part) > 2 for part in parts) or not all(len(part) for part in ranges):
             raise ValueError
+        if sum(part[-1] - part[0] for part in parts) > MOST_NUMBERS:
+            raise UsageError(f"{what} {text[:60]} are more than {MOST_NUMBERS:,} numbers; give fewer.")
         return tuple(number for part in ranges for number in part)
     except ValueError:
         raise UsageError(
             f"{what} must be integers separated by commas, for example "
-            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text!r}."
+            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text[:80]!r}."
         ) from None
 
 
@@ -170,7 +178,7 @@ def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
         raise UsageError(
             f"The configuration {path} cannot be read: {error.strerror}; give an existing TOML file."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     given = table.pop("set", {})
     if not isinstance(given, Mapping):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from hashzoo.errors import WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
@@ -282,6 +283,11 @@ def _evaluate(
     """
     asked = shop.plan.config.evaluation.metrics or ("default",)
     old = None if again else read_record(cell.file("evaluate"))
+    if old is not None and (old.bits, old.seed) != (bits, seed):
+        raise WorkError(
+            f"{cell.file('evaluate')} is the record of {old.bits} bits, seed {old.seed}, copied from elsewhere; put it "
+            "back where it belongs, and repeat the command, or use --overwrite always."
+        )
     have = () if old is None else old.config.evaluation.metrics or ("default",)
     missing = tuple(metric for metric in asked if metric not in have)
     if not missing:

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from hashzoo.errors import UsageError
-from hashzoo.studies.task import Outcome, Task, do
+from hashzoo.studies.task import Outcome, Task, do_task
 
 TRIES = 2
 """How often a task is given to a worker; a worker that is killed costs its task one of them, and the task resumes."""
@@ -35,7 +35,7 @@ class LocalEngine:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
         if self.workers == 1:
-            yield from map(do, tasks)
+            yield from map(do_task, tasks)
             return
         waiting = deque((task, 1) for task in tasks)
         busy: dict[Connection, tuple[BaseProcess, Task, int]] = {}
@@ -86,4 +86,4 @@ def _work(pipe: Connection) -> None:
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
-            pipe.send(do(pipe.recv()))
+            pipe.send(do_task(pipe.recv()))

@@ -52,7 +52,7 @@ _kept: dict[str, Splits] = {}
 """The splits that the last task of this process used; most often the next one uses the same."""
 
 
-def do(task: Task, threads: int = 0) -> Outcome:
+def do_task(task: Task, threads: int = 0) -> Outcome:
     """Do one task in this process; whatever fails becomes the outcome's error.
 
     `threads`: how many torch may use here, where the process was started with another number than the study's own.

@@ -118,8 +118,8 @@ def a_fresh_process_gives_the_same(case: Case) -> None:
         require(
             False,
             f"{name} is another one in a fresh process with the same seed. Does it depend on hash() of a text or on "
-            "the order of a set (derive seeds with hashlib, or draw from torch's generator), or is it kept from an earlier "
-            "build (a cache of drawn centers; build it anew, and keep it in the module)?",
+            "the order of a set (derive seeds with hashlib, or draw from torch's generator), or is it kept from an "
+            "earlier build (a cache of drawn centers; build it anew, and keep it in the module)?",
         )
 
 

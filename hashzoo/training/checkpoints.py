@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -52,17 +53,26 @@ class Checkpoints:
             "fingerprint": self.fingerprint,
             "history": json.dumps(list(history)),
         }
-        save_tensors(self.path, tensors, metadata)
+        save_tensors(self.path, tensors, {**metadata, "sha256": _digest(tensors, metadata)})
         self._written = time.monotonic()
         self.kept = True
 
     def latest(self) -> Checkpoint | None:
-        """Return the last state, or None where there is none or it belongs to another configuration."""
+        """Return the last state, or None where there is none or it belongs to another configuration.
+
+        Raises WorkError for a state that is not what was written: nothing is trained on from damaged values.
+        """
         if not self.path.exists():
             return None
         tensors, metadata = load_tensors(self.path)
         if metadata.get("fingerprint", "") != self.fingerprint:
             return None
+        written = metadata.pop("sha256", "")
+        if written != _digest(tensors, metadata):
+            raise WorkError(
+                f"{self.path} is damaged: it does not hold the state that was written; move it away or use "
+                "--no-resume, and repeat the command, which trains this cell from the beginning."
+            )
         history = tuple(json.loads(metadata["history"]))
         self.kept = True
         return Checkpoint(int(metadata["epoch"]), tensors, history)
@@ -91,11 +101,23 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 -- safe_open is no mapping
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        raise WorkError(f"{path} cannot be read ({error}); make it readable and repeat the command.") from error
+    except (SafetensorError, ValueError, KeyError) as error:
         raise WorkError(
-            f"{path} cannot be read ({error}): it was cut short or is no safetensors file; delete it and "
-            "repeat the command."
+            f"{path} cannot be read ({error}): it was cut short or is no safetensors file; move it away and "
+            "repeat the command, which makes it again."
         ) from error
+
+
+def _digest(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    """Return the sha256 over metadata and names, types, shapes and values of tensors."""
+    total = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        tensor = value.detach().cpu().contiguous()
+        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import Study, duration, earlier_records, estimate, every_method, plan_study, run_study
 from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
-from hashzoo.studies.task import Outcome, Task, do
+from hashzoo.studies.task import Outcome, Task, do_task
 
 
 class Shuffled:
@@ -28,7 +28,7 @@ class Shuffled:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         tasks = list(tasks)
         random.Random(3).shuffle(tasks)
-        yield from map(do, tasks)
+        yield from map(do_task, tasks)
 
 
 class Said(Quiet):
@@ -188,3 +188,17 @@ def test_engines_and_names_that_do_not_exist_are_refused() -> None:
 
 def test_an_empty_study_is_done() -> None:
     assert run_study(Study(()), LocalEngine()) == ([], [])
+
+
+def test_a_study_from_python(tmp_path: Path) -> None:
+    import hashzoo
+
+    said = Said()
+    records = hashzoo.study(
+        ["itq", "lsg"], "digits-1k", bits=8, seeds=[0, 1], out=tmp_path, keep_going=True, reporter=said
+    )
+    assert [(record.method, record.seed) for record in records] == [("itq", 0), ("itq", 1)]
+    assert "did you mean 'lsh'" in said.lines[-1]
+    assert len(hashzoo.study("itq", bits=8, seeds=2, out=tmp_path, reporter=Quiet())) == 1
+    with pytest.raises(UsageError, match="did you mean 'bits'"):
+        hashzoo.study("itq", bitz=8)

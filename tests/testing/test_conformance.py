@@ -135,7 +135,7 @@ def test_checks_are_plain_functions_with_documentation():
             assert check.__name__ == name
             assert check.__doc__
     CHECKS["names_agree"]("lsh")
-    with pytest.raises(NotApplicable, match="nothing is trained"):
+    with pytest.raises(NotApplicable, match="it is a reference point"):
         CHECKS["learns_the_toy_problem"]("lsh")
     assert issubclass(CheckFailed, AssertionError)
 
@@ -143,7 +143,7 @@ def test_checks_are_plain_functions_with_documentation():
 def test_unknown_names_are_refused():
     with pytest.raises(UsageError, match="did you mean 'names_agree'"):
         check_method("lsh", only=["name_agrees"])
-    with pytest.raises(UsageError, match="There is no method 'lhs'; did you mean 'lsh'"):
+    with pytest.raises(UsageError, match=r"There is no method 'lhs'; did you mean .*'lsh'"):
         check_method("lhs")
     with pytest.raises(UsageError, match="did you mean 'names_agree'"):
         conformance("lsh", expected_failures={"names_agreee": "because"})
@@ -198,36 +198,37 @@ def test_expected_failures_are_strict(pytester, make):
     assert outcome(dead, absent) == {"failed": 1, "xfailed": 1, "passed": 1}
 
 
-def test_an_expected_failure_may_be_a_crash(pytester, make):
-    for number, crash in enumerate(("raise RuntimeError('lost')", "raise SystemExit(3)")):
-        lines = f"        if len(labels) == 1:\n            {crash}\n        quantization = 0.1"
-        name = make(f"crash{number}", {"        quantization = 0.1": lines})
-        check = "a_batch_of_one_is_accepted"
-        plain = f"test_it = conformance({name!r})"
-        assert run(pytester, plain, "-k", check) == {"failed": 1}
-        listed = f"test_it = conformance({name!r}, expected_failures={{{check!r}: 'known'}})"
-        assert run(pytester, listed, "-k", check) == {"xfailed": 1}
+BATCH_OF_ONE = "a_batch_of_one_is_accepted"
 
 
-def test_the_command_knows_the_expected_failures_that_a_plugin_states(pytester, make):
+def crashing(crash: str) -> dict[str, str]:
+    """Change the healthy plugin so that its loss ends a batch of one in this way."""
+    start = "        quantization = 0.1"
+    return {start: f"        if len(labels) == 1:\n            {crash}\n{start}"}
+
+
+@pytest.mark.parametrize("crash", ["raise RuntimeError('lost')", "raise SystemExit(3)"])
+def test_an_expected_failure_may_be_a_crash(pytester, make, crash):
+    name = make("crash", crashing(crash))
+    assert run(pytester, f"test_it = conformance({name!r})", "-k", BATCH_OF_ONE) == {"failed": 1}
+    listed = f"test_it = conformance({name!r}, expected_failures={{{BATCH_OF_ONE!r}: 'known'}})"
+    assert run(pytester, listed, "-k", BATCH_OF_ONE) == {"xfailed": 1}
+
+
+@pytest.mark.parametrize(("listed", "code"), [(BATCH_OF_ONE, 0), ("names_agree", 1)])
+def test_the_command_knows_the_expected_failures_that_a_plugin_states(pytester, make, listed, code):
     """Stated in the plugin's module, they hold for `hashzoo check` and for pytest."""
     from click.testing import CliRunner
 
     from hashzoo.cli.main import cli
 
-    check = "a_batch_of_one_is_accepted"
-    crash = {
-        "        quantization = 0.1": "        if len(labels) == 1:\n            raise SystemExit(3)\n"
-        "        quantization = 0.1"
-    }
-    for name, more, code in (("stated", check, 0), ("wronged", "names_agree", 1)):
-        stated = f"hashzoo_expected_failures = {{'@name@': {{{more!r}: 'kept for later'}}}}\n\nPAPER ="
-        made = make(name, crash, hooks={"PAPER =": stated})
-        done = CliRunner().invoke(cli, ["check", made, "--only", f"{check},names_agree"])
-        assert done.exit_code == code, done.output
-        assert ("expected" in done.output) == (code == 0)
-        outcome = run(pytester, f"test_it = conformance({made!r})", "-k", f"{check} or names_agree")
-        assert outcome == ({"xfailed": 1, "passed": 1} if code == 0 else {"failed": 2})
+    stated = f"hashzoo_expected_failures = {{'@name@': {{{listed!r}: 'kept for later'}}}}\n\nPAPER ="
+    name = make("stated", crashing("raise SystemExit(3)"), hooks={"PAPER =": stated})
+    done = CliRunner().invoke(cli, ["check", name, "--only", f"{BATCH_OF_ONE},names_agree"])
+    assert done.exit_code == code, done.output
+    assert (f"expected {BATCH_OF_ONE}: kept for later" in done.output) == (code == 0)
+    outcome = run(pytester, f"test_it = conformance({name!r})", "-k", f"{BATCH_OF_ONE} or names_agree")
+    assert outcome == ({"xfailed": 1, "passed": 1} if code == 0 else {"failed": 2})
 
 
 def test_the_command_checks_a_whole_distribution(make):

@@ -50,7 +50,29 @@ def test_a_file_that_was_cut_short_is_named(tmp_path: Path, keep: int) -> None:
     kept = Checkpoints(tmp_path)
     kept.save(2, TENSORS, HISTORY)
     kept.path.write_bytes(kept.path.read_bytes()[:keep])
-    with pytest.raises(WorkError, match=r"last\.safetensors cannot be read .* delete it and repeat the command"):
+    with pytest.raises(WorkError, match=r"last\.safetensors cannot be read .* move it away and repeat the command"):
+        kept.latest()
+
+
+def test_a_state_with_one_changed_bit_is_not_trained_on_from(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path, "f")
+    kept.save(2, TENSORS, HISTORY)
+    whole = kept.path.read_bytes()
+    for back in (1, 9, 30):
+        kept.path.write_bytes(whole[:-back] + bytes([whole[-back] ^ 1]) + whole[len(whole) - back + 1 :])
+        with pytest.raises(WorkError, match=r"last\.safetensors is damaged: .* --no-resume"):
+            kept.latest()
+
+
+def test_a_state_that_cannot_be_read_is_not_to_be_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Checkpoints(tmp_path)
+    kept.save(2, TENSORS, HISTORY)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("hashzoo.training.checkpoints.safe_open", refuse)
+    with pytest.raises(WorkError, match=r"cannot be read .*Permission denied.*; make it readable"):
         kept.latest()
 
 

@@ -1,0 +1,128 @@
+"""The engine of a Slurm cluster: each cell is a job of submitit; a job that is lost is submitted again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hashzoo import Outcome, Task, UsageError, WorkError, do_task
+
+TRIES = 2
+"""How often a job is submitted; one that is lost (killed, out of memory, a node that fails) resumes in the next."""
+
+
+class SlurmEngine:
+    """Does each cell as a job, with as many torch threads as here, so that records are those of a serial run.
+
+    The folders of run directories, data and job files must be ones that all nodes see. Jobs inherit the environment of
+    this process, as sbatch passes it on.
+
+    Options:
+        jobs: jobs in the queue at a time; 0: all (with cluster=local: 2).
+        partition: Slurm's partition; the cluster's default unless given.
+        cpus: cores of a job; 1 unless given.
+        gpus: GPUs of a job; -1: one with --device cuda, else none.
+        minutes: longest time of a job; 120 unless given.
+        memory: memory of a job in GB; 0: the cluster's default.
+        folder: where job files and logs are kept; "slurm-jobs" unless given.
+        cluster: "slurm", or "local" for processes of this machine, as a trial.
+        poll: seconds between two looks at the jobs; 5 unless given.
+    """
+
+    def __init__(
+        self,
+        jobs: int = 0,
+        partition: str = "",
+        cpus: int = 1,
+        gpus: int = -1,
+        minutes: int = 120,
+        memory: float = 0.0,
+        folder: str = "slurm-jobs",
+        cluster: str = "slurm",
+        poll: float = 5.0,
+    ) -> None:
+        if cluster not in ("slurm", "local"):
+            raise UsageError(f"The engine slurm takes cluster=slurm or cluster=local; got {cluster!r}.")
+        if jobs < 0 or cpus < 1 or minutes < 1 or memory < 0 or poll <= 0:
+            raise UsageError(
+                "slurm needs cpus and minutes of at least 1, jobs and memory of at least 0 and poll above 0; got "
+                f"cpus={cpus!r}, minutes={minutes!r}, jobs={jobs!r}, memory={memory!r}, poll={poll!r}."
+            )
+        self.jobs = jobs or (2 if cluster == "local" else 0)
+        self.partition, self.cpus, self.gpus, self.minutes, self.memory = partition, cpus, gpus, minutes, memory
+        self.folder, self.cluster, self.poll = Path(folder), cluster, poll
+        self.work: Callable[[Task, int], Outcome] = do_task
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Yield the outcome of each task as it ends."""
+        if not tasks:
+            return
+        executor = self._executor(self._gpus(tasks))
+        import torch
+
+        threads = torch.get_num_threads()
+        waiting = deque((task, 1) for task in tasks)
+        running: dict[Any, tuple[Task, int]] = {}
+        try:
+            while waiting or running:
+                while waiting and (not self.jobs or len(running) < self.jobs):
+                    task, attempt = waiting.popleft()
+                    running[executor.submit(self.work, task, threads)] = (task, attempt)
+                ended = [job for job in running if job.done()]
+                for job in ended:
+                    task, attempt = running.pop(job)
+                    outcome = _outcome(job, task)
+                    if outcome is None and attempt < TRIES:
+                        waiting.append((task, attempt + 1))
+                        continue
+                    yield outcome or Outcome(
+                        task.number, f"its job was lost {TRIES} times; its log is {job.paths.stderr}"
+                    )
+                if not ended:
+                    time.sleep(self.poll)
+        finally:
+            for job in running:
+                with suppress(Exception):  # the study ends for another reason, which is the one to be told
+                    job.cancel()
+
+    def _gpus(self, tasks: Sequence[Task]) -> int:
+        return self.gpus if self.gpus >= 0 else int(any(task.request.device.startswith("cuda") for task in tasks))
+
+    def _executor(self, gpus: int) -> Any:
+        try:
+            import submitit
+        except ImportError:
+            raise WorkError("The engine slurm needs submitit, which is not installed; pip install submitit.") from None
+        try:
+            executor = submitit.AutoExecutor(folder=self.folder.absolute(), cluster=self.cluster)
+        except RuntimeError as error:
+            raise WorkError(
+                f"There is no Slurm here ({error}); start hashzoo on a node that has sbatch, or try "
+                "--engine slurm:cluster=local."
+            ) from error
+        limits: dict[str, Any] = {"name": "hashzoo", "timeout_min": self.minutes, "cpus_per_task": self.cpus}
+        if gpus:
+            limits["gpus_per_node"] = gpus
+        if self.memory:
+            limits["mem_gb"] = self.memory
+        if self.partition and self.cluster == "slurm":
+            limits["slurm_partition"] = self.partition
+        executor.update_parameters(**limits)
+        return executor
+
+
+def _outcome(job: Any, task: Task) -> Outcome | None:
+    """Return what a job that has ended gave; None where it was lost before it could say."""
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    try:
+        outcome: Outcome = job.result()
+    except UncompletedJobError:
+        return None
+    except FailedJobError as error:
+        return Outcome(task.number, f"its job failed: {str(error).strip().splitlines()[-1]}")
+    return outcome
