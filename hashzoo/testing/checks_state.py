@@ -137,7 +137,7 @@ def names_of_roles_do_not_matter(case: Case) -> None:
     renamed = subject_of(replace(method, modalities=tuple(roles.values())), subject.bits)
     values = []
     for one in (subject, renamed):
-        model, loss = one.build()
+        model, loss = one.prepared()
         batch = one.batch(list(range(16)))
         with torch.no_grad():
             values.append(_renamed_terms(one, model, loss, batch, renamed is one))
