@@ -213,7 +213,7 @@ def test_a_method_that_two_distributions_claim_runs_under_its_full_name(
         hashzoo.run("twin", **options)
     (record,) = hashzoo.run("hashzoo-twin-b:twin", settings={"epochs": 1, "batch_size": 100}, **options)
     assert record.plugins["method"].distribution == "hashzoo-twin-b"
-    assert record.plugins["losses"].distribution == "hashzoo-twin-b"
+    assert record.plugins["loss"].distribution == "hashzoo-twin-b"
     (cell,) = Path("runs").glob("*/bits-008/seed-0")
     assert len(hashzoo.load_model(cell).encode(np.zeros((3, 8, 8, 3), np.uint8))) == 3
     assert len(hashzoo.leaderboard("runs"))
