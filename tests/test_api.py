@@ -160,6 +160,18 @@ def test_a_loaded_model_takes_images_in_any_form_and_gives_codes(tmp_path: Path)
         model.encode([])
 
 
+def test_photos_reach_a_network_that_resizes_at_their_own_size() -> None:
+    hashzoo.run(
+        "lsh", dataset="digits", bits=32, backbone="smallcnn", settings={"backbone.size": 16}, device="cpu",
+        precision="fp32", out="runs",
+    )  # fmt: skip
+    model = hashzoo.load_model(next(Path("runs").glob("*/bits-032/seed-0")))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)  # the table's images are 8 x 8
+    Image.fromarray(pixels).save("photo.png")
+    expected = model("image", torch.from_numpy(pixels[None])).codes.detach().numpy()
+    assert np.array_equal(model.encode("photo.png").signs(), expected)
+
+
 def test_a_run_goes_on_from_the_model_of_another(tmp_path: Path) -> None:
     settings = {"epochs": 1, "batch_size": 100}
     common = {"dataset": "digits", "backbone": "smallcnn", "device": "cpu", "precision": "fp32"}
