@@ -83,7 +83,7 @@ def test_the_tutorial_works_as_written(tmp_path, core_wheel, offline):
     assert plugins["loss"]["distribution"] == "hashzoo-twin-hash"
     assert len(plugins["loss"]["sha256"]) == 64
     # the editable install and the wheel hold the same files, so both records name the same code
-    others = [json.loads(path.read_text())["plugins"]["loss"] for path in (work / "runs").rglob("record.json")]
+    others = [json.loads(path.read_text())["plugins"].get("loss") for path in (work / "runs").rglob("record.json")]
     assert plugins["loss"] in others
 
 
@@ -95,7 +95,7 @@ def test_every_block_of_the_tutorial_is_known():
     assert len(excerpts) == 2
     for body in excerpts:
         compile(body, "excerpt", "exec")
-        assert "conformance(" in body
+        assert "conformance(" in body or "hashzoo_expected_failures" in body
 
 
 def test_names_in_the_tutorial_exist():

@@ -14,7 +14,7 @@ class InTurn:
     def run(self, tasks):
         from concurrent.futures import ProcessPoolExecutor
 
-        from hashzoo.studies.task import do
+        from hashzoo import do_task
 
         with ProcessPoolExecutor(1) as pool:
-            yield from pool.map(do, tasks)
+            yield from pool.map(do_task, tasks)
