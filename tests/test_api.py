@@ -160,6 +160,18 @@ def test_a_loaded_model_takes_images_in_any_form_and_gives_codes(tmp_path: Path)
         model.encode([])
 
 
+def test_photos_reach_a_network_that_resizes_at_their_own_size() -> None:
+    hashzoo.run(
+        "lsh", dataset="digits", bits=32, backbone="smallcnn", settings={"backbone.size": 16}, device="cpu",
+        precision="fp32", out="runs",
+    )  # fmt: skip
+    model = hashzoo.load_model(next(Path("runs").glob("*/bits-032/seed-0")))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)  # the table's images are 8 x 8
+    Image.fromarray(pixels).save("photo.png")
+    expected = model("image", torch.from_numpy(pixels[None])).codes.detach().numpy()
+    assert np.array_equal(model.encode("photo.png").signs(), expected)
+
+
 def test_a_run_goes_on_from_the_model_of_another(tmp_path: Path) -> None:
     settings = {"epochs": 1, "batch_size": 100}
     common = {"dataset": "digits", "backbone": "smallcnn", "device": "cpu", "precision": "fp32"}
@@ -213,7 +225,7 @@ def test_a_method_that_two_distributions_claim_runs_under_its_full_name(
         hashzoo.run("twin", **options)
     (record,) = hashzoo.run("hashzoo-twin-b:twin", settings={"epochs": 1, "batch_size": 100}, **options)
     assert record.plugins["method"].distribution == "hashzoo-twin-b"
-    assert record.plugins["losses"].distribution == "hashzoo-twin-b"
+    assert record.plugins["loss"].distribution == "hashzoo-twin-b"
     (cell,) = Path("runs").glob("*/bits-008/seed-0")
     assert len(hashzoo.load_model(cell).encode(np.zeros((3, 8, 8, 3), np.uint8))) == 3
     assert len(hashzoo.leaderboard("runs"))

@@ -107,9 +107,10 @@ class _Site:
 
     def write(self) -> None:
         static = files("hashzoo.site").joinpath("static")
-        for name in ("site.css", "site.js"):
+        for name in ("site.css", "site.js", "icon.svg"):
             write_text(self.out / "static" / name, static.joinpath(name).read_text(encoding="utf-8"))
         write_text(self.out / "static" / "vega.js", charts.script())
+        write_text(self.out / "static" / "charts.js", charts.templates())
         self.page("index.html.j2", "index.html", "hashzoo", "Boards", latest=newest(self.content.records))
         for board in self.content.boards:
             self.say(f"board {board.label}")
@@ -140,11 +141,20 @@ class _Site:
 
     # Charts
 
-    def figure(self, name: str, title: str, note: str, spec: Mapping[str, Any]) -> Figure:
+    def curves(
+        self, name: str, title: str, note: str, kind: str, points: charts.Points, order: Mapping[str, int],
+        **shown: Any,
+    ) -> Figure:  # fmt: skip
+        spec = charts.lines(kind, points, order, **shown)
+        return self.figure(name, title, note, spec, charts.compact(kind, points, order, **shown))
+
+    def figure(
+        self, name: str, title: str, note: str, spec: Mapping[str, Any], given: Mapping[str, Any] | None = None
+    ) -> Figure:
         drawing = charts.svg(spec)
         write_text(self.out / "charts" / f"{name}.svg", drawing + "\n")
         height = int(float(drawing.split('height="', 1)[1].split('"', 1)[0]))
-        text = json.dumps(spec, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+        text = json.dumps(given or spec, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
         for character in "<>&":
             text = text.replace(character, f"\\u{ord(character):04x}")
         return Figure(name, title, note, f"{title}: {note}" if note else title, height, Markup(text))
@@ -164,16 +174,19 @@ class _Site:
         ]  # fmt: skip
         found = []
         if len(view.bits) > 1:
-            spec = charts.lines("bits", over, [names[row.key] for row in lines], y=view.metric)
-            found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", "", spec))
+            colours = charts.numbered(list(names.values()))
+            order = {names[row.key]: colours[names[row.key]] for row in lines}
+            title = f"{view.metric} over bit lengths"
+            found.append(self.curves(f"{stem}-bits", title, "", "bits", over, order, y=view.metric))
         bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
         where = f"{bits} bits" + (f", {prefix}" if prefix else "")
         for kind in ("pr", "precision", "radius", "recall"):
             points = [p for row in rows for p in curve_points(row.records, kind, bits, prefix, names[row.key])]
             if points:
-                order = [name for name in names.values() if any(p["m"] == name for p in points)]
+                there = {point["m"] for point in points}
+                order = {name: place for name, place in charts.numbered(list(names.values())).items() if name in there}
                 title = charts.KINDS[kind][2]
-                found.append(self.figure(f"{stem}-{kind}", title, where, charts.lines(kind, points, order)))
+                found.append(self.curves(f"{stem}-{kind}", title, where, kind, points, order))
         return found
 
     def method_charts(self, page: MethodPage, places: Sequence[tuple[Board, Setup, View, Row]]) -> list[Figure]:
@@ -189,15 +202,15 @@ class _Site:
                 for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(r).items()}, names[r.key])
             ]  # fmt: skip
             if len(view.bits) > 1:
-                spec = charts.lines("bits", over, list(names.values()), y=view.metric, height=200)
+                title, order = f"{view.metric} over bit lengths", charts.numbered(list(names.values()))
                 note = f"{board.label}, beside the highest and the floors"
-                found.append(self.figure(f"{stem}-bits", f"{view.metric} over bit lengths", note, spec))
+                found.append(self.curves(f"{stem}-bits", title, note, "bits", over, order, y=view.metric, height=200))
             lengths = sorted({record.bits for record in row.records} - {0})
             points = [p for b in lengths for p in curve_points(row.records, "pr", b, prefix, f"{b} bits")]
-            if points:
-                order = [f"{b} bits" for b in lengths]
-                spec = charts.lines("pr", points, order, height=200)
-                found.append(self.figure(f"{stem}-pr", charts.KINDS["pr"][2], board.label, spec))
+            if points and setup is places[0][1]:
+                order = charts.numbered([f"{b} bits" for b in lengths])
+                title = charts.KINDS["pr"][2]
+                found.append(self.curves(f"{stem}-pr", title, board.label, "pr", points, order, height=200))
         return found
 
     def code_pictures(self, page: MethodPage) -> list[Pictures]:

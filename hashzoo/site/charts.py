@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashzoo.errors import WorkError
 
@@ -58,15 +59,15 @@ def need(what: str = "altair") -> Any:
         ) from error
 
 
-def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", height: int = 260) -> dict[str, Any]:
-    """Return the specification of lines with bands; `order` are the lines in the order of the legend."""
+def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", height: int = 260) -> dict[str, Any]:
+    """Return the specification of lines with bands; `order` gives the lines of the legend and the colour of each."""
     alt = need()
     x_title, y_title, _ = KINDS[kind]
     bits = kind == "bits"
     x_axis = alt.Axis(values=sorted({p["x"] for p in points})) if bits else alt.Axis(tickCount=6)
-    logarithmic = kind == "precision" and max((p["x"] for p in points), default=1) > 100
+    logarithmic = kind == "precision" and _is_long(points)
     x_scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False, padding=8 * bits)
-    scale = alt.Scale(domain=list(order), range=[PALETTE[n % len(PALETTE)] for n in range(len(order))])
+    scale = alt.Scale(domain=list(order), range=[colour_of(n) for n in order.values()])
     colour = alt.Color(
         "m:N",
         scale=scale,
@@ -89,6 +90,39 @@ def lines(kind: str, points: Points, order: Sequence[str], *, y: str = "", heigh
         ],
     )  # fmt: skip
     return _finished((band + line).add_params(pick), height)
+
+
+def compact(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", height: int = 260) -> dict[str, Any]:
+    """Return what differs between charts of one kind; a page's script puts it into `templates`."""
+    found: dict[str, Any] = {"kind": kind, "y": y or KINDS[kind][1], "height": height, "lines": []}
+    for name, place in order.items():
+        own = [[p["x"], p["y"], *([p["l"], p["h"]] if p["l"] != p["h"] else [])] for p in points if p["m"] == name]
+        found["lines"].append([name, place, own])
+    if kind == "precision" and _is_long(points):
+        found["log"] = True
+    return found
+
+
+def templates() -> str:
+    """Return a script with the specification of each kind without its data, and the palette."""
+    spec = {kind: lines(kind, [], {}) for kind in KINDS}
+    return f"window.hashzooCharts={json.dumps(spec, separators=(',', ':'), sort_keys=True)};\n" + (
+        f"window.hashzooPalette={json.dumps(PALETTE)};\n"
+    )
+
+
+def colour_of(place: int) -> str:
+    """Return a colour of the palette; it begins anew where there are more lines."""
+    return PALETTE[place % len(PALETTE)]
+
+
+def numbered(names: Sequence[str]) -> dict[str, int]:
+    """Return the place of each name, by which it has its colour."""
+    return {name: place for place, name in enumerate(names)}
+
+
+def _is_long(points: Points) -> bool:
+    return max((p["x"] for p in points), default=1) > 100
 
 
 def histogram(counts: Points, height: int = 200) -> dict[str, Any]:
@@ -211,8 +245,19 @@ def band(
         return []
     values = np.array([[[point[axis] for axis in axes] for point in curve[:shortest]] for curve in curves])
     mean, spread = values.mean(axis=0), values[:, :, 1].std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(shortest)
-    rows = sorted(set(np.linspace(0, shortest - 1, min(shortest, MOST_POINTS)).round().astype(int).tolist()))
+    rows = _spread_out(mean)
     return [{"m": name, "x": _short(mean[n, 0]), "y": _short(mean[n, 1]), **_band(mean[n, 1], spread[n])} for n in rows]
+
+
+def _spread_out(mean: NDArray[np.float64]) -> list[int]:
+    """Return at most 24 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
+    if len(mean) <= MOST_POINTS:
+        return list(range(len(mean)))
+    steps = np.abs(np.diff(mean, axis=0)) / np.maximum(np.ptp(mean, axis=0), 1e-12)
+    along = np.concatenate([[0.0], np.cumsum(steps.sum(axis=1))])
+    wanted = np.linspace(0.0, along[-1], MOST_POINTS)
+    nearest = np.abs(along[None, :] - wanted[:, None]).argmin(axis=1)
+    return sorted({0, len(mean) - 1, *nearest.tolist()})
 
 
 def _band(y: float, spread: float) -> dict[str, float]:

@@ -188,6 +188,14 @@ class Board:
         return f"boards/{slug(self.label)}.html"
 
     @property
+    def summary(self) -> str:
+        """What it is, from its plugin."""
+        if self.protocol is None or self.dataset is None:
+            return "The plugin of this protocol is not installed where the site was made."
+        said = plain(self.protocol.summary or self.dataset.summary)
+        return said[:1].upper() + said[1:]
+
+    @property
     def methods(self) -> int:
         """Number of methods measured, floors left out."""
         return len({record.method for record in self.records if not record.floor})

@@ -65,7 +65,11 @@ def _lines(
     if not points:
         raise UsageError(f"None of the records has this curve at {chosen} bits; try another --kind or --bits.")
     order = [label for label in rows if any(point["m"] == label for point in points)]
-    return prefix, charts.lines(kind, points, order, height=320), f"{charts.KINDS[kind][2]} at {chosen} bits"
+    return (
+        prefix,
+        charts.lines(kind, points, charts.numbered(order), height=320),
+        f"{charts.KINDS[kind][2]} at {chosen} bits",
+    )
 
 
 def _over_bits(records: Sequence[Record], metric: str | None) -> tuple[str, dict[str, Any], str]:
@@ -84,7 +88,11 @@ def _over_bits(records: Sequence[Record], metric: str | None) -> tuple[str, dict
         }
         points += charts.over_bits(figures, label)
         order.append(label)
-    return "", charts.lines("bits", points, order, y=str(first), height=320), f"{first} over bit lengths"
+    return (
+        "",
+        charts.lines("bits", points, charts.numbered(order), y=str(first), height=320),
+        f"{first} over bit lengths",
+    )
 
 
 def _length(records: Sequence[Record], bits: int | None) -> int:

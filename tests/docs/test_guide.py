@@ -106,6 +106,16 @@ def test_signatures_on_the_python_page_are_those_of_the_code(name: str, text: st
     assert "".join(text.split()) == "".join(f"hashzoo.{name}{shown}".replace("'", '"').split())
 
 
+def test_snippets_of_the_python_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    if "greedyhash" not in hashzoo_methods():
+        pytest.skip("hashzoo-greedyhash is not installed")
+    monkeypatch.setenv("HASHZOO_PLUGINS", "greedyhash")
+    signatures = {text for _, text in HEADED}
+    snippets = [text for _, text in blocks(PYTHON) if text not in signatures]
+    assert len(snippets) == 2
+    exec(compile("".join(snippets), "python.md", "exec"), {})
+
+
 def test_members_of_a_cell_on_the_python_page_are_there() -> None:
     text = PYTHON.partition("### Cell")[2].partition("###")[0].partition("asked for:")[2]
     for name in re.findall(r"`(\w+)(?:\([a-z]*\))?`", text):

@@ -16,7 +16,6 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import Registry
 from hashzoo.runner import build
-from hashzoo.runner import cell as cells
 from hashzoo.runner import export as exporting
 from hashzoo.runner.cell import Cell
 from hashzoo.runner.export import export_codes, write_encoded
@@ -42,7 +41,6 @@ def cell_of(request: RunRequest) -> Path:
 def own(reg: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Loading asks for the registry of the process; here it is the one with the toy method."""
     monkeypatch.setattr(build, "registry", lambda: reg)
-    monkeypatch.setattr(cells, "registry", lambda: reg)
     return reg
 
 

@@ -140,6 +140,21 @@
   }
 
   // Charts: drawn by Vega in place of the pictures when they come into view.
+  const whole = (given) => {
+    if (!given.kind) return given;
+    const spec = structuredClone(window.hashzooCharts[given.kind]), names = given.lines.map(([name]) => name);
+    const palette = window.hashzooPalette;
+    spec.data.values = given.lines.flatMap(([m, , points]) => points.map(([x, y, l, h]) => ({ m, x, y, l: l ?? y, h: h ?? y })));
+    spec.height = given.height;
+    for (const { encoding } of spec.layer) {
+      encoding.color.scale = { domain: names, range: given.lines.map(([, place]) => palette[place % palette.length]) };
+      if (encoding.y.title !== undefined) encoding.y.title = given.y;
+      if (given.kind === "bits") encoding.x.axis.values = [...new Set(spec.data.values.map((point) => point.x))];
+      if (given.log) encoding.x.scale = { type: "log", nice: false };
+      for (const tip of encoding.tooltip ?? []) if (tip.field === "y") tip.title = given.y;
+    }
+    return spec;
+  };
   const draw = (figure) => {
     const source = figure.querySelector("script[type='application/json']"), picture = figure.querySelector("img");
     const place = document.createElement("div");
@@ -147,7 +162,7 @@
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", picture.alt);
     picture.before(place);
-    window.vegaEmbed(place, JSON.parse(source.textContent), { actions: false, renderer: "svg" })
+    window.vegaEmbed(place, whole(JSON.parse(source.textContent)), { actions: false, renderer: "svg" })
       .then(() => { picture.hidden = true; figure.dataset.drawn = "yes"; })
       .catch(() => place.remove());
   };

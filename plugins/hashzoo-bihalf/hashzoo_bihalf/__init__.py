@@ -5,6 +5,11 @@ from __future__ import annotations
 from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
+hashzoo_expected_failures = {
+    "bihalf": {
+        "loss_ignores_batch_order": "the released loss pairs image i of the first half with image i of the second",
+    },
+}
 
 PAPER = Paper(
     key="bihalf-2021",

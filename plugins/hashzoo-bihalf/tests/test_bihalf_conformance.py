@@ -2,9 +2,4 @@
 
 from hashzoo.testing import conformance
 
-test_bihalf = conformance(
-    "bihalf",
-    expected_failures={
-        "loss_ignores_batch_order": "the released loss pairs image i of the first half with image i of the second"
-    },
-)
+test_bihalf = conformance("bihalf")

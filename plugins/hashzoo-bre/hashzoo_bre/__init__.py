@@ -7,6 +7,11 @@ from dataclasses import replace
 from hashzoo import Claim, Component, Method, Paper, hookimpl
 
 hashzoo_api = 2
+hashzoo_expected_failures = {
+    "bre": {
+        "learns_the_toy_problem": "one weight at a time ends near its start where 12 of 16 axes are strong noise",
+    },
+}
 
 PAPER = Paper(
     key="bre-2009",

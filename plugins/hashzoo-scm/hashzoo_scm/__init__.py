@@ -5,6 +5,14 @@ from __future__ import annotations
 from hashzoo import Component, Method, Paper, hookimpl
 
 hashzoo_api = 2
+hashzoo_expected_failures = {
+    "scm-orth": {
+        "learns_the_toy_problem": (
+            "four labels give the target rank four, so that 12 of the 16 bits follow no label; the "
+            "sequential solution is the one that tables report"
+        ),
+    },
+}
 
 PAPER = Paper(
     key="scm-2014",

@@ -5,6 +5,13 @@ from __future__ import annotations
 from hashzoo import Claim, Component, Method, Paper, hookimpl
 
 hashzoo_api = 2
+hashzoo_expected_failures = {
+    "sdh": {
+        "learns_the_toy_problem": (
+            "sigma 0.4 (released code) is narrow for rows this far apart; with 0.5 the mAP is 0.94"
+        ),
+    },
+}
 
 PAPER = Paper(
     key="sdh-2015",

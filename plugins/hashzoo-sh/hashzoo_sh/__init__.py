@@ -5,6 +5,13 @@ from __future__ import annotations
 from hashzoo import Claim, Component, Method, Paper, hookimpl
 
 hashzoo_api = 2
+hashzoo_expected_failures = {
+    "sh": {
+        "learns_the_toy_problem": (
+            "bits go to higher modes of the longest ranges (a uniform density is assumed), here those of noise"
+        ),
+    },
+}
 
 PAPER = Paper(
     key="sh-2008",

@@ -2,6 +2,4 @@
 
 from hashzoo.testing import conformance
 
-WHY = "bits go to higher modes of the longest ranges (a uniform density is assumed), here those of noise"
-
-test_conformance = conformance("sh", expected_failures={"learns_the_toy_problem": WHY})
+test_conformance = conformance("sh")
