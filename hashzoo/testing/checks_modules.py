@@ -95,6 +95,8 @@ def gradient_reaches_every_parameter(case: Case) -> None:
         trained = [name for name, value in named.items() if value.requires_grad]
         require(not trained, f"A method that is not trained by gradients has parameters: {', '.join(trained)}.")
         raise NotApplicable("it is not trained by gradients")
+    if "trainer" in subject.registry.get("losses", subject.method.loss).requires:
+        raise NotApplicable("its loss learns from the batches of its own trainer only")
     model.train()
     for begin in range(0, 128, 32):
         batch = subject.batch(list(range(begin, begin + 32)))

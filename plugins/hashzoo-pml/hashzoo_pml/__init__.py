@@ -10,17 +10,6 @@ _FAMILY = {
     "refuses others"
 }
 _SEVERAL = "a proxy stands for one class per item; several labels are refused with a sentence"
-hashzoo_expected_failures = {
-    "pml-contrastive": _FAMILY,
-    "pml-triplet": _FAMILY,
-    "pml-multi-similarity": _FAMILY,
-    "pml-proxy-anchor": {
-        **_FAMILY,
-        "shapes_for_every_bit_length": _SEVERAL,
-        "loss_terms_are_finite_scalars": _SEVERAL,
-    },
-}
-
 CONTRASTIVE = Paper(
     "hadsell-2006",
     "Dimensionality Reduction by Learning an Invariant Mapping",
