@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
+
 PAPER = Paper(
     key="cibhash-2021",
     title="Unsupervised Hashing with Contrastive Information Bottleneck",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashzoo import Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
+
 _FAMILY = {
     "options_are_explicit": "a family hands its options to the loss of the library, which names them; the builder "
     "refuses others"
