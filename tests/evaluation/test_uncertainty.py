@@ -121,6 +121,23 @@ def test_equal_methods_with_noisy_seeds_are_rarely_told_apart():
     assert wrong["queries"] >= 30
 
 
+def test_a_board_of_many_rows_still_tells_far_rows_apart():
+    """36 rows of three seeds: those 8 points behind are not tied, equal ones of uneven spread are."""
+    rng = np.random.default_rng(3)
+    spreads = np.exp(rng.uniform(np.log(0.003), np.log(0.02), 36))
+    queries = rng.normal(0.7, 0.2, 100)
+    wrong = 0
+    for _ in range(20):
+        noise = spreads[:, None] * rng.standard_normal((36, 3))
+        equal = {f"m{place}": queries + noise[place][:, None] for place in range(36)}
+        wrong += not all(standing.tied for standing in tied_with_best(equal, resamples=499))
+    assert wrong <= 3
+    behind = {name: row - (0.08 if name != "m0" else 0.0) for name, row in equal.items()}
+    found = tied_with_best(behind, resamples=999)
+    assert found[0].row == "m0"
+    assert sum(standing.tied for standing in found) <= 12
+
+
 def test_one_seed_is_compared_over_queries_as_the_permutation_test_does():
     rng = np.random.default_rng(3)
     first = rng.random(250)
