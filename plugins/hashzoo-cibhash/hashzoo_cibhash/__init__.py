@@ -5,13 +5,6 @@ from __future__ import annotations
 from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
-hashzoo_expected_failures = {
-    "cibhash": {
-        "gradient_reaches_every_parameter": (
-            "the loss compares two views of an item, which its trainer makes; a plain batch has one"
-        ),
-    },
-}
 
 PAPER = Paper(
     key="cibhash-2021",

@@ -5,22 +5,12 @@ from __future__ import annotations
 from hashzoo import Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
+
 _FAMILY = {
     "options_are_explicit": "a family hands its options to the loss of the library, which names them; the builder "
     "refuses others"
 }
 _SEVERAL = "a proxy stands for one class per item; several labels are refused with a sentence"
-hashzoo_expected_failures = {
-    "pml-contrastive": _FAMILY,
-    "pml-triplet": _FAMILY,
-    "pml-multi-similarity": _FAMILY,
-    "pml-proxy-anchor": {
-        **_FAMILY,
-        "shapes_for_every_bit_length": _SEVERAL,
-        "loss_terms_are_finite_scalars": _SEVERAL,
-    },
-}
-
 CONTRASTIVE = Paper(
     "hadsell-2006",
     "Dimensionality Reduction by Learning an Invariant Mapping",
