@@ -172,7 +172,7 @@ def test_the_command_counts_bits(example, tmp_path):
 def test_the_engine_does_every_task(example, tmp_path, monkeypatch):
     import concurrent.futures
 
-    import hashzoo.studies.task
+    import hashzoo
 
     class Here:
         """Stands for the process pool, so that the test starts no process."""
@@ -190,7 +190,7 @@ def test_the_engine_does_every_task(example, tmp_path, monkeypatch):
 
     example("engine")
     monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr(hashzoo.studies.task, "do", lambda task: -task)
+    monkeypatch.setattr(hashzoo, "do_task", lambda task: -task)
     assert list(registry().build("engines", "in-turn").run([1, 2, 3])) == [-1, -2, -3]
 
 
