@@ -204,7 +204,7 @@ def _sparse(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _texts(values: list[tuple[int, bytes]], shape: tuple[int, ...], order: str) -> np.ndarray:
-    """Return the rows of a char matrix as texts, (n,)."""
+    """Return the rows of a char matrix as texts, (n,); of an array of more axes the texts along its last one."""
     kind, data = values[0] if values else (16, b"")
     codec = {
         16: "utf-8",
@@ -215,4 +215,6 @@ def _texts(values: list[tuple[int, bytes]], shape: tuple[int, ...], order: str) 
     if len(text) != math.prod(shape):
         raise ValueError(f"a text of shape {shape} has {len(text)} characters")
     grid = np.asarray(list(text), dtype="U1").reshape(shape, order="F")
-    return np.asarray(["".join(row) for row in grid.reshape(shape[0], -1)], dtype=np.str_)
+    places = shape[:-1] if len(shape) > 2 else shape[:1]
+    texts = ["".join(row) for row in grid.reshape(math.prod(places), shape[-1])]
+    return np.asarray(texts, dtype=np.str_).reshape(places)
