@@ -41,10 +41,12 @@ def cluster() -> Iterator[Any]:
 
 
 def dies_once(task: Task, variables: Mapping[str, str], folder: str, threads: int) -> Outcome:
-    """Kill the worker by SIGKILL in the middle of the second task, the first time: at a checkpoint, or after 1.5 s."""
+    """Kill the worker by SIGKILL in the middle of the second task, once: after 1.5 s, or at a checkpoint."""
     marker = task.folder.parent.parent.parent / "killed"
 
     def watch() -> None:
+        while not task.folder.exists():
+            time.sleep(0.001)
         latest = time.monotonic() + 1.5
         while not (task.folder / "checkpoint" / "last.safetensors").exists() and time.monotonic() < latest:
             time.sleep(0.001)
