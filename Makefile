@@ -37,7 +37,7 @@ $(VENV)/.installed: $(VENV)/.core $(wildcard plugins/*/pyproject.toml)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(SAY) "Installing what the tests need"
-	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site,test,lint,bench]"
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,mat73,parquet,tune,site,test,lint,bench]"
 	@touch $@
 
 lint: $(VENV)/.installed-test

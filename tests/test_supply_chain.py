@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("lite0", "test", "lint", "bench")
+EXTRAS = tuple(re.findall(r'-e "\.\[([\w,]*test[\w,]*)\]"', (ROOT / "Makefile").read_text())[0].split(","))
 """What `make test` installs."""
 
 EDITABLE = "editables"
@@ -35,6 +36,12 @@ def asked_for() -> list[str]:
         plugin = tomllib.loads(path.read_text())
         found += [*plugin["build-system"]["requires"], *plugin["project"].get("dependencies", [])]
     return sorted({line for line in found if not line.startswith("hashzoo")})
+
+
+def test_tests_are_run_with_every_extra() -> None:
+    """What is not installed is skipped by its tests, and a green run would say nothing about it."""
+    core = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(EXTRAS) == set(core["project"]["optional-dependencies"])
 
 
 def test_everything_required_directly_or_not_is_pinned() -> None:
