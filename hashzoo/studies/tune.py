@@ -90,15 +90,15 @@ def check_rule(metric: str) -> None:
 def space_of(plan: Plan) -> dict[str, Range]:
     """Return what is tried of a method: what its plugin states, beside learning rate and weight decay.
 
-    For the two, where the plugin says nothing, hashzoo's default: a tenth to ten times the learning rate of its
-    setting, and a weight decay from 1e-6 to 1e-2, both evenly in the logarithm.
+    For the two, where the plugin says nothing, hashzoo's default, evenly in the logarithm: a tenth to ten times the
+    learning rate of its setting, and a weight decay from 1e-6 to 0.1, or to that of its setting where this is more.
     """
     found: dict[str, Range] = {}
     recipe = plan.config.recipe
     if recipe is not None:
         if recipe.lr > 0:
             found["lr"] = Range(recipe.lr / 10, recipe.lr * 10, log=True, source=f"{OURS}: a tenth to ten times")
-        found["weight_decay"] = Range(1e-6, 1e-2, log=True, source=OURS)
+        found["weight_decay"] = Range(1e-6, max(0.1, recipe.weight_decay), log=True, source=OURS)
     stated = {key.removeprefix("recipe."): value for key, value in plan.method.space.items()}
     return {**found, **stated}
 
