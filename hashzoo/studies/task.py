@@ -6,14 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hashzoo.runner.request import RunRequest
-
-if TYPE_CHECKING:
-    from hashzoo.runner.plan import Plan
-    from hashzoo.runner.progress import Reporter
-    from hashzoo.specs import Splits
+from hashzoo.runner.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,8 @@ class Engine(Protocol):
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
 
 
-_kept: dict[str, Splits] = {}
-"""The splits that the last task of this process used; most often the next one uses the same."""
+_shelf = Shelf()
+"""What the last tasks of this process used; most often the next one uses the same."""
 
 
 def do_task(task: Task, threads: int = 0) -> Outcome:
@@ -66,7 +62,7 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
             import torch
 
             torch.set_num_threads(threads)
-        run(task.request, load=_splits)
+        run(task.request, shelf=_shelf)
     except HashzooError as error:
         return Outcome(task.number, str(error), time.perf_counter() - begin)
     except KeyboardInterrupt:
@@ -79,15 +75,3 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
         text = str(known) if known else f"{type(error).__name__}: {error} (traceback in {keep_traceback(error)})"
         return Outcome(task.number, text, time.perf_counter() - begin)
     return Outcome(task.number, "", time.perf_counter() - begin)
-
-
-def _splits(plan: Plan, reporter: Reporter) -> Splits:
-    from hashzoo.files import json_sha256
-    from hashzoo.runner.run import load_data
-
-    config = plan.config
-    key = json_sha256([config.dataset.model_dump(mode="json"), config.protocol, config.validation])
-    if key not in _kept:
-        _kept.clear()
-        _kept[key] = load_data(plan, reporter)
-    return _kept[key]
