@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -74,7 +74,12 @@ def accept(
                 "leave it out, or take it as a row of its own with --other-parts."
             )
     refuse_unrepeatable(found, own_plugins(records_dir.parent))
-    places = [(item, _place(item.record, records_dir, changed.get(item.path, ""))) for item in found]
+    places: list[tuple[Found, Path]] = []
+    given: dict[Path, str] = {}
+    for item in found:
+        place = _place(item.record, records_dir, changed.get(item.path, ""), given)
+        given.setdefault(place.parent, _configuration(item.record))
+        places.append((item, place))
     if not replace_old:
         for item, place in places:
             _refuse_other(item, place)
@@ -143,8 +148,11 @@ def _rounded(point: object) -> object:
     return round(point, CURVE_DIGITS) if isinstance(point, float) else point
 
 
-def _place(record: Record, records_dir: Path, other_parts: str = "") -> Path:
-    """Return a record's path; another configuration than the one already there has its own folder."""
+def _place(record: Record, records_dir: Path, other_parts: str, given: Mapping[Path, str]) -> Path:
+    """Return a record's path; another configuration than the one already there has its own folder.
+
+    `given` are the folders that records of the same call go to, which are not there yet, with their configurations.
+    """
     method = f"{record.method} with {other_parts}" if other_parts else record.method
     folder = records_dir / _slug(record.protocol) / _slug(method)
     if not folder.resolve().is_relative_to(records_dir.resolve()):
@@ -155,7 +163,10 @@ def _place(record: Record, records_dir: Path, other_parts: str = "") -> Path:
     for path in sorted(folder.glob(f"{setting}*/bits-*-seed-*.json")):
         if path.parent.name in (setting, f"{setting}-{ours}") and _configuration(read_record(path)) == ours:
             return path.parent / name
-    taken = any((folder / setting).glob("bits-*-seed-*.json"))
+    for own in (folder / setting, folder / f"{setting}-{ours}"):
+        if given.get(own) == ours:
+            return own / name
+    taken = folder / setting in given or any((folder / setting).glob("bits-*-seed-*.json"))
     return folder / (f"{setting}-{ours}" if taken else setting) / name
 
 

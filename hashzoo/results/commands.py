@@ -36,9 +36,9 @@ RECORDS = "records"
 
 def known_tables(board_dir: Path = BOARDS) -> list[PaperTable]:
     """Return the published tables of the installed plugins, and what the board folder keeps of absent ones."""
-    installed = [registry().get("paper_tables", name) for name in registry().names("paper_tables")]
-    ids = {table.id for table in installed}
-    return [*installed, *(table for table in published_tables(board_dir) if table.id not in ids)]
+    tables = [registry().get("paper_tables", name) for name in registry().names("paper_tables")]
+    ids = {table.id for table in tables}
+    return [*tables, *(table for table in published_tables(board_dir) if table.id not in ids)]
 
 
 def load(paths: Sequence[Path], board_dir: Path = BOARDS) -> list[Record]:
@@ -58,7 +58,7 @@ def frame(
 
     A published table measured with several backbones or regimes has the setting as its first row level.
     """
-    known = installed(records)
+    known = installed(records).over(read_known(BOARDS / REGISTERED))
     if paper_table is not None:
         made = paper_boards(records, _paper_table(paper_table, BOARDS), selection, known)
         frames = {f"{board.backbone}, {board.regime}": board.frame for board in made}

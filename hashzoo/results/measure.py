@@ -84,7 +84,7 @@ CURVE_AXES = {
 
 def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[Record, dict[str, Any]]]:
     names = row_names(records, (known or Known()).own)
-    labels = _protocol_labels(records)
+    labels = protocol_labels(records)
     return [
         (
             record,
@@ -92,7 +92,7 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
                 **name._asdict(),
                 "backbone": plain(record.backbone_name),
                 "regime": record.regime,
-                "protocol": labels[_protocol_key(record)],
+                "protocol": labels[protocol_key(record)],
                 "bits": record.bits,
                 "seed": record.seed,
                 "floor": record.floor,
@@ -194,13 +194,14 @@ def _known(kind: str, name: str | None, names: Iterable[str]) -> None:
         raise unknown_name(f"{kind} among the records", name, map(plain, among))
 
 
-def _protocol_key(record: Record) -> tuple[str, str, str, str]:
+def protocol_key(record: Record) -> tuple[str, str, str, str]:
+    """Return protocol, split, convention and tie rule: rows that differ in one of them never share a board."""
     return (record.protocol, record.split_sha256, record.convention, record.ties)
 
 
-def _protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str], str]:
+def protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str], str]:
     """Name each protocol; where one id stands for several splits, conventions or tie rules, say which."""
-    keys = sorted({_protocol_key(record) for record in records})
+    keys = sorted({protocol_key(record) for record in records})
     labels = {}
     for key in keys:
         alike = [other for other in keys if other[0] == key[0]]

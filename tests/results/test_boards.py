@@ -84,6 +84,17 @@ def test_another_configuration_has_a_folder_of_its_own(records_dir, make_record,
     assert len(collect([records_dir])) == 8
 
 
+def test_two_new_configurations_in_one_call_have_a_folder_each(tmp_path, make_record, store):
+    fast, slow = ({"recipe": {"lr": lr}} for lr in (0.5, 0.1))
+    made = [make_record(seed=seed, config=config) for config, seed in ((fast, 0), (slow, 0), (slow, 1))]
+    paths = accept([store(*made)], tmp_path / "records")
+    assert len(set(paths)) == 3
+    kept = {path: read_record(path) for path in paths}
+    assert sorted((r.config.recipe.lr, r.seed) for r in kept.values()) == [(0.1, 0), (0.1, 1), (0.5, 0)]
+    assert len({path.parent for path, record in kept.items() if record.config.recipe.lr == 0.1}) == 1
+    assert accept([tmp_path / "runs"], tmp_path / "records") == paths
+
+
 def test_accepted_records_are_small_and_lose_no_metric(tmp_path, make_record, store):
     curve = [[rank, rank / 7, 1 / (rank + 1)] for rank in range(100)]
     record = make_record(
