@@ -11,7 +11,7 @@ from hashzoo.plugins import KINDS, Registry, registry
 from hashzoo.plugins.options import resolve
 from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable, Protocol
 
-COMPONENTS = ("backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators")
+COMPONENTS = ("backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators", "engines")
 
 
 def plugin_rows() -> list[dict[str, Any]]:
