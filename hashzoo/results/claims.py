@@ -81,8 +81,9 @@ def judge(claims: Iterable[Claim], records: Sequence[Record], values: Values, kn
     """Return each claim with what the records say of it.
 
     Compared are rows of the methods' own settings that stand on one board: same protocol with its split, convention
-    and tie rule, same backbone, regime and sight of the database. The difference is paired over queries and its interval allows for another draw of seeds
-    (`paired_difference`); the p values of one claim's findings are corrected for their number (Holm, 1979).
+    and tie rule, same backbone, regime and sight of the database. The difference is paired over queries and its
+    interval allows for another draw of seeds (`paired_difference`); the p values of one claim's findings are corrected
+    for their number (Holm, 1979).
     """
     rows = _rows(records, known)
     return [Judged(claim, tuple(_corrected(list(_findings(claim, rows, values, known))))) for claim in claims]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 LOCK = ".lock"
+DESCRIBED = ("split.json", "config.json")
+"""What a run directory holds beside its cells."""
 
 
 class Cell:
@@ -263,6 +265,6 @@ class RunDirectory:
                 with suppress(OSError):
                     folder.rmdir()
             if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
-                for entry in self.path.iterdir():
-                    entry.unlink()
-                self.path.rmdir()
+                for name in DESCRIBED:
+                    (self.path / name).unlink(missing_ok=True)
+                self.path.rmdir()  # stays where it holds a file of somebody else

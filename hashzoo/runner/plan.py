@@ -53,7 +53,7 @@ class Plan:
         config = self.config
         backbone = "+".join(dict.fromkeys(part.name for part in config.backbones.values()))
         parts = (config.protocol_label, self.method.name, backbone, config.regime, config.config_hash)
-        return "_".join(part.replace("/", "-") for part in parts)
+        return "_".join(part.replace("/", "-").replace(":", "-") for part in parts)
 
 
 def resolve(request: RunRequest, registry: Registry) -> Plan:
@@ -227,8 +227,8 @@ def _choose_components(
             continue
         chosen: str = getattr(method, role)
         own = {**setting.options.get(role, {}), **method.options.get(role, {})}  # what makes a variant wins
-        name = asked.get(role) or chosen
-        kept = own if name == chosen else {}
+        name = registry.qualified(kind, asked.get(role) or chosen)
+        kept = own if name == registry.qualified(kind, chosen) else {}
         parts[role] = Part(name=name, options={**kept, **options[role]})
         check_component(registry, kind, name, parts[role].options)
     _check_pairing(registry, parts)
@@ -269,7 +269,8 @@ def _choose_backbones(
     for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
         wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
         defaults = (dataset.backbones.get(modality), method.backbones.get(role))
-        name = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
+        found = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
+        name = registry.qualified("backbones", found)
         component: Component = registry.get("backbones", name)
         if component.accepts not in (kind, "any"):
             fitting = [n for n in registry.names("backbones") if registry.get("backbones", n).accepts in (kind, "any")]

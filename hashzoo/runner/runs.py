@@ -34,8 +34,7 @@ def list_runs(out: Path) -> list[dict[str, Any]]:
 def _row(folder: Path) -> dict[str, Any]:
     try:
         raw = read_json(folder / "config.json")
-        raw.pop("precision", None)
-        config = RunConfig.model_validate(raw)
+        config = RunConfig.model_validate({name: value for name, value in raw.items() if name != "precision"})
         records = [read_record(path) for path in RunDirectory(folder).records()]
     except (WorkError, ValidationError, AttributeError) as error:
         return {"name": folder.name, "fault": " ".join(str(error).split())[:200]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hashzoo.data import images
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import Registry
@@ -145,6 +147,23 @@ def test_a_model_on_frozen_features_is_loaded_with_its_backbone_in_front(
     assert np.array_equal(found, codes.signs())
 
 
+def test_loading_a_model_leaves_the_random_state(own: Registry, toy: RunRequest) -> None:
+    run(toy, reg=own)
+
+    def draws() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    drawn = []
+    for load in (False, True):
+        random.seed(5)
+        np.random.seed(5)
+        torch.manual_seed(5)
+        if load:
+            Cell(cell_of(toy)).model()
+        drawn.append(draws())
+    assert drawn[0] == drawn[1]
+
+
 def test_packed_codes_have_the_distances_of_the_signs(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
     run(toy, reg=own)  # 12 bits: the second byte is padded
     paths = export_codes(cell_of(toy), tmp_path / "out")
@@ -180,7 +199,9 @@ def test_vectors_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunRequ
     assert np.array_equal(new.packed[rows], stored.packed)
 
 
-def test_images_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
+def test_images_are_encoded_to_the_codes_of_the_run(
+    own: Registry, toy: RunRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -192,7 +213,12 @@ def test_images_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunReque
         "data.stored_size": 16, "backbone.width": 4, "epochs": 1, "batch_size": 4,
     }  # fmt: skip
     run(replace(toy, dataset="imagefolder", backbone="smallcnn", settings=settings), reg=own)
+    held = []  # how many images are decoded at a time
+    decode_any = images.decode_any
+    monkeypatch.setattr(images, "decode_any", lambda some, *form: held.append(len(some)) or decode_any(some, *form))
+    monkeypatch.setattr(exporting, "AT_ONCE", 10)
     write_encoded(cell_of(toy), tmp_path / "photos", tmp_path / "new.npz", modality=None, device="cpu")
+    assert held == [10, 10, 4]
     new = load_codes(tmp_path / "new.npz")["image"]
     place = {str(name): row for row, name in enumerate(new.ids)}
     for part in load_codes(cell_of(toy) / "codes.npz").values():
