@@ -45,11 +45,9 @@ def _method(found: Mapping[str, Any], width: int) -> Iterator[str]:
         yield ""
         yield f"{PARTS[part]} {found[part]}" + ("" if docs else ", without options")
         yield from _options(docs, f"{part}.", own.get(part, {}), width)
-    if found["space"]:
+    if found["training"] != "none" and not found["floor"]:
         yield ""
-        yield "searched by `hashzoo tune`"
-        for name, span in found["space"].items():
-            yield f"  {name}  {_span(span)}"
+        yield from _space(found, width)
     if found.get("also"):
         yield ""
         yield from textwrap.wrap(f"The same name is known elsewhere: {', '.join(found['also'])}.", max(width, 40))
@@ -105,10 +103,24 @@ def _options(docs: Sequence[Mapping[str, Any]], prefix: str, own: Mapping[str, A
             )
 
 
-def _span(span: Any) -> str:
-    if isinstance(span, Mapping):
-        return ", ".join(f"{key} {_plain(value)}" for key, value in span.items() if value not in (None, "", (), False))
-    return _plain(span)
+def _space(found: Mapping[str, Any], width: int) -> Iterator[str]:
+    space = {key.removeprefix("recipe."): span for key, span in found["space"].items()}
+    usual = [key for key in ("lr", "weight_decay") if key not in space] if found["training"] == "gradient" else []
+    if not space and not usual:
+        yield "searched by `hashzoo tune`: nothing"
+        return
+    yield (
+        "searched by `hashzoo tune`"
+        + (f": {' and '.join(usual)}" if usual else "")
+        + (", and" if usual and space else "")
+    )
+    for name, span in space.items():
+        if span["choices"]:
+            values = f"one of {', '.join(_plain(choice) for choice in span['choices'])}"
+        else:
+            values = f"{span['low']:g} to {span['high']:g}" + (", evenly in the logarithm" if span["log"] else "")
+        yield f"  {name}  {values}"
+        yield from textwrap.wrap(span["source"], max(width, 40), initial_indent="      ", subsequent_indent="      ")
 
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:
