@@ -4,7 +4,7 @@ A plugin can break only itself. What goes wrong in one is kept with its distribu
 exception and remedy (`Registry.failures`), and everything else works on. Listing imports no torch.
 """
 
-from hashzoo.plugins.items import KINDS
+from hashzoo.plugins.items import KINDS, PARTS
 from hashzoo.plugins.loading import UNSTATED_API, Plugin, load_plugin
 from hashzoo.plugins.registry import Call, Registry, registry
 from hashzoo.plugins.sources import Source, find_sources, is_editable, plugin_file_hash
@@ -12,6 +12,7 @@ from hashzoo.plugins.troubles import Trouble
 
 __all__ = [
     "KINDS",
+    "PARTS",
     "UNSTATED_API",
     "Call",
     "Plugin",

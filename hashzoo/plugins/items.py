@@ -42,6 +42,13 @@ KINDS: dict[str, Kind] = {
 """Every kind, under the name that `Registry.get` and `hashzoo list` take."""
 
 
+PARTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
+"""The parts that make a method, each with the kind of component it is."""
+
+REGIMES = ("finetune", "frozen", "scratch")
+"""What a method has settings for."""
+
+
 def item_name(kind: str, item: Any) -> str:
     """Return the name under which an item is registered (`id` for paper tables)."""
     return str(getattr(item, KINDS[kind].key))
@@ -84,13 +91,6 @@ def _method_fault(method: Method) -> str:
             if name not in PARTS:
                 return f"whose options are for {name!r} and not for one of {', '.join(PARTS)}"
     return ""
-
-
-PARTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-"""The parts that make a method, each with the kind of component it is."""
-
-REGIMES = ("finetune", "frozen", "scratch")
-"""What a method has settings for."""
 
 
 def _component_fault(component: Component) -> str:

@@ -15,6 +15,7 @@ from hashzoo.results.collect import Found, collect
 from hashzoo.results.evidence import (
     CODES_BITS,
     FOLDER,
+    RECORDS,
     bare,
     checksums,
     codes_file,
@@ -26,7 +27,7 @@ from hashzoo.results.evidence import (
     write_codes,
     write_values,
 )
-from hashzoo.results.record import PluginInfo, Record
+from hashzoo.results.record import PluginInfo, Record, read_record
 from hashzoo.results.settings import method_config
 from hashzoo.results.text import plain
 
@@ -36,9 +37,9 @@ SEEDS = 3
 CODES = "codes.npz"
 """The codes beside a run's record."""
 
-RECORDS = "records"
 MANIFEST = "bundle.json"
 
+_PLACE = re.compile(r"bits-(?P<bits>\d+)-seed-(?P<seed>\d+)")
 _EXACT = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 
@@ -144,24 +145,25 @@ def thin_codes(records_dir: Path) -> list[Path]:
     Evidence of records that are gone is removed as well.
     """
     evidence_dir = records_dir.parent / FOLDER
-    if not evidence_dir.is_dir():
-        return []
-    records = {place_of(item.record, records_dir, evidence_dir): item.record for item in collect([records_dir])}
-    rows: dict[Path, list[Path]] = defaultdict(list)
-    for place in records:
-        if codes_file(place).exists():
-            rows[place.parent].append(place)
+    rows: dict[Path, list[tuple[int, int, Path]]] = defaultdict(list)
+    for path in evidence_dir.rglob("*.codes.npz"):
+        place = path.with_name(path.name.removesuffix(".codes.npz"))
+        named = _PLACE.fullmatch(place.name)
+        if named and _record_file(place, evidence_dir, records_dir).is_file():
+            rows[place.parent].append((int(named["bits"]), int(named["seed"]), place))
     kept: set[Path] = set()
-    for places in rows.values():
-        lengths = sorted({records[place].bits for place in places})
-        bits = CODES_BITS if CODES_BITS in lengths else lengths[len(lengths) // 2]
-        kept.add(min((p for p in places if records[p].bits == bits), key=lambda p: records[p].seed))
-    items = {records[place].evidence.get("items", "")[:16] for place in kept}
+    for row in rows.values():
+        lengths = sorted({bits for bits, _, _ in row})
+        chosen = CODES_BITS if CODES_BITS in lengths else lengths[len(lengths) // 2]
+        kept.add(min((seed, place) for bits, seed, place in row if bits == chosen)[1])
+    behind = (read_record(_record_file(place, evidence_dir, records_dir)) for place in kept)
+    items = {record.evidence.get("items", "")[:16] for record in behind}
     for path in sorted(evidence_dir.rglob("*.npz")):
         stem, _, kind = path.stem.rpartition(".")
-        if kind in ("values", "codes"):
+        if kind in ("values", "codes") and _PLACE.fullmatch(stem):
             place = path.with_name(stem)
-            gone = place not in records or (kind == "codes" and place not in kept)
+            there = _record_file(place, evidence_dir, records_dir).is_file()
+            gone = not there or (kind == "codes" and place not in kept)
         elif path.name.startswith("items-"):
             gone = path.stem.removeprefix("items-") not in items
         else:
@@ -169,6 +171,10 @@ def thin_codes(records_dir: Path) -> list[Path]:
         if gone:
             path.unlink()
     return sorted(codes_file(place) for place in kept)
+
+
+def _record_file(place: Path, evidence_dir: Path, records_dir: Path) -> Path:
+    return records_dir / place.relative_to(evidence_dir).with_name(f"{place.name}.json")
 
 
 def write_bundle(runs: Sequence[Path], records_dir: Path, out: Path) -> str:

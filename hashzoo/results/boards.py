@@ -47,21 +47,20 @@ _REWRITE = "run hashzoo leaderboard --write and commit what it changes"
 
 
 def accept(
-    paths: Iterable[Path],
+    found: Sequence[Found],
     records_dir: Path,
     replace_old: bool = False,
     *,
     known: Known | None = None,
     other_parts: bool = False,
 ) -> list[Path]:
-    """Copy the records found in files and run directories into `records_dir`, curves shortened; return their paths.
+    """Copy records found in files and run directories into `records_dir`, curves shortened; return their paths.
 
     A copy keeps the run's `record_sha256` as `origin_sha256`; accepting it again changes nothing. Where another run
     of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`. A run with
     another loss, hash layer, trainer or fitter than its method's is refused unless `other_parts`, and then is a row of
     its own; so is one of a foreign plugin that is no release. Evidence is made from the codes beside the records.
     """
-    found = collect(paths)
     if not found:
         raise UsageError("There is no record in the given paths; give run directories or record.json files.")
     own = (known or Known()).own
@@ -89,14 +88,13 @@ def accept(
 
 
 def write_boards(
-    records_dir: Path, out_dir: Path, tables: Sequence[PaperTable] = (), known: Known | None = None
+    records: Sequence[Record], out_dir: Path, tables: Sequence[PaperTable] = (), known: Known | None = None
 ) -> list[Path]:
-    """Make every board of the records in `records_dir` and write them to `out_dir`; return the paths.
+    """Make every board of the accepted records and write them to `out_dir`; return the paths.
 
     `tables` are the published tables of the installed plugins and `known` is what these say of methods and metrics;
     what absent ones said stays as it was written before. Boards of which no record is left are removed.
     """
-    records = [item.record for item in collect([records_dir])]
     stored = {table.id: table for table in published_tables(out_dir)}
     everything = {**stored, **{table.id: table for table in tables}}
     kept = (known or Known()).over(read_known(out_dir / REGISTERED)).of(records)
@@ -216,7 +214,7 @@ def _board_files(
             continue
         selection = Selection(metrics=BOARD_METRICS)
         values = tidy(select(chosen, selection), known)
-        for cells, backbone, regime in by_setting(measure(chosen, selection, known)):
+        for cells, backbone, regime in by_setting(measure(chosen, selection, known, values)):
             label, metric = cells[["protocol", "metric"]].iloc[0]
             stem = _slug(f"{label}_{backbone}-{regime}_{metric}")
             if f"{stem}.md" in files:
@@ -243,7 +241,7 @@ def _board_files(
 
 
 def _has_board(metric: str) -> bool:
-    return metric in BOARD_METRICS or metric.rsplit("/", 1)[-1] in BOARD_METRICS
+    return metric.rpartition("/")[2] in BOARD_METRICS
 
 
 def _page(own: Board, beside: Board | None, command: str) -> str:

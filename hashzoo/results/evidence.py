@@ -39,6 +39,7 @@ Level = Literal["reported only", "follows from codes", "made again"]
 LEVELS: tuple[Level, ...] = ("reported only", "follows from codes", "made again")
 """What stands behind a record, from the least: its own word; codes from which its figures follow; a run again."""
 
+RECORDS = "records"
 FOLDER = "evidence"
 AGAIN = "made-again.json"
 """Which records were made again by somebody else's run, and what came of it; written by `hashzoo verify --note`."""
@@ -273,7 +274,7 @@ class Evidence:
     """The evidence of a board folder, read once: `Evidence(Path("leaderboards")).of(record)`."""
 
     def __init__(self, board_dir: Path) -> None:
-        self.records_dir = board_dir / "records"
+        self.records_dir = board_dir / RECORDS
         self.folder = board_dir / FOLDER
         self.again = read_again(self.folder)
         self._found: dict[str, Standing] = {}

@@ -111,8 +111,15 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
     ]
 
 
-def measure(records: Sequence[Record], selection: Selection | None = None, known: Known | None = None) -> pd.DataFrame:
+def measure(
+    records: Sequence[Record],
+    selection: Selection | None = None,
+    known: Known | None = None,
+    values: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Average the selected records over seeds: one row per cell with labels, facts, `STATISTICS` and `higher`.
+
+    `values` is the tidy frame of the selected records, where it is there already.
 
     Cells are sorted by protocol, metric (in the order asked for) and bits. A row measured without codes (bits 0) has a
     cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
@@ -121,7 +128,7 @@ def measure(records: Sequence[Record], selection: Selection | None = None, known
     if not records:
         raise UsageError("There are no records yet; make some with hashzoo run or name folders that hold them.")
     wanted, known = selection or Selection(), known or Known()
-    values = tidy(select(records, wanted), known)
+    values = tidy(select(records, wanted), known) if values is None else values
     asked = list(wanted.metrics or ())
     bare = values["metric"].str.rpartition("/")[2]
     chosen = values[

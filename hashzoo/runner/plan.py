@@ -11,7 +11,7 @@ from hashzoo.data.splits import is_multilabel
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
-from hashzoo.plugins import Registry
+from hashzoo.plugins import PARTS, Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.scoring import check_metrics
@@ -28,12 +28,9 @@ RAW = {"vector": "identity", "image": "pixels"}
 
 RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
 SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
-GROUPS = ("loss", "hash_layer", "trainer", "fitter", "backbone", "data", "recipe", "schedule")
+GROUPS = (*PARTS, "backbone", "data", "recipe", "schedule")
 SUPPLIED_DATA = ("dataset", "protocol", "root", "progress")
 """What a dataset's loader is given by the core, and so is no option."""
-
-COMPONENTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-"""The parts of a method that are registered components, with their kinds."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,7 @@ def _choose_components(
         )
     asked = {"loss": request.loss, "hash_layer": request.hash_layer}
     parts: dict[str, Part] = {}
-    for role, kind in COMPONENTS.items():
+    for role, kind in PARTS.items():
         if role not in PARTS_OF[method.training]:
             if options[role]:
                 raise UsageError(
@@ -246,7 +243,7 @@ PARTS_OF = {
 def _check_pairing(registry: Registry, parts: Mapping[str, Part]) -> None:
     """Raise UsageError where a part states that it needs another one than it was given."""
     for role, part in parts.items():
-        component: Component = registry.get(COMPONENTS[role], part.name)
+        component: Component = registry.get(PARTS[role], part.name)
         for needed, name in component.requires.items():
             other = parts.get(needed)
             if other is None or other.name.rpartition(":")[2] != name:

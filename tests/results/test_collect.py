@@ -12,7 +12,7 @@ from hashzoo.results.collect import collect, find_records
 
 def test_records_are_found_in_run_directories_accepted_records_and_by_name(tmp_path, make_record, store):
     runs = store(make_record(seed=0), make_record(seed=1))
-    (accepted,) = accept([store(make_record(seed=2), folder="other")], tmp_path / "accepted")
+    (accepted,) = accept(collect([store(make_record(seed=2), folder="other")]), tmp_path / "accepted")
     (runs / "run-0" / "split.json").write_text("{}")
     (runs / "run-0" / "config.json").write_text("{")
     found = collect([runs, accepted])
@@ -84,7 +84,7 @@ def test_every_unreadable_record_is_named_at_once(make_record, store):
 
 def test_an_accepted_copy_gives_way_to_its_own_run_only(tmp_path, make_record, store):
     runs = store(make_record())
-    accept([runs], tmp_path / "accepted")
+    accept(collect([runs]), tmp_path / "accepted")
     (found,) = collect([tmp_path / "accepted", runs])
     assert found.path == runs / "run-0" / "record.json"
     again = store(make_record(metrics={"map": 0.75}), folder="again")

@@ -95,7 +95,7 @@ def test_tables_of_absent_plugins_are_taken_from_the_board_folder(make_record, s
     )
     runs = store(make_record("gone"))
     commands.accept_runs([runs], Path("leaderboards"))
-    write_boards(Path("leaderboards/records"), Path("leaderboards"), [absent])
+    write_boards(commands.load([Path("leaderboards/records")]), Path("leaderboards"), [absent])
     assert "0.6250" in commands.show([runs], compare=True)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Plugin, Registry
+from hashzoo.results.settings import changes
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
@@ -85,6 +86,20 @@ def test_a_name_that_two_bring_keeps_its_distribution(reg: Registry) -> None:
     found = plan(both, backbone="hashzoo-other:toy-family/any")
     assert found.config.backbones["image"].name == "hashzoo-other:toy-family/any"
     assert not set(found.name) & set(":/")
+
+
+def test_what_was_changed_is_named_against_the_method_s_own_setting(reg: Registry) -> None:
+    def changed(method: str = "toy", **options: object) -> dict[str, object]:
+        return changes(plan(reg, method, **options).config, reg)
+
+    assert changed() == changed(freeze_backbone=True) == changed(backbone="toy-pretrained") == {}
+    assert changed(freeze_backbone=True, settings={"lr": 0.5, "loss.margin": 1}) == {"lr": 0.5, "loss.margin": 1}
+    assert changed("toy-blind", freeze_backbone=True) == {}  # no setting of its own: the default is compared
+    assert changed("toy-blind", freeze_backbone=True, settings={"lr": 0.5, "schedule.name": "cosine"}) == {
+        "lr": 0.5, "schedule.name": "cosine",
+    }  # fmt: skip
+    assert changed(settings={"loss.margin": 1}) == {}  # its default, said aloud
+    assert changed(loss="other")["loss"] == "other"
 
 
 def test_backbones_and_their_options_are_chosen_for_each_modality(reg: Registry) -> None:
