@@ -5,20 +5,15 @@ exception and remedy (`Registry.failures`), and everything else works on. Listin
 """
 
 from hashzoo.plugins.items import KINDS, PARTS
-from hashzoo.plugins.loading import UNSTATED_API, Plugin, load_plugin
-from hashzoo.plugins.registry import Call, Registry, registry
-from hashzoo.plugins.sources import Source, find_sources, is_editable, plugin_file_hash
-from hashzoo.plugins.troubles import Trouble
+from hashzoo.plugins.loading import Plugin, load_plugin
+from hashzoo.plugins.registry import Registry, registry
+from hashzoo.plugins.sources import find_sources, is_editable, plugin_file_hash
 
 __all__ = [
     "KINDS",
     "PARTS",
-    "UNSTATED_API",
-    "Call",
     "Plugin",
     "Registry",
-    "Source",
-    "Trouble",
     "find_sources",
     "is_editable",
     "load_plugin",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from PIL import Image
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, save_codes
-from hashzoo.files import write_text
+from hashzoo.files import replacing, write_text
 from hashzoo.runner.cell import Cell
 
 if TYPE_CHECKING:
@@ -38,11 +37,10 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
         if Path(name).name != name or name.startswith("."):
             raise WorkError(f"{cell}: the codes hold a set called {name!r}, which is no file name; nothing is written.")
         packed, ids = folder / f"{name}.npy", folder / f"{name}.ids.txt"
-        temporary = folder / f"{name}.{os.getpid()}.part.npy"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            np.save(temporary, codes.packed)
-            temporary.replace(packed)
+            with replacing(packed) as temporary, temporary.open("wb") as stream:
+                np.save(stream, codes.packed)
         except OSError as error:
             raise WorkError(f"Could not write to {folder}: {error.strerror}; choose another folder.") from error
         write_text(ids, "".join(f"{item}\n" for item in codes.ids))

@@ -19,7 +19,7 @@ from hashzoo.plugins import Registry, is_editable, plugin_file_hash
 from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
 from hashzoo.runner.build import build_model
-from hashzoo.runner.cell import CellFolder
+from hashzoo.runner.cell import STAGE_FILES, CellFolder
 from hashzoo.runner.environment import describe, versions
 from hashzoo.runner.plan import Plan, problem_of
 from hashzoo.runner.scoring import run_evaluators
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hashzoo.runner.progress import Reporter
     from hashzoo.specs import Problem, Splits
 
-STAGES = ("train", "encode", "evaluate")
+STAGES = tuple(STAGE_FILES)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results.boards import accept
-from hashzoo.results.collect import collect, find_records
+from hashzoo.results.collect import collect
 
 
 def test_records_are_found_in_run_directories_accepted_records_and_by_name(tmp_path, make_record, store):
@@ -28,7 +28,7 @@ def test_a_file_reached_twice_is_one_record(make_record, store):
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(UsageError, match="There is no file or folder"):
-        find_records([tmp_path / "none"])
+        collect([tmp_path / "none"])
 
 
 def test_duplicates_name_both_files(make_record, store):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -178,6 +180,21 @@ def test_packed_codes_have_the_distances_of_the_signs(own: Registry, toy: RunReq
     assert np.array_equal(distances[:, 0] == 0, (signs[0] == signs[1][0]).all(1))
     ids = (tmp_path / "out" / "query.vector.ids.txt").read_text().splitlines()
     assert ids == [str(i) for i in stored["query.vector"].ids]
+
+
+def test_an_export_that_fails_leaves_nothing_behind(
+    own: Registry, toy: RunRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(toy, reg=own)
+
+    def full(stream: BinaryIO, array: np.ndarray) -> None:
+        stream.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(WorkError, match="No space left on device"):
+        export_codes(cell_of(toy), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_codes_of_another_cell_are_not_exported(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
