@@ -76,7 +76,12 @@ class Tally:
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
         self._names = self._names or tuple(terms)
-        values = list(terms.values())
+        if set(terms) != set(self._names):
+            raise WorkError(
+                f"The loss returned the terms {', '.join(terms)}, and {', '.join(self._names)} before in the same "
+                "epoch; it has to return the same names in every step."
+            )
+        values = [terms[name] for name in self._names]
         self._recent.append(torch.stack([value.detach() for value in values]))
         self._weights.append(weight)
         if len(self._recent) == CHECK_EVERY:
@@ -87,7 +92,7 @@ class Tally:
         """Add up the terms since the last check; WorkError with the first that is not finite, and its step."""
         if not self._recent:
             return
-        rows = torch.stack(self._recent).double().tolist()
+        rows = torch.stack(self._recent).cpu().double().tolist()  # on the CPU: Apple's GPUs have no float64
         weights = self._weights
         self._recent, self._weights = [], []
         for row, weight in zip(rows, weights, strict=True):

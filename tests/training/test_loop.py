@@ -216,6 +216,30 @@ def test_a_batch_larger_than_the_train_split_is_refused(make_job: MakeJob) -> No
         GradientTrainer().fit(make_job(Recipe(1, 5, 0.1)))
 
 
+class Turns(nn.Module):
+    """Returns its terms in another order in each step, or drops one in the second."""
+
+    def __init__(self, drops: bool) -> None:
+        super().__init__()
+        self.drops, self.step = drops, 0
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        self.step += 1
+        terms = {"square": output.relaxed.square().mean() / 2, "zero": 0 * output.relaxed.sum()}
+        if self.step == 2 and self.drops:
+            terms.pop("zero")
+        return dict(reversed(terms.items())) if self.step % 2 else terms
+
+
+def test_terms_are_told_apart_by_name_and_not_by_place(make_job: MakeJob) -> None:
+    seen: list[dict[str, float]] = []
+    recipe = Recipe(1, 2, 0.0, "sgd", momentum=0.0)
+    GradientTrainer().fit(make_job(recipe, Turns(drops=False), report=lambda _, terms: seen.append(dict(terms))))
+    assert seen == [{"square": pytest.approx((1 + 4 + 9 + 16) / 4 * 4 / 2), "zero": 0.0}]
+    with pytest.raises(WorkError, match="returned the terms square, and zero, square before"):
+        GradientTrainer().fit(make_job(recipe, Turns(drops=True)))
+
+
 class ReadsLabels(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"classification": (output.relaxed * batch.labels[:, :1]).sum()}
