@@ -15,6 +15,7 @@ from hashzoo.data.roots import cache_root, data_root
 from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
 from hashzoo.errors import WorkError
+from hashzoo.files import json_sha256
 from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, plugin_file_hash, registry
 from hashzoo.runner.build import frozen_backbone
@@ -157,6 +158,20 @@ def load_data(plan: Plan, reporter: Reporter) -> Splits:
     if plan.config.validation:
         splits = keep_used(validation_splits(splits, plan.config.validation))
     return splits
+
+
+_kept: dict[str, Splits] = {}
+"""The splits that `load_kept_data` returned last."""
+
+
+def load_kept_data(plan: Plan, reporter: Reporter) -> Splits:
+    """Return what `load_data` does, at once where the last call in this process was for the same splits."""
+    config = plan.config
+    key = json_sha256([config.dataset.model_dump(mode="json"), config.protocol, config.validation])
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = load_data(plan, reporter)
+    return _kept[key]
 
 
 def model_inputs(

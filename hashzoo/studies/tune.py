@@ -26,7 +26,7 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.runner.tuned import VERSION
 from hashzoo.specs import Range
 from hashzoo.studies.grid import plan_study
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 if TYPE_CHECKING:
     import optuna
@@ -198,9 +198,9 @@ def _require_same_space(method: _Method) -> None:
 
 def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, reporter: Reporter) -> None:
     """Draw the trials of a round, measure all of them, and then tell Optuna, in their order."""
-    drawn: list[tuple[_Method, optuna.Trial, list[Task], str]] = []
-    tasks: list[Task] = []
-    todo: list[Task] = []
+    drawn: list[tuple[_Method, optuna.Trial, list[CellTask], str]] = []
+    tasks: list[CellTask] = []
+    todo: list[CellTask] = []
     for method in methods:
         for number in numbers:
             if number >= method.count(tuning.trials):
@@ -245,7 +245,7 @@ def _draw(method: _Method, number: int) -> optuna.Trial | None:
     return trial
 
 
-def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[Task], error: str, metric: str) -> None:
+def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[CellTask], error: str, metric: str) -> None:
     import optuna
 
     values: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The engine of a Slurm cluster: each cell is a job of submitit; a job that is lost is submitted again."""
+"""The engine of a Slurm cluster: each task is a job of submitit; a job that is lost is submitted again."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ TRIES = 2
 
 
 class SlurmEngine:
-    """Does each cell as a job, with as many torch threads as here, so that records are those of a serial run.
+    """Does each cell, or part of an evaluation, as a job; records and figures are those of a serial run.
 
-    The folders of run directories, data and job files must be ones that all nodes see. Jobs inherit the environment of
+    A cell has as many torch threads as here. The folders of run directories, data, counts and job files must be ones
+    that all nodes see. Jobs inherit the environment of
     this process, as sbatch passes it on.
 
     Options:
         jobs: jobs in the queue at a time; 0: all (with cluster=local: 2).
         partition: Slurm's partition; the cluster's default unless given.
         cpus: cores of a job; 1 unless given.
-        gpus: GPUs of a job; -1: one with --device cuda, else none.
+        gpus: GPUs of a job; -1: one with --device cuda or --kernel torch:cuda, else none.
         minutes: longest time of a job; 120 unless given.
         memory: memory of a job in GB; 0: the cluster's default.
         folder: where job files and logs are kept; "slurm-jobs" unless given.
@@ -90,7 +91,7 @@ class SlurmEngine:
                     job.cancel()
 
     def _gpus(self, tasks: Sequence[Task]) -> int:
-        return self.gpus if self.gpus >= 0 else int(any(task.request.device.startswith("cuda") for task in tasks))
+        return self.gpus if self.gpus >= 0 else int(any(task.device.startswith("cuda") for task in tasks))
 
     def _executor(self, gpus: int) -> Any:
         try:
