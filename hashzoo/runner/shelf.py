@@ -28,3 +28,11 @@ class Shelf:
             self._held[kind] = (key, make())
         thing: T = self._held[kind][1]
         return thing
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._held.clear()
+
+
+OF_TASKS = Shelf()
+"""What the last tasks of this process used; most often the next one uses the same."""
