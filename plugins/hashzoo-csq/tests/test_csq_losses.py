@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 
@@ -158,12 +157,3 @@ def test_published_values() -> None:
     cells = {(row.dataset, row.backbone, row.bits): row.value for row in table.rows}
     assert cells["ImageNet-100", "ResNet50", 64] == pytest.approx(0.873)
     assert cells["NUS-WIDE", "AlexNet", 16] == pytest.approx(0.744)
-
-
-def test_readme_names_every_option() -> None:
-    assert "`csq`" in README
-    for build in (CSQLoss, CSQHashLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -169,13 +168,3 @@ def test_recipe_is_the_authors_codes() -> None:
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 1e-4, 0.9, 5e-4)
     assert (recipe.epochs, recipe.batch_size, recipe.schedule.every, recipe.schedule.gamma) == (200, 256, 100, 0.1)
     assert METHODS["dpn-a"].options["loss"]["update_every"] == 10
-
-
-def test_readme_names_every_method_and_option() -> None:
-    for name in METHODS:
-        assert f"`{name}`" in README
-    for build in (DPNLoss, DPNHashLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__
