@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import hashzoo
 from hashzoo.cli.commands import COMMANDS
 from hashzoo.cli.main import cli
 from hashzoo.results.commands import show
@@ -91,3 +92,12 @@ def test_the_readme_shows_the_committed_boards(monkeypatch: pytest.MonkeyPatch) 
         assert tables
         for table in tables:  # of both directions, each under a title of its own
             assert f"\n\n{table.rstrip()}\n\n" in f"{block}\n", (protocol, metric)
+
+
+def test_the_citation_is_of_this_version_and_names_a_command_that_exists() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    found = dict(re.findall(r'^([a-z-]+): "?(.*?)"?$', text, re.M))
+    assert found["version"] == hashzoo.__version__
+    assert found["title"].startswith("hashzoo: ")
+    assert (found["type"], found["license"]) == ("software", "MIT")
+    assert "hashzoo leaderboard --bibtex" in found["message"]
