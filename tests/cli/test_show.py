@@ -34,6 +34,16 @@ def test_lines_keep_within_the_terminal(width: int) -> None:
     assert all(len(line) <= width for line in text.splitlines() if "http" not in line and "  (" not in line)
 
 
+def test_a_method_says_what_tuning_tries(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown("dch", capsys)
+    assert "searched by hashzoo tune: lr and weight_decay, and what follows\n  loss.gamma  2 to 100, evenly in" in text
+    assert "by validation in the paper; ports 20 and 15" in text
+    assert "loss.center_features  one of False, True" in shown("ssdh", capsys)
+    assert "searched by hashzoo tune: lr and weight_decay\n" in shown("dhn-q", capsys)
+    assert "searched by hashzoo tune: nothing\n" in shown("itq", capsys)
+    assert "searched by" not in shown("lsh", capsys)
+
+
 def test_a_family_lists_its_members(capsys: pytest.CaptureFixture[str]) -> None:
     assert "resnet50" in shown("torchvision/", capsys)
 

@@ -19,8 +19,9 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 from hashzoo.specs import Range
 from hashzoo.studies.local import LocalEngine
+from hashzoo.studies.space import own_point, space_of
 from hashzoo.studies.task import Outcome
-from hashzoo.studies.tune import ROUND, Tuning, space_of, tune
+from hashzoo.studies.tune import ROUND, Tuning, tune
 
 pytest.importorskip("optuna", reason="the extra tune is not installed")
 
@@ -98,6 +99,61 @@ def test_a_closed_form_without_a_space_has_one_trial(tmp_path: Path) -> None:
     assert found["space"] == {}
     assert len(found["trials"]) == 1
     assert run(replace(requests[0], validation=0.0, tuned=path, out=tmp_path))[0].config.tuned == "1 trial"
+
+
+def test_the_sampler_learns_from_the_own_setting_where_it_lies_in_the_space(tmp_path: Path) -> None:
+    import optuna
+
+    path = tuned(tmp_path, 1, "greedyhash")
+    plan = resolve(asked("greedyhash")[0], registry())
+    own = own_point(plan, space_of(plan), registry())
+    assert plan.config.recipe is not None
+    assert own == {"lr": plan.config.recipe.lr, "loss.quantization_weight": 0.1}  # its weight decay of 0 is outside
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(path.with_suffix(".journal")))
+    )
+    first = optuna.load_study(study_name="greedyhash", storage=storage).trials[0]
+    assert first.params == own
+    trial = json.loads(path.read_text())["methods"]["greedyhash"]["trials"][0]
+    assert trial["options"] == {}
+    assert trial["mean"] == first.value
+
+
+def test_an_interruption_while_trials_are_drawn_changes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import optuna
+
+    requests = [RunRequest("sdh", protocol="digits-1k", bits=(8,), validation=0.2)]
+
+    def search(folder: Path) -> Path:
+        return tune(requests, Tuning(ROUND + 3, "map", folder), LocalEngine(), registry())
+
+    whole = search(tmp_path / "a")
+    own, draws = optuna.Trial.suggest_float, []
+
+    def stops(self: optuna.Trial, *args: object, **options: object) -> float:
+        draws.append(self.number)
+        if len(draws) in (1, 5, 3 * ROUND + 9):  # the first trial, the first round, a trial after it
+            raise KeyboardInterrupt
+        return own(self, *args, **options)  # type: ignore[arg-type] # handed on as they came
+
+    monkeypatch.setattr(optuna.Trial, "suggest_float", stops)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            search(tmp_path / "b")
+    assert search(tmp_path / "b").read_bytes() == whole.read_bytes()
+    assert draws[-1] == ROUND + 2
+
+
+def test_two_commands_do_not_tune_a_method_at_once(tmp_path: Path) -> None:
+    class Again(LocalEngine):
+        def run(self, tasks):  # type: ignore[no-untyped-def] # as above
+            with pytest.raises(WorkError, match="greedyhash is being tuned by another process"):
+                tuned(tmp_path, 1, "greedyhash")
+            tuned(tmp_path, 1, "dch")
+            yield from super().run(tasks)
+
+    study = json.loads(tuned(tmp_path, 1, "greedyhash", engine=Again()).read_text())
+    assert sorted(study["methods"]) == ["dch", "greedyhash"]
 
 
 def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:

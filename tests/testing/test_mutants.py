@@ -330,6 +330,36 @@ MUTANTS = {
     "other_name": Mutant(
         "names_agree", "The method is called 'fancy'", hooks={'Method("@name@"': 'Method("fancy"'}
     ),
+    "unknown_knob": Mutant(
+        "search_space_is_sound",
+        "The space has 'loss.gamme'; 'unknownknob' accepts ['gamma']",
+        hooks={"loss.gamma": "loss.gamme"},
+    ),
+    "knob_without_source": Mutant("search_space_is_sound", "has no source", hooks={'source="by hand"': 'source=" "'}),
+    "own_left_out": Mutant(
+        "search_space_is_sound",
+        "leaves out 1.0, the method's own in the setting 'finetune'",
+        hooks={"0.1, 10.0": "2.0, 10.0"},
+    ),
+    "upside_down": Mutant("search_space_is_sound", "state the lower first", hooks={"0.1, 10.0": "10.0, 0.1"}),
+    "logarithm_of_zero": Mutant("search_space_is_sound", "has no logarithm", hooks={"0.1, 10.0": "0.0, 10.0"}),
+    "whole_numbers": Mutant("search_space_is_sound", "write 2.0 for a float", hooks={"0.1, 10.0": "1, 10"}),
+    "knob_of_cost": Mutant(
+        "search_space_is_sound", "it stays fixed", hooks={'"loss.gamma": Range(0.1, 10.0': '"epochs": Range(1, 10'}
+    ),
+    "knob_of_a_variant": Mutant(
+        "search_space_is_sound", "which the method's own options fix at 2.0", more='options={"loss": {"gamma": 2.0}}'
+    ),
+    "one_choice": Mutant(
+        "search_space_is_sound", "needs two choices", hooks={"0.1, 10.0, log=True": "choices=(1.0,)"}
+    ),
+    "refused_end": Mutant(
+        "search_space_can_be_tried",
+        "With loss.gamma=10.0: gamma is at most 5",
+        {"    return Loss(problem)": "    if gamma > 5:\n        raise UsageError('gamma is at most 5')\n"
+         "    return Loss(problem)",
+         "from hashzoo.training.loop": "from hashzoo import UsageError\nfrom hashzoo.training.loop"},
+    ),
     "heavy_listing": Mutant(
         "import_has_no_side_effects", "imports torch when it is only listed", hooks={"PAPER =": "import torch\nPAPER ="}
     ),

@@ -107,6 +107,7 @@ def test_pca_before_and_multi_label() -> None:
     [
         {"rho": 9},
         {"rho": -1},
+        {"rho_share": 1.5},
         {"similar_share": 1.5},
         {"weight_decay": -1.0},
         {"lr": -1.0},
@@ -117,6 +118,14 @@ def test_pca_before_and_multi_label() -> None:
 def test_options_that_make_no_sense_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         MLHFitter(Problem(8, 2, 10), **options)
+
+
+@pytest.mark.parametrize(
+    ("bits", "options", "rho"),
+    [(32, {}, 8), (6, {}, 2), (64, {"rho_share": 0.1}, 6), (4, {"rho_share": 0.05}, 1), (64, {"rho": 3}, 3)],
+)
+def test_rho_is_a_share_of_the_bits_unless_it_is_given(bits: int, options: dict[str, float], rho: int) -> None:
+    assert torch.equal(MLHFitter(Problem(bits, 2, 10), **options).losses, losses(bits, rho))
 
 
 @pytest.mark.parametrize("bits", [16, 64])
