@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,24 +12,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.evaluation.uncertainty import Standing as Comparison
-from hashzoo.plugins import registry
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import BOARD_METRICS
-from hashzoo.results.evidence import Evidence, pairs_of
+from hashzoo.results.evidence import LEVELS, Evidence, pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
-from hashzoo.results.table import Board as Table
 from hashzoo.results.text import number_text, plain
 from hashzoo.site import charts, drawing, pictures
 from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
+from hashzoo.site.markup import compact
+from hashzoo.site.tables import part
 from hashzoo.specs import PaperTable
 
 MARK = "hashzoo-site.txt"
@@ -50,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A chart as the templates take it; `json` is escaped for a script element, `legend` empty where a group has one."""
+    """A chart as the templates take it; `json` is escaped for a script element, `legend` empty where a group has it."""
 
     name: str
     title: str
@@ -113,7 +111,7 @@ class _Site:
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
             "exact": _exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
-            "standing": content.evidence.of,
+            "standing": content.evidence.of, "levels": LEVELS,
         }  # fmt: skip
         environment.filters["groupby_two"] = _by_place
         self.environment = environment
@@ -251,7 +249,7 @@ class _Site:
             self.file(f"charts/{plane}", drawing.plane(points, classes))
         nearest = []
         for direction, (query, database) in pairs.items():
-            asks, answers = _modalities(record, direction)
+            asks, answers = pictures.modalities(record, direction)
             found = pictures.neighbours(query, database, gallery, direction, asks, answers)
             sheet = pictures.sheet(found, gallery)
             name = f"{stem}-{slug(direction)}.webp" if direction else f"{stem}.webp"
@@ -302,10 +300,11 @@ class _Site:
 
     def record(self, board: Board, row: Row) -> None:
         by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = {bits: _main_first({name for record in of for name in record.metrics}) for bits, of in by_bits}
+        names = _main_first({name for record in row.records for name in record.metrics})
         self.page(
             "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
-            names=names, made=_made(row.records[0]), folders=self.folders(row),
+            names=names, even=all(len(of) == 3 for _, of in by_bits), made=_made(row.records[0]),
+            folders=self.folders(row),
         )  # fmt: skip
 
     def folders(self, row: Row) -> list[str]:
@@ -343,10 +342,10 @@ class _Site:
                 made = paper_boards(self.content.records, table, known=self.content.known)
             except HashzooError:
                 made = [published_board(table, NOTHING, self.content.known)]
-            parts = [_part(board, self.pages) for board in made]
+            parts = [part(board, self.pages) for board in made]
             notes = list(dict.fromkeys(note for board in made for note in board.notes))
             self.page("table.html.j2", table_page(table), table.id, "Tables", table=table, parts=parts, notes=notes)
-            there = sum(part["measured"] for part in parts)
+            there = sum(found["measured"] for found in parts)
             listed.append((table, f"{there} measured" if there else ""))
         self.page("tables.html.j2", "tables/index.html", "Published tables", "Tables", tables=listed)
 
@@ -383,36 +382,6 @@ def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
 def _style(place: int) -> str:
     """Return the class of a colour in the style sheet."""
     return f"c{place % len(charts.PALETTE)}" if place >= 0 else f"f{(-1 - place) % len(charts.FLOORS)}"
-
-
-def _modalities(record: Record, direction: str) -> tuple[str, str]:
-    """Return the modalities that ask and answer in a direction; "" is the protocol's only one."""
-    if direction:
-        asks, _, answers = direction.partition("-to-")
-        return asks, answers
-    return registry().protocol(record.config.protocol)[1].pairs[0]
-
-
-_CLOSING = re.compile(r"\s*</(?:td|th|tr|li|dt|dd|option|tbody|thead)>")
-_ATTRIBUTE = re.compile(r'([\w-]+)="([\w.:#/%,+-]+)"(?=[\s>])')
-_ENTITIES = {"&#177;": "\N{PLUS-MINUS SIGN}", "&minus;": "\N{MINUS SIGN}", "&ndash;": "\N{EN DASH}"}
-_KEPT = re.compile(r"(<pre.*?</pre>|<script.*?</script>|<textarea.*?</textarea>)", re.DOTALL)
-
-
-def compact(text: str) -> str:
-    """Return a page without indentation, closing tags that HTML lets out, and quotes that it does not need.
-
-    >>> compact('<ul class="a b">\\n  <li class="c"><a href="x.html#b16">1</a></li>\\n</ul>\\n')
-    '<ul class="a b"><li class=c><a href=x.html#b16>1</a></ul>\\n'
-    """
-    for entity, character in _ENTITIES.items():
-        text = text.replace(entity, character)
-    parts = _KEPT.split(text)
-    for number in range(0, len(parts), 2):
-        short = re.sub(r">\s*\n\s*<", "><", parts[number])
-        short = _CLOSING.sub("", re.sub(r"\s*\n\s*", " ", short))
-        parts[number] = re.sub(r"<[a-z][^<>]*>", lambda tag: _ATTRIBUTE.sub(r"\1=\2", tag[0]), short)
-    return "".join(parts).strip() + "\n"
 
 
 def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]]:
@@ -523,48 +492,3 @@ def _made(record: Record) -> list[tuple[str, str]]:
     found.append(("machine", ", ".join(f"{k} {v}" for k, v in record.environment.items())))
     found.append(("made", record.created))
     return [(name, plain(str(value))) for name, value in found]
-
-
-def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
-    """Return one layout of a published table: header lines with spans, and lines of cells with both values."""
-    cells = board.cells
-    groups = list(cells[list(board.columns)].drop_duplicates().itertuples(index=False, name=None))
-    header = []
-    for level in range(3):
-        kept = len({group[level] for group in groups}) > 1 or level == 2
-        if kept:
-            runs = itertools.groupby(groups, key=partial(_upper, level=level))
-            header.append([(f"{k[-1]} bits" if level == 2 else str(k[-1]), len(list(g))) for k, g in runs])
-    header = [line for n, line in enumerate(header) if n == len(header) - 1 or len(line) < len(groups)]
-    measured = [name for name in map(str, cells) if name.startswith("measured")]
-    lines, total = [], 0
-    foreign = sorted({name.removeprefix("measured").strip(" ()") for name in measured} - {""})
-    for key, here in cells.groupby(list(board.rows), sort=False):
-        task, label, settings = (str(part) for part in key)
-        found = {tuple(row[name] for name in board.columns): row for row in here.to_dict("records")}
-        line = []
-        for group in groups:
-            row = found.get(group, {})
-            reported = _value(row.get("reported"))
-            name = next((n for n in sorted(measured, key=len) if not pd.isna(row.get(n, float("nan")))), None)
-            total += name is not None
-            other = name.removeprefix("measured").strip(" ()") if name else ""
-            line.append({"reported": reported, "measured": _value(row[name]) if name else None, "other": other})
-        href = pages.get(label) or pages.get(label.lower(), "")
-        note = "; ".join(part for part in ("" if task == "image" else task, settings) if part)
-        if any(cell["reported"] is not None or cell["measured"] is not None for cell in line):
-            lines.append({"label": label, "href": href, "note": note, "cells": line})
-    heading = ", ".join(part for part in (board.backbone, board.regime) if part)
-    first = [n for n, group in enumerate(groups) if n == 0 or group[:2] != groups[n - 1][:2]]
-    return {
-        "heading": heading, "header": header, "lines": lines, "first": first, "measured": total,
-        "foreign": ", ".join(foreign),
-    }  # fmt: skip
-
-
-def _upper(group: tuple[Any, ...], level: int) -> tuple[Any, ...]:
-    return group[: level + 1]
-
-
-def _value(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)

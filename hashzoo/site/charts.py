@@ -105,7 +105,9 @@ def shared(name: str) -> dict[str, Any]:
     chosen = "pick == '' || datum.m == pick"
     colour = alt.Color("m:N", scale=alt.Scale(domain=["@m"], range=["@c"]), legend=None)
     bits, bars = name == "bits", name == "distances"
-    axis = alt.Axis(values=[0]) if bits else alt.Axis(tickCount=6, **({"format": "~s"} if name == "log" else {}))
+    axis = alt.Axis(values=[0]) if bits else alt.Axis(tickCount=6)
+    if name == "log":
+        axis = alt.Axis(values=[10**n for n in range(7)], format="~s")
     scale = alt.Scale(type="log", nice=False) if name == "log" else alt.Scale(nice=False, zero=False, padding=8 * bits)
     base = alt.Chart(alt.Data(values=[])).encode(x=alt.X("x:Q", title="@x", scale=scale, axis=axis), color=colour)
     says = [

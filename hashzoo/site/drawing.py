@@ -112,11 +112,12 @@ def _steps(values: Sequence[int]) -> list[int]:
 def still(drawn: Chart) -> str:
     """Return the chart as SVG, coordinates in half pixels."""
     x_of, x_ticks = _x_axis(drawn)
-    lows, highs = zip(*(edge for line in drawn.lines for edge in edges(drawn, line)), strict=True)
-    low = 0 if drawn.kind == "distances" else min(lows) / SCALE
-    step = nice_step(low, max(highs) / SCALE)
-    first, last = math.floor(low / step + 1e-9), max(math.ceil(max(highs) / SCALE / step - 1e-9), 1)
-    last = max(last, first + 1)
+    bands = [edge for line in drawn.lines for edge in edges(drawn, line)]
+    low = 0.0 if drawn.kind == "distances" else min(lower for lower, _ in bands) / SCALE
+    high = max(upper for _, upper in bands) / SCALE
+    step = nice_step(low, high)
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
     height = HEIGHT - TOP - BOTTOM
 
     def y_of(value: float) -> int:
@@ -127,7 +128,7 @@ def still(drawn: Chart) -> str:
     grid = "".join(f"M{x} {TOP}V{HEIGHT - BOTTOM}" for x, _ in x_ticks)
     grid += "".join(f"M{LEFT} {y}H{WIDTH - RIGHT}" for y, _ in y_ticks)
     parts = [f'<path stroke="{FAINT}" stroke-width="2" d="{grid}"/>', f'<g font-size="22" fill="{GREY}">']
-    parts += [f'<text x="{x}" y="{HEIGHT - 48}" text-anchor="middle">{label}</text>' for x, label in x_ticks if label]
+    parts += [f'<text x="{x}" y="{HEIGHT - 48}" text-anchor="middle">{label}</text>' for x, label in x_ticks]
     parts += [f'<text x="{LEFT - 10}" y="{y + 8}" text-anchor="end">{label}</text>' for y, label in y_ticks]
     middle = (LEFT + WIDTH - RIGHT) // 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 14}" text-anchor="middle">{escape(drawn.x_title)}</text>')
@@ -151,8 +152,8 @@ def _x_axis(drawn: Chart) -> tuple[Any, list[tuple[int, str]]]:
         def by_log(x: float) -> int:
             return round(LEFT + math.log(max(x, low) / low) / top * width)
 
-        tens = [10**n * k for n in range(math.ceil(math.log10(high)) + 1) for k in (1, 2, 5) if low <= 10**n * k <= high]
-        return by_log, [(by_log(n), f"{n:,}" if str(n)[0] == "1" else "") for n in tens]
+        tens = [10**n for n in range(math.ceil(math.log10(high)) + 1) if low <= 10**n <= high]
+        return by_log, [(by_log(n), f"{n // 1000}k" if n >= 1000 else str(n)) for n in tens]
 
     def linear(x: float) -> int:
         return round(LEFT + pad + (x - low) / (high - low) * (width - 2 * pad))
@@ -187,7 +188,8 @@ def _line_and_band(drawn: Chart, line: Line, x_of: Any, y_of: Any) -> str:
     there = [(x_of(x), y_of(y)) for x, y in zip(line.x, line.y, strict=True)]
     if any(line.spread):
         band = list(zip(line.x, edges(drawn, line), strict=True))
-        outline = [(x_of(x), y_of(high)) for x, (_, high) in band] + [(x_of(x), y_of(low)) for x, (low, _) in band[::-1]]
+        above, below = [(x, high) for x, (_, high) in band], [(x, low) for x, (low, _) in band[::-1]]
+        outline = [(x_of(x), y_of(y)) for x, y in above + below]
         found = f'<path fill="{colour}" fill-opacity=".16" d="{_path(outline)}z"/>'
     dashed = ' stroke-dasharray="10 8"' if is_dashed(line.place) else ""
     found += f'<path fill="none" stroke="{colour}" stroke-width="4"{dashed} d="{_path(there)}"/>'

@@ -131,8 +131,10 @@ def thumbnail(image: NDArray[Any], side: int) -> Any:
     from PIL import Image
 
     drawn = Image.fromarray(image[..., :3])
-    if max(drawn.size) > side:
-        drawn.thumbnail((side, side), Image.Resampling.LANCZOS)
+    longest = max(drawn.size)
+    if longest != side:
+        smooth = Image.Resampling.LANCZOS if longest > side else Image.Resampling.NEAREST
+        drawn = drawn.resize(tuple(max(1, n * side // longest) for n in drawn.size), smooth)
     square = Image.new("RGB", (side, side), "white")
     square.paste(drawn, ((side - drawn.width) // 2, (side - drawn.height) // 2))
     return square
@@ -201,6 +203,14 @@ def _places(codes: Codes) -> NDArray[np.float32]:
         yield made.fit_transform(signs).astype(np.float32)[start:]
 
     return np.asarray(store.get(key, lambda: Content((len(codes), 2), "<f4", blocks)).array)
+
+
+def modalities(record: Record, direction: str) -> tuple[str, str]:
+    """Return the modalities that ask and answer in a direction; "" is the protocol's only one."""
+    if direction:
+        asks, _, answers = direction.partition("-to-")
+        return asks, answers
+    return registry().protocol(record.config.protocol)[1].pairs[0]
 
 
 def neighbours(

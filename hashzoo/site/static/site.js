@@ -82,7 +82,7 @@
     const heads = (view) => {
       const words = [[view.querySelector("td > b"), "g", "behind the best [95 %]"], [view.querySelector("td > u"), "p", "published"], [true, "d", "mean and deviation"]];
       for (const head of view.querySelectorAll("thead [data-bits]")) {
-        head.append(...words.filter(([there]) => there).map(([, name, text]) => Object.assign(document.createElement("span"), { className: `more ${name}`, textContent: text })));
+        head.append(...words.filter(([there]) => there).map(([, name, text]) => Object.assign(document.createElement("span"), { className: `col ${name}`, textContent: text })));
       }
       for (const value of view.querySelectorAll("td > a")) {
         for (const [there, part] of [[true, "i"], [words[0][0], "b"], [words[1][0], "u"]]) {
@@ -238,7 +238,7 @@
     picture.hidden = true;
     const failed = () => { place.remove(); picture.hidden = false; };
     try {
-      const view = new window.vega.View(window.vega.parse(whole(given)), { renderer: "svg", container: place, hover: true });
+      const view = new window.vega.View(window.vega.parse(whole(given)), { renderer: "svg", container: place, hover: true }).description(picture.alt);
       view.tooltip((_, event, __, told) => {
         tip.hidden = !told;
         if (!told) return;
