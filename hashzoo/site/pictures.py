@@ -134,7 +134,8 @@ def thumbnail(image: NDArray[Any], side: int) -> Any:
     longest = max(drawn.size)
     if longest != side:
         smooth = Image.Resampling.LANCZOS if longest > side else Image.Resampling.NEAREST
-        drawn = drawn.resize(tuple(max(1, n * side // longest) for n in drawn.size), smooth)
+        across, down = (max(1, n * side // longest) for n in drawn.size)
+        drawn = drawn.resize((across, down), smooth)
     square = Image.new("RGB", (side, side), "white")
     square.paste(drawn, ((side - drawn.width) // 2, (side - drawn.height) // 2))
     return square
