@@ -28,7 +28,7 @@ from hashzoo.data.readers import read_arrays
 from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, write_npz
-from hashzoo.evaluation.names import parse
+from hashzoo.evaluation.names import MetricName, parse
 from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.evaluation.uncertainty import tied_with_best
 from hashzoo.files import read_json, write_text
@@ -39,6 +39,7 @@ Level = Literal["reported only", "follows from codes", "made again"]
 LEVELS: tuple[Level, ...] = ("reported only", "follows from codes", "made again")
 """What stands behind a record, from the least: its own word; codes from which its figures follow; a run again."""
 
+RECORDS = "records"
 FOLDER = "evidence"
 AGAIN = "made-again.json"
 """Which records were made again by somebody else's run, and what came of it; written by `hashzoo verify --note`."""
@@ -71,30 +72,40 @@ def pairs_of(record: Record, codes: Mapping[str, Codes]) -> dict[str, tuple[Code
     }
 
 
-def values_by_query(record: Record, codes: Mapping[str, Codes]) -> dict[str, NDArray[np.float32]]:
-    """Return {metric: (Q,)} of the record's metrics among `BY_QUERY` and its headline; NaN where a query has none."""
-    found: dict[str, NDArray[np.float32]] = {}
+def by_query(
+    record: Record, pairs: Mapping[str, tuple[Codes, Codes]], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return {metric: (Q,)} of metrics in every direction, under the record's names; NaN where a query has none."""
     evaluation = record.config.evaluation
-    for direction, (query, database) in pairs_of(record, codes).items():
-        prefix = f"{direction}/" if direction else ""
-        names = [
-            n for n in dict.fromkeys((record.headline, *BY_QUERY)) if prefix + n in record.metrics and _by_query(n)
-        ]
+    found: dict[str, NDArray[np.float64]] = {}
+    for direction, (query, database) in pairs.items() if names else ():
         values = evaluate(
             query, database, names, evaluation.ties, evaluation.convention, ranking=record.config.ranking,
             per_query=True,
-        ) if names else {}  # fmt: skip
-        for name in names:
-            found[prefix + name] = np.array(values[f"{name}:per_query"], dtype=np.float32)
+        )  # fmt: skip
+        prefix = f"{direction}/" if direction else ""
+        found |= {prefix + name: np.array(values[f"{name}:per_query"], dtype=np.float64) for name in names}
     return found
 
 
-def _by_query(name: str) -> bool:
+def values_by_query(record: Record, codes: Mapping[str, Codes]) -> dict[str, NDArray[np.float32]]:
+    """Return {metric: (Q,)} of the record's metrics among `BY_QUERY` and its headline; NaN where a query has none."""
+    measured = {name.rpartition("/")[2] for name in record.metrics}
+    names = [name for name in dict.fromkeys((record.headline, *BY_QUERY)) if name in measured and _has_values(name)]
+    values = by_query(record, pairs_of(record, codes), names)
+    return {name: value.astype(np.float32) for name, value in values.items() if name in record.metrics}
+
+
+def _parsed(name: str) -> MetricName | None:
     try:
-        metric = parse(name)
+        return parse(name)
     except UsageError:
-        return False  # an evaluator's own
-    return not (metric.is_curve or metric.is_pooled)
+        return None  # an evaluator's own
+
+
+def _has_values(name: str) -> bool:
+    metric = _parsed(name)
+    return metric is not None and not (metric.is_curve or metric.is_pooled)
 
 
 # Files
@@ -241,11 +252,10 @@ def contradictions(record: Record, codes: Mapping[str, Codes]) -> list[str]:
 
 
 def _from_codes(name: str, ranked_by_codes: bool) -> bool:
-    try:
-        metric = parse(name)
-    except UsageError:
+    metric = _parsed(name)
+    if metric is None or metric.is_curve or metric.variant == "reranked":
         return False
-    return not metric.is_curve and metric.variant != "reranked" and (ranked_by_codes or metric.needs_counts)
+    return ranked_by_codes or metric.needs_counts
 
 
 def wrong_means(record: Record, values: Mapping[str, NDArray[np.float32]]) -> list[str]:
@@ -273,7 +283,7 @@ class Evidence:
     """The evidence of a board folder, read once: `Evidence(Path("leaderboards")).of(record)`."""
 
     def __init__(self, board_dir: Path) -> None:
-        self.records_dir = board_dir / "records"
+        self.records_dir = board_dir / RECORDS
         self.folder = board_dir / FOLDER
         self.again = read_again(self.folder)
         self._found: dict[str, Standing] = {}
@@ -392,9 +402,9 @@ def _compared(
     return {keys[int(standing.row)]: standing for standing in found}
 
 
-def level_note(levels: Iterable[Standing]) -> str:
+def level_note(standings: Iterable[Standing]) -> str:
     """Return how much of a board somebody else can check, in one sentence; "" where nothing is published."""
-    found = list(levels)
+    found = list(standings)
     if not any(standing.values or standing.has_codes for standing in found):
         return ""
     count = [sum(standing.level == level for standing in found) for level in LEVELS]

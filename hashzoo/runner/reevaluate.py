@@ -51,8 +51,7 @@ def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[st
     reg = registry()
     _, protocol = reg.protocol(record.config.protocol)
     metrics, curves, _ = run_evaluators(reg, record.config, protocol, codes, coded=record.bits > 0)
-    plain: dict[str, Any] = Record.model_validate({**record.model_dump(), "curves": curves}).curves
-    return defined(metrics), plain
+    return defined(metrics), curves
 
 
 def evaluate_run(run: Path, metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -87,9 +87,7 @@ class RunRequest:
         if isinstance(self.tuned, str):
             object.__setattr__(self, "tuned", Path(self.tuned))
         for name in ("bits", "seeds", "metrics", "evaluators", "track"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, tuple):
-                object.__setattr__(self, name, tuple(value) if isinstance(value, (list, range)) else (value,))
+            object.__setattr__(self, name, listed(getattr(self, name)))
         check_fields(self)
         for name in ("bits", "seeds"):
             values = getattr(self, name)

@@ -197,8 +197,7 @@ def model_inputs(
 
 def summary_line(record: Record) -> str:
     """Return one line on a finished cell: method, bits, seed, headline metric and notes such as a collapse."""
-    shown = {k: v for k, v in record.metrics.items() if k.split("/")[-1] == record.headline}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
     bits = f"{record.bits} bits" if record.bits else "uncoded"
     notes = "".join(f"\n  note: {note}" for note in record.notes)
     return f"{record.method} {record.protocol} {bits} seed {record.seed}: {values}{notes}"

@@ -19,7 +19,7 @@ from hashzoo.plugins import Registry, is_editable, plugin_file_hash
 from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
 from hashzoo.runner.build import build_model
-from hashzoo.runner.cell import CellFolder
+from hashzoo.runner.cell import STAGE_FILES, CellFolder
 from hashzoo.runner.environment import describe, versions
 from hashzoo.runner.plan import Plan, problem_of
 from hashzoo.runner.scoring import run_evaluators
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hashzoo.runner.progress import Reporter
     from hashzoo.specs import Problem, Splits
 
-STAGES = ("train", "encode", "evaluate")
+STAGES = tuple(STAGE_FILES)
 
 
 @dataclass
@@ -163,8 +163,11 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
             learned = _load_into(cell, model)
         if shop.main:
             with _timed(seconds, "encode"), _threads(threads_for(model, shop.threads)):
-                save_codes(cell.file("encode"), encode_splits(shop, model, learned))
+                codes = encode_splits(shop, model, learned)
+                save_codes(cell.file("encode"), codes)
             cell.mark_done("encode", prints["encode"], seconds["encode"], upstream["encode"])
+            if "evaluate" not in todo and codes_sha256(codes) != read_record(cell.file("evaluate")).codes_sha256:
+                todo.append("evaluate")  # another machine or thread count may give other codes from the same upstream
     if shop.main:
         _evaluate(shop, cell, bits, seed, prints["evaluate"], upstream["evaluate"], seconds, "evaluate" in todo)
     shop.accelerator.wait_for_everyone()

@@ -163,8 +163,7 @@ def _line(task: Task, outcome: Outcome) -> str:
     if outcome.error:
         return f"{task.label}: failed ({outcome.error})"
     record = read_record(task.folder / "record.json")
-    shown = {k: v for k, v in record.metrics.items() if k.split("/")[-1] == record.headline}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
     return f"{task.label}: {values} ({outcome.seconds:.1f} s)"
 
 

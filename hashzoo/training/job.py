@@ -33,7 +33,7 @@ class TrainData:
 
     `inputs` are the table's arrays by the method's role; `rows` (n,) are the rows of this split; `labels` (n, C)
     multi-hot. With `hide_labels` every label is NaN, so that a method said to be unsupervised cannot use them
-    unnoticed. `model` is what `features` and `outputs` are computed with; a trainer's loop sets it.
+    unnoticed. `model` is what `features` and `outputs` are computed with; the training loop and `fit_layers` set it.
     """
 
     def __init__(
@@ -49,9 +49,7 @@ class TrainData:
         self.model: HashModel | None = None
         targets = torch.as_tensor(np.asarray(labels), dtype=torch.float32)
         if len(targets) != len(self.rows):
-            raise UsageError(
-                f"The train split has {len(self.rows)} items and {len(targets)} label rows; give one per item."
-            )
+            raise UsageError(f"The split has {len(self.rows)} items and {len(targets)} label rows; give one per item.")
         if hide_labels:
             targets = torch.full_like(targets, float("nan"))
         self.labels = targets.to(self.device)

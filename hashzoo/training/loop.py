@@ -70,9 +70,14 @@ class Tally:
 
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
-        stacked = torch.stack(list(terms.values()))
         self._names = self._names or tuple(terms)
-        values = stacked.detach().double()
+        if set(terms) != set(self._names):
+            raise WorkError(
+                f"The loss returned the terms {', '.join(terms)}, and {', '.join(self._names)} before in the same "
+                "epoch; it has to return the same names in every step."
+            )
+        stacked = torch.stack([terms[name] for name in self._names])
+        values = stacked.detach().to(sum_type(stacked.device))
         self._recent.append(values)
         self._sums = values * weight if self._sums is None else self._sums + values * weight
         self._steps += 1
@@ -266,6 +271,11 @@ class GradientTrainer:
         if self.job.checkpoints.kept:
             return f"The last good state is kept in {self.job.checkpoints.path}."
         return "No checkpoint had been written yet."
+
+
+def sum_type(device: torch.device) -> torch.dtype:
+    """Return the type in which an epoch's terms are summed on a device; Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def require_batch(batch_size: int, items: int) -> None:

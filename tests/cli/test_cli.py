@@ -15,7 +15,7 @@ from PIL import Image
 
 from hashzoo.cli import main
 from hashzoo.cli.commands import COMMANDS
-from hashzoo.cli.main import cli
+from hashzoo.cli.main import _printable, cli
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -261,3 +261,8 @@ def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path) -> None:
     )
     assert (lenient.returncode, strict.returncode) == (0, 1)
     assert "Warning: " in lenient.stdout
+
+
+def test_what_a_message_quotes_cannot_steer_the_terminal() -> None:
+    text = "a\x1b[2J \u202e b\r\n\tnaïve"
+    assert _printable(text) == "a\\x1b[2J \\u202e b\\r\n\tnaïve"

@@ -13,7 +13,7 @@ from torch import nn
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Batch, HashOutput, Recipe, Schedule
 from hashzoo.training.job import TrainJob
-from hashzoo.training.loop import GradientTrainer
+from hashzoo.training.loop import GradientTrainer, sum_type
 from hashzoo.training.optimizers import check_recipe, schedule_factor
 
 MakeJob = Callable[..., TrainJob]
@@ -213,6 +213,35 @@ def test_parameters_that_run_away_in_the_last_step_are_noticed(make_job: MakeJob
 def test_a_batch_larger_than_the_train_split_is_refused(make_job: MakeJob) -> None:
     with pytest.raises(UsageError, match=r"batch size 5 is larger than the train split \(4 items\)"):
         GradientTrainer().fit(make_job(Recipe(1, 5, 0.1)))
+
+
+class Turns(nn.Module):
+    """Returns its terms in another order in each step, or drops one in the second."""
+
+    def __init__(self, drops: bool) -> None:
+        super().__init__()
+        self.drops, self.step = drops, 0
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        self.step += 1
+        terms = {"square": output.relaxed.square().mean() / 2, "zero": 0 * output.relaxed.sum()}
+        if self.step == 2 and self.drops:
+            terms.pop("zero")
+        return dict(reversed(terms.items())) if self.step % 2 else terms
+
+
+def test_terms_are_told_apart_by_name_and_not_by_place(make_job: MakeJob) -> None:
+    seen: list[dict[str, float]] = []
+    recipe = Recipe(1, 2, 0.0, "sgd", momentum=0.0)
+    GradientTrainer().fit(make_job(recipe, Turns(drops=False), report=lambda _, terms: seen.append(dict(terms))))
+    assert seen == [{"square": pytest.approx((1 + 4 + 9 + 16) / 4 * 4 / 2), "zero": 0.0}]
+    with pytest.raises(WorkError, match="returned the terms square, and zero, square before"):
+        GradientTrainer().fit(make_job(recipe, Turns(drops=True)))
+
+
+def test_sums_are_of_double_precision_where_the_device_has_it() -> None:
+    kinds = {device: sum_type(torch.device(device)) for device in ("cpu", "cuda", "mps")}
+    assert kinds == {"cpu": torch.float64, "cuda": torch.float64, "mps": torch.float32}  # MPS refuses float64
 
 
 class ReadsLabels(nn.Module):
