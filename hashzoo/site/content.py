@@ -21,11 +21,12 @@ from hashzoo.results.boards import BOARD_METRICS, REGISTERED
 from hashzoo.results.claims import Judged, judge
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Evidence, Standing, standings
+from hashzoo.results.evidence import LEVELS, Evidence, Standing
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
 from hashzoo.results.record import Record
+from hashzoo.results.standings import standings
 from hashzoo.results.table import by_setting, ranked_rows
 from hashzoo.results.text import plain
 from hashzoo.specs import Dataset, Method, Paper, PaperTable, Protocol
