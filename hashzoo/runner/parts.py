@@ -9,8 +9,8 @@ from typing import Any
 
 from hashzoo import __version__
 from hashzoo.errors import WorkError
-from hashzoo.evaluation.counting.parts import Part
 from hashzoo.evaluation.arrays_in import file_of
+from hashzoo.evaluation.counting.parts import Part
 from hashzoo.files import json_sha256
 from hashzoo.runner.reevaluate import count_part
 
