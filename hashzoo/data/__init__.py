@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hashzoo.data.catalogue import load_splits
-    from hashzoo.data.drawing import draw_by_size
+    from hashzoo.data.drawing import draw_by_size, require_undrawn
+    from hashzoo.data.image_lists import drawn_image_splits, listed_splits, skipped_note
     from hashzoo.data.images import (
         ImageFiles,
+        ImageOptions,
         StoredImages,
         decode_image,
         decode_images,
+        file_states,
         folder_files,
         images_from_store,
         is_image,
+        read_file,
         stored_images,
         zip_files,
     )
@@ -55,11 +59,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalogue": ("load_splits",),
-    "drawing": ("draw_by_size",),
-    "image_lists": ("drawn_image_splits", "listed_splits"),
+    "drawing": ("draw_by_size", "require_undrawn"),
+    "image_lists": ("drawn_image_splits", "listed_splits", "skipped_note"),
     "images": (
         "ImageFiles", "ImageOptions", "StoredImages", "decode_image", "decode_images", "file_states", "folder_files",
-        "images_from_store", "is_image", "stored_images", "zip_files",
+        "images_from_store", "is_image", "read_file", "stored_images", "zip_files",
     ),
     "labels": ("multi_hot", "one_hot", "row_numbers"),
     "lists": (
@@ -80,14 +84,14 @@ _HOME_OF = {name: f"hashzoo.data.{home}" for home, names in _HOMES.items() for n
 _HOME_OF["Content"] = "hashzoo.store"
 
 __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
-    "load_splits", "draw_by_size", "drawn_image_splits", "listed_splits", "ImageFiles", "ImageOptions", "StoredImages",
-    "decode_image", "decode_images", "file_states", "folder_files", "images_from_store", "is_image", "stored_images",
-    "zip_files", "multi_hot", "one_hot", "row_numbers", "ItemList", "JoinedLists", "chain", "common_prefix",
-    "find_images", "join_lists", "paired_list", "read_bytes", "read_lines", "read_list", "number_or_share",
-    "whole_number", "yes_or_no", "StoredArray", "open_arrays", "read_arrays", "below", "cache_root", "data_root",
-    "given_path", "regular_file", "source_path", "Quota", "draw_counts", "draw_rows", "hash_order", "ids_sha256",
-    "make_splits", "proportional", "split_sha256", "strata", "file_sha256", "fingerprint_of", "require_sha256",
-    "bag_of_words", "vocabulary", "Content",
+    "load_splits", "draw_by_size", "require_undrawn", "drawn_image_splits", "listed_splits", "skipped_note",
+    "ImageFiles", "ImageOptions", "StoredImages", "decode_image", "decode_images", "file_states", "folder_files",
+    "images_from_store", "is_image", "read_file", "stored_images", "zip_files", "multi_hot", "one_hot", "row_numbers",
+    "ItemList", "JoinedLists", "chain", "common_prefix", "find_images", "join_lists", "paired_list", "read_bytes",
+    "read_lines", "read_list", "number_or_share", "whole_number", "yes_or_no", "StoredArray", "open_arrays",
+    "read_arrays", "below", "cache_root", "data_root", "given_path", "regular_file", "source_path", "Quota",
+    "draw_counts", "draw_rows", "hash_order", "ids_sha256", "make_splits", "proportional", "split_sha256", "strata",
+    "file_sha256", "fingerprint_of", "require_sha256", "bag_of_words", "vocabulary", "Content",
 ]  # fmt: skip
 
 

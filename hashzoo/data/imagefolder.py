@@ -13,13 +13,15 @@ from hashzoo.data.image_lists import skipped_note
 from hashzoo.data.images import ENDINGS, ImageOptions, StoredImages, file_states, folder_files, is_image, stored_images
 from hashzoo.data.labels import one_hot
 from hashzoo.data.list_layouts import WORDS
-from hashzoo.data.options import number_or_share, whole_number, yes_or_no
+from hashzoo.data.options import number_or_share, refuse_given, whole_number, yes_or_no
 from hashzoo.data.roots import expanded, given_path
 from hashzoo.data.splits import draw_counts, make_splits
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.specs import Protocol, Splits, Table
 
 LAYOUTS = ("classes", "parts")
+DRAW = {"queries_per_class": 100, "train_per_class": 500, "seed": 0, "train_in_database": False}
+"""Options of the draw, with their defaults."""
 _VALIDATION = ("val", "valid", "validation", "dev")
 
 
@@ -68,6 +70,8 @@ def load(
     folder = _folder(path, root)
     parts, notes = _parts(folder, layout)
     if parts:
+        asked = {**quotas, "seed": seed, "train_in_database": train_in_database}
+        refuse_given(asked, DRAW, "The parts are the folders' own and nothing is drawn")
         return _as_parted(folder, parts, options, notes, progress)
     names = _images_by_class(folder, "")
     _counts({name: len(members) for name, members in names.items()}, quotas, folder)

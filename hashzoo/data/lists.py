@@ -29,6 +29,7 @@ MAX_BYTES = 2**30
 _MAX_LINE = 2**20
 _BLANKS = re.compile(rb"[ \t]+")
 _NUMBER = re.compile(rb"[+-]?\d+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,16 @@ def read_bytes(file: Path, limit: int = MAX_BYTES) -> bytes:
     return content
 
 
-def read_lines(file: Path, encoding: str = "utf-8") -> list[str]:
-    """Return the lines of a text file (UTF-8; .xz and .gz unpacked) without their ends, an empty last one left out."""
+def read_lines(file: Path, encoding: str = "utf-8", errors: str = "strict") -> list[str]:
+    """Return the lines of a text file (UTF-8; .xz and .gz unpacked) without their ends, an empty last one left out.
+
+    Lines end at LF, CR LF or CR alone: other separators of Unicode are part of a text.
+    """
     try:
-        return read_bytes(file).decode(encoding).removeprefix("\ufeff").splitlines()
+        lines = _LINE_END.split(read_bytes(file).decode(encoding, errors).removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not {encoding} text (byte {error.start}); save it as text.") from error
+    return lines if lines[-1] else lines[:-1]
 
 
 def read_list(file: Path, *, num_classes: int | None = None) -> ItemList:
@@ -127,7 +132,7 @@ def _split(line: bytes, file: Path, number: int) -> tuple[bytes, bytes]:
         raise UsageError(f"{file}, line {number} has {len(line):,} characters; that is no list of items.")
     line = line.strip()
     name, _, values = line.partition(b" ")
-    if b"\t" in line or b"  " in line or not values[:1].isdigit():
+    if b"\t" in line or b"  " in line or not values[:1].isdigit() or values.strip(b"0123456789. "):
         words = _BLANKS.split(line)
         last = _last_of_name(words)
         name, values = b" ".join(words[: last + 1]), b" ".join(words[last + 1 :])

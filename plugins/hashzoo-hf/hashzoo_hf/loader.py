@@ -19,6 +19,8 @@ from hashzoo.data import (
     draw_by_size,
     fingerprint_of,
     make_splits,
+    require_undrawn,
+    skipped_note,
     stored_images,
     vocabulary,
     whole_number,
@@ -173,6 +175,8 @@ def _splits(
     seed: int,
     progress: Progress | None,
 ) -> Splits:
+    if chosen.query:
+        require_undrawn({**drawn, "seed": seed}, "the splits named")
     labels, class_names = labels_of(rows, columns["label"])
     ids = np.asarray([f"{name}/{row:06d}" for name, size in rows.sizes.items() for row in range(size)])
     files = without_decoding(rows, columns["image"])
@@ -188,7 +192,7 @@ def _splits(
     )
     table = Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names)
     lost = np.asarray([row for row, _, _ in stored.skipped], dtype=np.int64)
-    note = (f"{len(lost):,} images were left out because they cannot be read.",) if len(lost) else ()
+    note = skipped_note({row: (name, reason) for row, name, reason in stored.skipped})
     if chosen.query:
         bounds = np.cumsum([0, *rows.sizes.values()])
         at = {name: np.arange(bounds[i], bounds[i + 1]) for i, name in enumerate(rows.sizes)}

@@ -148,23 +148,23 @@ def by_label(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (train, query, database) rows drawn label by label in column order, as DJSRH does.
 
-    Every label gives a share of the part, the first twice as much (DJSRH: 160 and 23 x 80 queries, 400 and 23 x 200
-    training pairs), of the items that are in no part yet, in hash order; a part that is short is filled up with the
-    items that come next.
+    Of the items in no part yet, in hash order, every label gives its queries and then its training items, the first
+    label twice as many (DJSRH: 160 and 23 x 80 queries, 400 and 23 x 200 training pairs); a part that is short at the
+    end is filled up with the items that come next.
     """
     order = rows[hash_order(ids[rows], "mirflickr-bow")]
     taken = np.zeros(len(ids), dtype=bool)
-    parts = []
-    for total in (queries, training):
-        share = total // (labels.shape[1] + 1)
-        chosen: list[int] = []
-        for column in range(labels.shape[1]):
+    chosen: tuple[list[int], list[int]] = ([], [])
+    totals = (queries, training)
+    for column in range(labels.shape[1]):
+        for part, total in zip(chosen, totals, strict=True):
             free = order[(labels[order, column] == 1) & ~taken[order]]
-            picked = free[: share * (2 if column == 0 else 1)]
+            picked = free[: total // (labels.shape[1] + 1) * (2 if column == 0 else 1)]
             taken[picked] = True
-            chosen += picked.tolist()
-        rest = order[~taken[order]][: total - len(chosen)]
+            part += picked.tolist()
+    for part, total in zip(chosen, totals, strict=True):
+        rest = order[~taken[order]][: total - len(part)]
         taken[rest] = True
-        chosen += rest.tolist()
-        parts.append(np.isin(order, chosen))
+        part += rest.tolist()
+    parts = [np.isin(order, part) for part in chosen]
     return order[parts[1]], order[parts[0]], order[~parts[0]]

@@ -79,11 +79,8 @@ def read_tags(folder: Path, images: int = IMAGES) -> list[list[str]]:
             f"{len(missing):,} of {images:,} files of tags are missing in {place}, the first is tags{missing[0]}.txt; "
             "unpack mirflickr25k.zip again, with its folder meta."
         )
-    lines = (
-        (place / f"tags{number}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        for number in range(1, images + 1)
-    )
-    return [[tag for line in tags if (tag := line.strip())] for tags in lines]
+    files = (place / f"tags{number}.txt" for number in range(1, images + 1))
+    return [[tag for line in read_lines(file, errors="replace") if (tag := line.strip())] for file in files]
 
 
 def common_tags(folder: Path, tags: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], str]:
