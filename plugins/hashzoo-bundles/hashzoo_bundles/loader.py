@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from hashzoo.data import (
     require_undrawn,
     row_numbers,
     whole_number,
+    with_text,
 )
 from hashzoo_bundles.arrays import (
     Pixels,
@@ -84,7 +83,6 @@ def load_images(
     asked = {"queries": queries, "train": train, "train_in_database": train_in_database, "seed": seed}
     ids = _ids(len(labels))
     rows, notes = _rows(protocol, layout, ids, labels, counts, asked)
-    details = {"vocabulary": list(known)} if known else {}
     if layout.named:
         options = ImageOptions.checked(stored_size, fit, skip_damaged)
         if not images:
@@ -94,12 +92,10 @@ def load_images(
         paths = tuple(name.removeprefix(prefix) for name in names)
         joined = JoinedLists(paths, ids, labels, class_names, rows, prefix)
         splits = listed_splits(joined, given_path(images, root), options, progress, dataset="bundle", notes=notes)
-        table = _with_text(splits.table, text)
-        parts = (splits.train, splits.query, splits.database)
-        return make_splits(table, *parts, notes=splits.notes, details=details)
+        return with_text(splits, text, known)
     stored = images_from_store(*_content(layout, counts, progress))
-    table = _with_text(Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names), text)
-    return make_splits(table, *(rows[part] for part in PARTS), notes=notes, details=details)
+    table = Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names)
+    return with_text(make_splits(table, *(rows[part] for part in PARTS), notes=notes), text, known)
 
 
 def load_features(
@@ -140,11 +136,6 @@ def load_features(
 
 def _ids(count: int) -> np.ndarray:
     return np.asarray([f"{row:06d}" for row in range(count)])
-
-
-def _with_text(table: Table, text: np.ndarray) -> Table:
-    digest = hashlib.sha256(f"{table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    return replace(table, inputs={**table.inputs, "text": text}, fingerprint=digest)
 
 
 def _labels_and_texts(

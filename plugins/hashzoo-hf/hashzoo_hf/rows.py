@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from hashzoo import HashzooError, UsageError, WorkError, unknown_name
-from hashzoo.data import multi_hot, one_hot, read_file
+from hashzoo.data import (
+    indicators,
+    multi_hot,
+    one_hot,
+    read_file,
+)
 
 _LOCAL = {".parquet": "parquet", ".arrow": "arrow"}
 
@@ -156,11 +161,7 @@ def labels_of(rows: Rows, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
     )
     if not known:
         raise UsageError(f"No item has a label in the column {column!r}; retrieval cannot be measured without labels.")
-    position = {value: number for number, value in enumerate(range(len(names)) if names else known)}
-    labels = np.zeros((len(lists), len(known)), dtype=np.uint8)
-    for row, chosen in enumerate(lists):
-        labels[row, [position[value] for value in chosen]] = 1
-    return labels, tuple(str(name) for name in known)
+    return indicators(lists, range(len(names)) if names else known), tuple(str(name) for name in known)
 
 
 def _all_binary(lists: Sequence[Sequence[Any]]) -> bool:

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from hashzoo import UsageError, WorkError
-from hashzoo.data import read_lines
+from hashzoo.data import (
+    indicators,
+    read_lines,
+)
 
 IMAGES = 25_000
 TAG_AT_LEAST = 20
@@ -101,8 +104,4 @@ def common_tags(folder: Path, tags: Sequence[Sequence[str]]) -> tuple[tuple[str,
 
 def tag_rows(tags: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndarray:
     """Return (n, V) float32, 1 where an image has the tag."""
-    column = {name: number for number, name in enumerate(names)}
-    rows = np.zeros((len(tags), len(names)), dtype=np.float32)
-    for row, image in enumerate(tags):
-        rows[row, [column[tag] for tag in image if tag in column]] = 1
-    return rows
+    return indicators(tags, names, np.float32)
