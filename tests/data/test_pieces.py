@@ -90,7 +90,7 @@ def test_files_of_packages(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match=r"1 of 1 pictures are not those .*: b; get them"):
         require_files(found, {"b": "0" * 16}, "pictures", "get them")
     (tmp_path / "q.tgz").write_bytes(b"no")
-    with pytest.raises(WorkError, match="q.tgz cannot be read as a package"):
+    with pytest.raises(WorkError, match=r"q\.tgz cannot be read as a package"):
         package_files(tmp_path / "q.tgz", "a", ".png", "", "a package")
 
 
