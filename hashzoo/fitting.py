@@ -14,6 +14,7 @@ import scipy.linalg
 import torch
 
 from hashzoo.errors import UsageError
+from hashzoo.losses import two_roles as two_roles
 from hashzoo.specs import Problem
 
 RANK_TOLERANCE = 1e-12
