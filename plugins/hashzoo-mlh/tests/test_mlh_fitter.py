@@ -128,6 +128,12 @@ def test_rho_is_a_share_of_the_bits_unless_it_is_given(bits: int, options: dict[
     assert torch.equal(MLHFitter(Problem(bits, 2, 10), **options).losses, losses(bits, rho))
 
 
+def test_too_many_label_sets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashzoo_mlh.fitter.MAX_LABEL_SETS", 2)
+    with pytest.raises(UsageError, match=r"MLH keeps .*: 3 are more than 2; train on fewer items"):
+        Pairs(torch.eye(3))
+
+
 @pytest.mark.parametrize("bits", [16, 64])
 def test_ahead_of_random_hyperplanes_on_digits(bits: int) -> None:
     parts, problem = digits(), Problem(bits, 10, 500)
