@@ -103,23 +103,19 @@ def _options(docs: Sequence[Mapping[str, Any]], prefix: str, own: Mapping[str, A
 
 
 def _space(found: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Yield what tuning tries: learning rate and weight decay of every method that has them, then what it states."""
     space = {key.removeprefix("recipe."): span for key, span in found["space"].items()}
     usual = [key for key in ("lr", "weight_decay") if key not in space] if found["training"] == "gradient" else []
-    if not space and not usual:
-        yield "searched by `hashzoo tune`: nothing"
-        return
-    yield (
-        "searched by `hashzoo tune`"
-        + (f": {' and '.join(usual)}" if usual else "")
-        + (", and" if usual and space else "")
-    )
+    words = [" and ".join(usual), "what follows" if space else ""]
+    said = f"searched by hashzoo tune: {', and '.join(word for word in words if word) or 'nothing'}"
+    yield from textwrap.wrap(said, max(width, 40), subsequent_indent=" " * 6)
     for name, span in space.items():
         if span["choices"]:
             values = f"one of {', '.join(_plain(choice) for choice in span['choices'])}"
         else:
             values = f"{span['low']:g} to {span['high']:g}" + (", evenly in the logarithm" if span["log"] else "")
-        yield f"  {name}  {values}"
-        yield from textwrap.wrap(span["source"], max(width, 40), initial_indent="      ", subsequent_indent="      ")
+        for text, margin in ((f"{name}  {values}", " " * 2), (span["source"], " " * 6)):
+            yield from textwrap.wrap(text, max(width, 40), initial_indent=margin, subsequent_indent=" " * 6)
 
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:

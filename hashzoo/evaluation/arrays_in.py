@@ -88,6 +88,11 @@ def side_of(path: PathLike, labels: Labels | None, bits: int | None, names: Mapp
     return Side(shown, found, _as_labels(own, len(found)), ids, form)
 
 
+def file_of(path: PathLike) -> Path:
+    """Return the file that "file.npz:part" or a plain path names."""
+    return _split(path)[0]
+
+
 def _split(path: PathLike) -> tuple[Path, str]:
     """Split "file.npz:part"; a file whose own name has a colon is taken as it is."""
     text = os.fspath(path)

@@ -59,7 +59,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     dataset, protocol = _choose_data(request, method, registry)
     choice = None
     if request.tuned is not None:
-        choice = read_choice(request.tuned, method.name, protocol.id)
+        choice = read_choice(request.tuned, registry.listed("methods", request.method), protocol.id)
         if both := sorted(set(choice.options) & set(request.settings)):
             raise UsageError(f"{both[0]} was tuned in {request.tuned}; leave out --set {both[0]}, or --tuned.")
         request = replace(request, settings={**choice.options, **request.settings})

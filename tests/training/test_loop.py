@@ -12,8 +12,9 @@ from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Batch, HashOutput, Recipe, Schedule
+from hashzoo.training import loop
 from hashzoo.training.job import TrainJob
-from hashzoo.training.loop import GradientTrainer, sum_type
+from hashzoo.training.loop import GradientTrainer
 from hashzoo.training.optimizers import check_recipe, schedule_factor
 
 MakeJob = Callable[..., TrainJob]
@@ -239,11 +240,6 @@ def test_terms_are_told_apart_by_name_and_not_by_place(make_job: MakeJob) -> Non
         GradientTrainer().fit(make_job(recipe, Turns(drops=True)))
 
 
-def test_sums_are_of_double_precision_where_the_device_has_it() -> None:
-    kinds = {device: sum_type(torch.device(device)) for device in ("cpu", "cuda", "mps")}
-    assert kinds == {"cpu": torch.float64, "cuda": torch.float64, "mps": torch.float32}  # MPS refuses float64
-
-
 class ReadsLabels(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"classification": (output.relaxed * batch.labels[:, :1]).sum()}
@@ -255,3 +251,40 @@ def test_hidden_labels_cannot_be_used_unnoticed(make_job: MakeJob) -> None:
     with pytest.raises(WorkError, match="'classification' is not finite in epoch 1, step 1"):
         GradientTrainer().fit(job)
     GradientTrainer().fit(make_job(ONE_STEP, hide_labels=True))  # a loss that does not look is not disturbed
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("clip", [0.0, 0.5])
+def test_a_plain_step_is_the_one_that_accelerate_would_take(
+    tmp_path: Path,
+    make_job: MakeJob,
+    half_square: Callable[[], nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    clip: float,
+) -> None:
+    recipe = Recipe(3, 2, 0.01, optimizer, weight_decay=0.1, clip=clip)
+    found = []
+    for plain in (True, False):
+        monkeypatch.setattr(loop, "is_plain", lambda _, plain=plain: plain)
+        told: list[Mapping[str, float]] = []
+        job = make_job(recipe, half_square(), folder=tmp_path / str(plain))
+        job.report = lambda _, terms, told=told: told.append(terms)  # type: ignore[misc] # bound at once
+        trainer = GradientTrainer()
+        trainer.fit(job)
+        assert (type(trainer.optimizer).__name__ == "AcceleratedOptimizer") is not plain
+        kept = job.checkpoints.latest()
+        assert kept is not None
+        found.append((values(job), told, {name: value.tolist() for name, value in kept.tensors.items()}))
+    assert found[0] == found[1]
+
+
+def test_a_step_with_a_scaled_loss_is_accelerate_s(make_job: MakeJob) -> None:
+    job = make_job(ONE_STEP, inputs=INPUTS)
+    assert loop.is_plain(job.accelerator)
+    job.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    assert not loop.is_plain(job.accelerator)
+    trainer = GradientTrainer()
+    trainer.fit(job)
+    _, dw = gradients(1.0, 2.0, (1.0, 3.0))
+    assert values(job)["w"] == pytest.approx(2.0 - 0.01 * dw, rel=1e-6)
