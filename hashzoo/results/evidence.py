@@ -18,10 +18,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hashzoo.data.readers import read_arrays
@@ -34,6 +33,9 @@ from hashzoo.evaluation.uncertainty import tied_with_best
 from hashzoo.files import read_json, write_text
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Level = Literal["reported only", "follows from codes", "made again"]
 LEVELS: tuple[Level, ...] = ("reported only", "follows from codes", "made again")
@@ -361,6 +363,8 @@ def with_tied(cells: pd.DataFrame, found: Mapping[tuple[Any, ...], Comparison]) 
     """Return cells with `tied`: whether the row is among those from which no best can be told (NA: not known)."""
     levels = ["method", "backbone", "regime", "settings", "protocol", "metric", "bits"]
     keys = list(cells[levels].itertuples(index=False, name=None))
+    import pandas as pd
+
     marks = [found[key].tied if key in found else pd.NA for key in keys]
     return cells.assign(tied=pd.array(marks, dtype="boolean"))
 
