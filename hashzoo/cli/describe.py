@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-PARTS = {"loss": "loss", "hash_layer": "hash layer", "trainer": "trainer", "fitter": "fitter"}
 TRAINED = {"gradient": "by gradient", "fit": "in closed form", "none": "nothing is trained"}
 SEEN = {"hidden": "", "inputs": ", sees the database's inputs", "labels": ", sees the database's labels"}
 
@@ -43,7 +42,7 @@ def _method(found: Mapping[str, Any], width: int) -> Iterator[str]:
     own = {part: dict(options) for part, options in found["options"].items()}
     for part, docs in found["option_docs"].items():
         yield ""
-        yield f"{PARTS[part]} {found[part]}" + ("" if docs else ", without options")
+        yield f"{part.replace('_', ' ')} {found[part]}" + ("" if docs else ", without options")
         yield from _options(docs, f"{part}.", own.get(part, {}), width)
     if found["training"] != "none" and not found["floor"]:
         yield ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -153,7 +154,9 @@ def _end(shown: HashzooError, cause: BaseException) -> NoReturn:
 
 def _printable(text: str) -> str:
     """Return a message without control characters, which a file's name or a record's field may hold."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    from hashzoo.results.text import plain
+
+    return re.sub(r"[^\n\t]+", lambda found: plain(found[0]), text)
 
 
 def _blamed(error: BaseException) -> HashzooError | None:

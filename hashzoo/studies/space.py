@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hashzoo.plugins import Registry
+from hashzoo.plugins import PARTS, Registry
 from hashzoo.results.config import RunConfig
-from hashzoo.runner.plan import COMPONENTS, Plan
+from hashzoo.runner.plan import Plan
 from hashzoo.specs import Method, Range
 
 OURS = "our default"
@@ -39,11 +39,11 @@ def value_in(config: RunConfig, key: str, registry: Registry) -> Any:
     if not dot:
         return getattr(config.recipe, key, None)
     component = getattr(config, part, None)
-    if component is None or part not in COMPONENTS:
+    if component is None or part not in PARTS:
         return None
     if option in component.options:
         return component.options[option]
-    return registry.options(COMPONENTS[part], component.name).get(option)
+    return registry.options(PARTS[part], component.name).get(option)
 
 
 def inside(limits: Range, value: Any) -> bool:

@@ -31,7 +31,7 @@ from hashzoo.runner.tuned import VERSION
 from hashzoo.specs import Range
 from hashzoo.studies.grid import plan_study
 from hashzoo.studies.space import own_point, space_json, space_of
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 if TYPE_CHECKING:
     import optuna
@@ -195,9 +195,9 @@ def _round(
     methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, registry: Registry, reporter: Reporter
 ) -> None:
     """Draw the trials of a round, measure all of them, and then tell Optuna, in their order."""
-    drawn: list[tuple[_Method, optuna.Trial, list[Task], str]] = []
-    tasks: list[Task] = []
-    todo: list[Task] = []
+    drawn: list[tuple[_Method, optuna.Trial, list[CellTask], str]] = []
+    tasks: list[CellTask] = []
+    todo: list[CellTask] = []
     for method in methods:
         for number in numbers:
             if number >= method.count(tuning.trials):
@@ -267,7 +267,7 @@ def _options(trial: optuna.trial.FrozenTrial | optuna.Trial) -> dict[str, Any]:
     return dict(trial.params) if trial.number else {}
 
 
-def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[Task], error: str, metric: str) -> None:
+def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[CellTask], error: str, metric: str) -> None:
     import optuna
 
     values: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from hashzoo.errors import HashzooError
 from hashzoo.plugins import registry
 from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import plan_study
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require, said
 
 
@@ -47,11 +47,11 @@ def every_task_has_an_outcome(case: Case) -> None:
         _require_done(found, tasks)
 
 
-def _outcomes(engine: Engine, tasks: Sequence[Task]) -> list[Outcome]:
+def _outcomes(engine: Engine, tasks: Sequence[CellTask]) -> list[Outcome]:
     return list(engine.run(tasks))
 
 
-def _require_done(found: Sequence[Outcome], tasks: Sequence[Task]) -> None:
+def _require_done(found: Sequence[Outcome], tasks: Sequence[CellTask]) -> None:
     numbers = sorted(outcome.number for outcome in found)
     wanted = [task.number for task in tasks]
     require(

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from hashzoo.errors import HashzooError
-from hashzoo.plugins import registry
-from hashzoo.runner.plan import COMPONENTS
+from hashzoo.plugins import PARTS, registry
 from hashzoo.specs import Method, Range, Recipe, Schedule
 from hashzoo.studies.space import inside, stated
 from hashzoo.testing.checks_spec import roles_of
@@ -69,7 +68,7 @@ def _own(method: Method, key: str) -> Iterator[tuple[str, Any]]:
         if not dot or part == "schedule":
             yield situation, getattr(recipe.schedule if dot and recipe else recipe, option or part, None)
         else:
-            default = registry().options(COMPONENTS[part], getattr(method, part)).get(option)
+            default = registry().options(PARTS[part], getattr(method, part)).get(option)
             yield situation, given[situation].get(part, {}).get(option, default)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from hashzoo.cli import main
 from hashzoo.cli.commands import COMMANDS
-from hashzoo.cli.main import cli
+from hashzoo.cli.main import _printable, cli
 from hashzoo.plugins.heavy import HEAVY
 from hashzoo.testing.distribution import write_distribution
 
@@ -295,3 +295,8 @@ def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path, call: Call) 
     )
     assert (lenient.code, strict.code) == (0, 1)
     assert "Warning: " in lenient.out
+
+
+def test_what_a_message_quotes_cannot_steer_the_terminal() -> None:
+    text = "a\x1b[2J \u202e b\r\n\tnaïve"
+    assert _printable(text) == "a\\x1b[2J \\u202e b\\r\n\tnaïve"

@@ -28,6 +28,11 @@ def test_a_method_says_paper_recipes_and_what_each_option_means(capsys: pytest.C
             assert " ".join(doc["meaning"].split()) in flat
 
 
+def test_an_engine_says_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert find_and_describe("local", "engines")["options"]
+    assert "workers" in shown("local", capsys)
+
+
 @pytest.mark.parametrize("width", [50, 80, 200])
 def test_lines_keep_within_the_terminal(width: int) -> None:
     text = in_words(find_and_describe("greedyhash"), width)

@@ -94,6 +94,19 @@ def test_only_rows_of_one_board_and_of_the_methods_own_settings_are_compared(mak
     assert judge([CLAIM], [*other_loss, *rows(make_record, "hashnet")], of, known)[0].verdict == "not measured"
 
 
+@pytest.mark.parametrize("other", [{"split_sha256": "e" * 64}, {"convention": "csq"}, {"ties": "worst"}])
+def test_rows_of_another_split_convention_or_tie_rule_stand_on_another_board(make_record, other) -> None:
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    own, elsewhere = rows(make_record, "dch"), rows(make_record, "hashnet", **other)
+    assert judge([CLAIM], [*own, *elsewhere], of, Known())[0].verdict == "not measured"
+    there = rows(make_record, "dch", **other)
+    narrow = Claim("a", "Table 1", "dch", "hashnet", "map", protocols=("cifar10-5k-disjoint",))
+    [finding] = judge([narrow], [*own, *there, *elsewhere], of, Known())[0].findings
+    assert finding.seeds == (3, 3)
+    said, value = next(iter(other.items()))
+    assert finding.protocol == f"cifar10-5k-disjoint ({said.removesuffix('_sha256')} {value[:8]})"
+
+
 def test_a_claim_of_some_bits_and_protocols_is_judged_there_only(make_record) -> None:
     records = [r for bits in (16, 48) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
     narrow = Claim("long codes", "Table 1", "dch", "hashnet", "map", bits=(48, 64))

@@ -10,6 +10,7 @@ from hashzoo.cli import main
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results import commands
 from hashzoo.results.boards import write_boards
+from hashzoo.results.known import Known
 from hashzoo.results.measure import Selection
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
@@ -96,8 +97,19 @@ def test_tables_of_absent_plugins_are_taken_from_the_board_folder(make_record, s
     )
     runs = store(make_record("gone"))
     commands.accept_runs([runs], Path("leaderboards"))
-    write_boards(Path("leaderboards/records"), Path("leaderboards"), [absent])
+    write_boards(commands.load([Path("leaderboards/records")]), Path("leaderboards"), [absent])
     assert "0.6250" in commands.show([runs], compare=True)
+
+
+def test_a_frame_knows_what_absent_plugins_said_when_the_boards_were_written(make_record, store):
+    """As a board does: a row says in what it departs from its method's own setting."""
+    loss = {"loss": {"name": "l", "options": {"gamma": 3.0}}}
+    runs = store(make_record("gone", config=loss))
+    own = {"loss": {"name": "l", "options": {"gamma": 1.0}}, "recipe": None, "defaults": {}}
+    Path("leaderboards").mkdir()
+    (Path("leaderboards") / "registered.json").write_text(Known({"gone": {"finetune": own}}).text())
+    frame = commands.frame(commands.load([runs]), Selection())
+    assert "loss.gamma=3.0" in str(frame.reset_index().to_dict())
 
 
 def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
