@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hashzoo.errors import HashzooError
+from hashzoo.errors import UsageError
 from hashzoo.specs import HashOutput
 from hashzoo.testing.checks_spec import probed
 from hashzoo.testing.fingerprint import SEED, fingerprint
@@ -182,7 +182,7 @@ def every_label_counts(case: Case) -> None:
     try:
         subject = case.subject(multilabel=True)
         several = subject.train(1).model
-    except HashzooError as error:
+    except UsageError as error:
         raise NotApplicable(f"several labels are refused: {error}") from None
     table = subject.splits.table
     labels = table.labels.copy()

@@ -19,6 +19,7 @@ from PIL import Image
 from hashzoo.cli import main
 from hashzoo.cli.commands import COMMANDS
 from hashzoo.cli.main import _printable, cli
+from hashzoo.plugins.heavy import HEAVY
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -66,8 +67,14 @@ def imported_by(*args: str) -> set[str]:
 def test_light_commands_import_neither_torch_nor_pandas(args: tuple[str, ...]) -> None:
     loaded = imported_by(*args)
     assert "hashzoo.cli.main" in loaded
-    heavy = {"torch", "pandas", "torchvision", "timm", "numba", "sklearn", "scipy", "accelerate", "pydantic"}
-    assert not heavy & loaded
+    assert not set(HEAVY) & loaded
+
+
+@pytest.mark.parametrize("args", [("runs",), ("run", "-m", "nosuch")])
+def test_looking_at_runs_and_a_name_that_does_not_exist_import_neither_torch_nor_pandas(args: tuple[str, ...]) -> None:
+    loaded = imported_by(*args)
+    assert "hashzoo.cli.main" in loaded
+    assert set(HEAVY) & loaded <= {"pydantic"}
 
 
 def test_the_leaderboard_imports_no_torch(tmp_path: Path) -> None:

@@ -212,6 +212,8 @@ def test_what_is_asked_for_becomes_requests() -> None:
     assert not is_study({"method": "itq", "protocol": ["digits-1k"]})
     assert is_study({"method": "itq", "engine": "local"})
     assert is_study({"method": "all"})
+    assert is_study({"method": "lsh", "workers": 0})  # which is refused, and not passed over
+    assert not is_study({"method": "lsh", "workers": None, "keep_going": False})
     assert requests_of({"method": "all", "protocol": "digits-1k"}, registry())
 
 

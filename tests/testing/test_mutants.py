@@ -202,6 +202,16 @@ MUTANTS = {
             "        targets = F.one_hot(labels.argmax(1), labels.shape[1]).float()\n",
         },
     ),
+    "broken_on_several_labels": Mutant(
+        "every_label_counts",
+        "WorkError: the targets are lost",
+        {
+            "from hashzoo.training.loop": "from hashzoo.errors import WorkError\nfrom hashzoo.training.loop",
+            "class Trainer(GradientTrainer):\n    pass": "class Trainer(GradientTrainer):\n"
+            "    def begin(self, job):\n        if job.problem.multilabel:\n"
+            "            raise WorkError('the targets are lost')\n        super().begin(job)\n",
+        },
+    ),
     "codes_that_drift": Mutant(
         "codes_are_signs_after_training",
         "codes are not the sign of relaxed after training",
