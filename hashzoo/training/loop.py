@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from hashzoo.errors import HashzooError, UsageError, WorkError
-from hashzoo.models.hash_model import HashModel
+from hashzoo.models.hash_model import HashModel, full_precision
 from hashzoo.specs import Batch, HashOutput
 from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
 from hashzoo.training.job import TrainData, TrainJob
@@ -55,7 +55,7 @@ class Objective(nn.Module):
     def terms(self, outputs: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
         """Return the loss terms of outputs by role; a method of one role gets its output alone."""
         single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
-        with torch.autocast(device_type=batch.labels.device.type, enabled=False):
+        with full_precision(batch.labels.device):
             terms: dict[str, torch.Tensor] = self.loss(single, batch)
         return terms
 
