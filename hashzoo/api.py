@@ -75,37 +75,33 @@ def run(
     terminal and in a notebook; `reporter=hashzoo.Quiet()` keeps it off. Raises UsageError and WorkError.
     """
     from hashzoo.runner.progress import own_reporter
-    from hashzoo.runner.request import RunRequest, flatten, listed
+    from hashzoo.runner.request import RunRequest, flatten
     from hashzoo.runner.run import run as do_run
 
     if others:
         known = set(RunRequest.__dataclass_fields__) - {"method"}
         raise unknown_name("option of run", sorted(others)[0], known)
+    given: dict[str, Any] = {"bits": bits, "seeds": seeds, "metrics": metrics, "evaluators": evaluators}
+    given |= {"track": track, "tuned": tuned, "out": out}  # one value or several, a text or a path: made alike there
     request = RunRequest(
         method=method,
         dataset=dataset,
         protocol=protocol,
-        bits=listed(bits),
-        seeds=listed(seeds) or (),
         backbone=backbone,
         freeze_backbone=freeze_backbone,
         weights=weights,
         loss=loss,
         hash_layer=hash_layer,
         settings=flatten(settings or {}),
-        tuned=Path(tuned) if isinstance(tuned, str) else tuned,
         validation=validation,
-        metrics=listed(metrics),
-        evaluators=listed(evaluators),
         ties=ties,
         convention=convention,
         device=device,
         precision=precision,
         threads=threads,
-        out=Path(out) if isinstance(out, str) else out,
         resume=resume,
         overwrite=overwrite,
-        track=listed(track) or (),
+        **given,
     )
     if reporter is not None:
         return do_run(request, reporter)

@@ -65,7 +65,7 @@ def sign(x: torch.Tensor) -> torch.Tensor:
     [-1.0, 1.0, 1.0, 1.0]
     """
     x = x.detach()
-    return torch.where(x >= 0, 1, -1).to(x.dtype)
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
 
 
 def widen(x: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Lt
@@ -23,8 +22,6 @@ API_VERSION = 2
 
 Count = Annotated[int, Ge(1)]
 AtLeastZero = Annotated[float, Ge(0), Lt(float("inf"))]
-
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-PARTS = {"loss": "loss", "hash_layer": "hash layer", "trainer": "trainer", "fitter": "fitter"}
 TRAINED = {"gradient": "by gradient", "fit": "in closed form", "none": "nothing is trained"}
 SEEN = {"hidden": "", "inputs": ", sees the database's inputs", "labels": ", sees the database's labels"}
 
@@ -43,13 +42,11 @@ def _method(found: Mapping[str, Any], width: int) -> Iterator[str]:
     own = {part: dict(options) for part, options in found["options"].items()}
     for part, docs in found["option_docs"].items():
         yield ""
-        yield f"{PARTS[part]} {found[part]}" + ("" if docs else ", without options")
+        yield f"{part.replace('_', ' ')} {found[part]}" + ("" if docs else ", without options")
         yield from _options(docs, f"{part}.", own.get(part, {}), width)
-    if found["space"]:
+    if found["training"] != "none" and not found["floor"]:
         yield ""
-        yield "searched by `hashzoo tune`"
-        for name, span in found["space"].items():
-            yield f"  {name}  {_span(span)}"
+        yield from _space(found, width)
     if found.get("also"):
         yield ""
         yield from textwrap.wrap(f"The same name is known elsewhere: {', '.join(found['also'])}.", max(width, 40))
@@ -105,10 +102,20 @@ def _options(docs: Sequence[Mapping[str, Any]], prefix: str, own: Mapping[str, A
             )
 
 
-def _span(span: Any) -> str:
-    if isinstance(span, Mapping):
-        return ", ".join(f"{key} {_plain(value)}" for key, value in span.items() if value not in (None, "", (), False))
-    return _plain(span)
+def _space(found: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Yield what tuning tries: learning rate and weight decay of every method that has them, then what it states."""
+    space = {key.removeprefix("recipe."): span for key, span in found["space"].items()}
+    usual = [key for key in ("lr", "weight_decay") if key not in space] if found["training"] == "gradient" else []
+    words = [" and ".join(usual), "what follows" if space else ""]
+    said = f"searched by hashzoo tune: {', and '.join(word for word in words if word) or 'nothing'}"
+    yield from textwrap.wrap(said, max(width, 40), subsequent_indent=" " * 6)
+    for name, span in space.items():
+        if span["choices"]:
+            values = f"one of {', '.join(_plain(choice) for choice in span['choices'])}"
+        else:
+            values = f"{span['low']:g} to {span['high']:g}" + (", evenly in the logarithm" if span["log"] else "")
+        for text, margin in ((f"{name}  {values}", " " * 2), (span["source"], " " * 6)):
+            yield from textwrap.wrap(text, max(width, 40), initial_indent=margin, subsequent_indent=" " * 6)
 
 
 def _wrapped(name: str, text: str, width: int) -> list[str]:

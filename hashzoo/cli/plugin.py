@@ -72,7 +72,7 @@ def check_command(name: str, kind: str, only: str | None, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(found, indent=2))
     if any(row["status"] == "failed" for row in found):
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _cases(name: str, kind: str) -> list[tuple[str, str]]:

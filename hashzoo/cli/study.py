@@ -46,16 +46,11 @@ def do_requests(
     quiet: bool = False,
 ) -> None:
     """Do the cells of requests and print their records; exit code 1, after a list of what failed, where any did."""
-    from hashzoo.errors import UsageError
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.grid import plan_study, run_study
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError(
-            "A study is spread by --workers or --engine and not by torchrun or accelerate launch, which share one cell "
-            "among processes; start it plainly, or give one method and one protocol."
-        )
+    refuse_launchers("A study", ", or give one method and one protocol")
     built = engine.build(registry())
     study = plan_study(requests)
     if dry_run:
@@ -75,6 +70,17 @@ def do_requests(
         for what, why in failed:
             click.echo(f"  {what}: {why}", err=True)
         raise SystemExit(1)
+
+
+def refuse_launchers(what: str, else_do: str = "") -> None:
+    """Raise UsageError in a process of torchrun or accelerate launch, each of which would do all of it."""
+    from hashzoo.errors import UsageError
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            f"{what} is spread by --workers or --engine and not by torchrun or accelerate launch, which share one cell "
+            f"among processes; start it plainly{else_do}."
+        )
 
 
 def _show_cells(requests: Sequence[RunRequest], study: Any, engine: EngineChoice, as_json: bool) -> None:

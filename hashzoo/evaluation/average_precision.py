@@ -165,7 +165,7 @@ def _expected_block(cut: Cut, reach: Ints) -> Floats:
     weight = np.ones_like(k)
     np.cumprod((r - later + 1) * (m - later + 1) / (later * (n - r - m + later)), axis=1, out=weight[:, 1:])
     spread = harmonic_difference(cut.before, cut.m)[:, None]
-    # C(m, k) of `metrics`, written as k (constant + (k - 1) slope).
+    # C(m, k) of `retrieved_expected`, written as k (constant + (k - 1) slope).
     constant = (found + 1) * spread / m
     slope = (1 - (ahead + 1) * spread / m) / np.maximum(m - 1, 1)
     inside = k * (constant + (k - 1) * slope)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hashzoo.data.readers import read_arrays
 from hashzoo.errors import UsageError, WorkError
+from hashzoo.files import replacing
 
 _FIELDS = ("bits", "classes", "packed", "labels", "ids")
 
@@ -268,14 +268,10 @@ def save_codes(path: str | os.PathLike[str], codes: Mapping[str, Codes]) -> None
 def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]], *, compressed: bool = False) -> None:
     """Write arrays to an `.npz` that appears under its name only when complete, with the mode that the umask gives."""
     save = np.savez_compressed if compressed else np.savez
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as stream:
+        with replacing(target) as temporary, temporary.open("wb") as stream:
             save(stream, allow_pickle=False, **arrays)
-        temporary.replace(target)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise WorkError(
             f"{target} cannot be written ({error.strerror or error}); free space or choose another."
         ) from error

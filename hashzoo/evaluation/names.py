@@ -128,8 +128,8 @@ def name_list(names: str | Iterable[str]) -> list[str]:
 def base_of(name: str) -> str:
     """Return the registered metric that a figure's name belongs to: without pair, cut-off, variant and tie order.
 
-    >>> [base_of(name) for name in ("map@h2-reranked", "image-to-text/map:best", "first_hit")]
-    ['map', 'map', 'first_hit']
+    >>> [base_of(name) for name in ("map@h2-reranked", "image-to-text/map:best", "precision@100", "first_hit")]
+    ['map', 'map', 'precision', 'first_hit']
     """
     return name.rpartition("/")[2].partition("@")[0].partition(":")[0]
 

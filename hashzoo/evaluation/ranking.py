@@ -44,7 +44,8 @@ class Buckets:
 
     before, n, r: (Q, B) items ranked before the group, items in it, relevant items in it. Groups without relevant
     items may be left out, since `before` holds their place. Unused places at the end of a row have n = r = 0 and
-    before = total. total: (Q,) items in the whole list. sums: `metrics.precision_sums` by tie order, once computed.
+    before = total. total: (Q,) items in the whole list. sums: `average_precision.precision_sums` by tie order, once
+    computed.
     """
 
     before: Ints

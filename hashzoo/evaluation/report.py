@@ -81,7 +81,8 @@ def _per_query(job: Job, wanted: list[MetricName]) -> dict[str, Floats]:
     """Return the value of each query for each metric; NaN where the rule leaves the query out."""
     sources: dict[str, list[MetricName]] = {"counts" if job.counts is not None else "score": []}
     for metric in wanted:
-        sources.setdefault(_source(job, metric), []).append(metric)
+        if metric.base != "pr_curve_lookup" and not _is_pooled(job, metric):  # these two are read off the counts
+            sources.setdefault(_source(job, metric), []).append(metric)
     columns: dict[str, list[Floats]] = {}
     for place, (source, group) in enumerate(sources.items()):
         for rows, buckets in _blocks(job, source):
@@ -96,7 +97,7 @@ def _per_query(job: Job, wanted: list[MetricName]) -> dict[str, Floats]:
 def _source(job: Job, metric: MetricName) -> str:
     """Return which rankings a metric reads: counts, stable (order of items), score, or ball:R (re-ranked)."""
     by_codes = "stable" if (metric.ties or job.rule.ties) == "stable" else "counts"
-    if metric.radius is not None or metric.base == "pr_curve_lookup":
+    if metric.radius is not None:
         if _is_reranked(job, metric):
             return f"ball:{metric.radius}"
         return by_codes if metric.base == "map" else "counts"
@@ -125,8 +126,6 @@ def _value(job: Job, metric: MetricName, rows: slice, buckets: Buckets) -> Float
         return relevant_at_ranks(buckets, precision_ranks(int(buckets.total.max())))
     if metric.base == "pr_curve":
         return relevant_at_ranks(buckets, pr_ranks(int(buckets.total.max())))
-    if metric.base == "pr_curve_lookup":
-        return np.zeros(len(buckets.n))
     cut = metric.cut or 0
     if metric.base == "precision":
         return precision_at(buckets, cut, ties=ties)

@@ -18,7 +18,7 @@ def _image(name: str, module: str, builder: str, summary: str, pretrained: bool 
 
 @hookimpl
 def hashzoo_register_backbones() -> list[Component]:
-    """Return the image networks, the text network and the identity."""
+    """Return the image networks, the text network, and those that hand on pixels or features as they are."""
     return [
         _image(
             "alexnet",

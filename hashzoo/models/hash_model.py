@@ -44,11 +44,3 @@ class HashModel(nn.Module):
             begin = getattr(layer, "start_epoch", None)
             if begin is not None:
                 begin(epoch, epochs)
-
-    def backbone_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the backbones."""
-        return list(self.backbones.parameters())
-
-    def new_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the hash layers, which start untrained."""
-        return list(self.hash_layers.parameters())

@@ -93,11 +93,16 @@ def load_weights(network: nn.Module, path: str | Path, head: str = "") -> None:
 def weights_digest(module: nn.Module) -> str:
     """Return the sha256 over names, types, shapes and values of a module's state."""
     total = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    add_tensors(total, module.state_dict())
+    return total.hexdigest()
+
+
+def add_tensors(total: hashlib._Hash, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Add names, types, shapes and values of tensors to a digest, in the order of their names."""
+    for name, value in sorted(tensors.items()):
         tensor = value.detach().cpu().contiguous()
         total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()
 
 
 def starting_weights(reg: Registry, name: str, options: Mapping[str, Any], shape: tuple[int, ...]) -> str:

@@ -4,20 +4,16 @@ A plugin can break only itself. What goes wrong in one is kept with its distribu
 exception and remedy (`Registry.failures`), and everything else works on. Listing imports no torch.
 """
 
-from hashzoo.plugins.items import KINDS
-from hashzoo.plugins.loading import UNSTATED_API, Plugin, load_plugin
-from hashzoo.plugins.registry import Call, Registry, registry
-from hashzoo.plugins.sources import Source, find_sources, is_editable, plugin_file_hash
-from hashzoo.plugins.troubles import Trouble
+from hashzoo.plugins.items import KINDS, PARTS
+from hashzoo.plugins.loading import Plugin, load_plugin
+from hashzoo.plugins.registry import Registry, registry
+from hashzoo.plugins.sources import find_sources, is_editable, plugin_file_hash
 
 __all__ = [
     "KINDS",
-    "UNSTATED_API",
-    "Call",
+    "PARTS",
     "Plugin",
     "Registry",
-    "Source",
-    "Trouble",
     "find_sources",
     "is_editable",
     "load_plugin",

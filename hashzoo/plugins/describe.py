@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.plugins import KINDS, Registry, registry
+from hashzoo.plugins import KINDS, PARTS, Registry, registry
 from hashzoo.plugins.options import resolve
 from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable, Protocol
 
-COMPONENTS = ("backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators")
+COMPONENTS = ("backbones", *PARTS.values(), "evaluators", "engines")
 
 
 def plugin_rows() -> list[dict[str, Any]]:
@@ -61,8 +61,7 @@ def describe(kind: str, name: str) -> dict[str, Any]:
         return found
     found |= {key: value for key, value in asdict(item).items() if not callable(value)}
     if isinstance(item, Method):
-        kinds = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-        parts = {role: (kind, getattr(item, role)) for role, kind in kinds.items() if getattr(item, role)}
+        parts = {role: (kind, getattr(item, role)) for role, kind in PARTS.items() if getattr(item, role)}
         if item.training != "gradient":
             parts.pop("trainer", None)
         found["component_options"] = {role: _options(reg, *part) for role, part in parts.items()}

@@ -42,6 +42,13 @@ KINDS: dict[str, Kind] = {
 """Every kind, under the name that `Registry.get` and `hashzoo list` take."""
 
 
+PARTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
+"""The parts that make a method, each with the kind of component it is."""
+
+REGIMES = ("finetune", "frozen", "scratch")
+"""What a method has settings for."""
+
+
 def item_name(kind: str, item: Any) -> str:
     """Return the name under which an item is registered (`id` for paper tables)."""
     return str(getattr(item, KINDS[kind].key))
@@ -76,17 +83,20 @@ def _method_fault(method: Method) -> str:
             return f"with training {method.training!r} and no {field}"
     if not method.modalities:
         return "without modalities; state a tuple of roles such as ('image',)"
-    for name, options in method.options.items():
-        if name not in OPTION_ROLES:
-            return f"whose options are for {name!r} and not for one of {', '.join(OPTION_ROLES)}"
-        del options
+    for regime in method.settings:
+        if regime not in REGIMES:
+            return f"with a setting for {regime!r} and not for one of {', '.join(REGIMES)}"
+    for options in (method.options, *(setting.options for setting in method.settings.values())):
+        for name in options:
+            if name not in PARTS:
+                return f"whose options are for {name!r} and not for one of {', '.join(PARTS)}"
     return ""
 
 
-OPTION_ROLES = ("loss", "hash_layer", "trainer", "fitter")
-
-
 def _component_fault(component: Component) -> str:
+    for name in component.requires:
+        if name not in PARTS:
+            return f"which requires a {name!r} and not one of {', '.join(PARTS)}"
     return _reference_fault("build", component.build)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hashzoo.declared import misfit
 from hashzoo.errors import HashzooError
+from hashzoo.plugins.items import PARTS
 from hashzoo.plugins.options import resolve
 from hashzoo.plugins.registry import Registry
 from hashzoo.plugins.sources import Source
@@ -74,22 +75,19 @@ def unresolved(reg: Registry) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for plugin in reg.plugins:
-        faults = [fault for kind, items in plugin.items.items() for item in items for fault in _faults(reg, kind, item)]
+        faults = [fault for items in plugin.items.values() for item in items for fault in _faults(reg, item)]
         if faults:
             found.setdefault(plugin.distribution, []).extend(faults)
     return found
 
 
-KINDS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-
-
-def _faults(reg: Registry, kind: str, item: object) -> list[str]:
+def _faults(reg: Registry, item: object) -> list[str]:
     if isinstance(item, Method):
         return [f"method {item.name!r}: {fault}" for fault in _method_faults(reg, item)]
     if isinstance(item, Component):
         faults = _tried(resolve, item.build, f"The component {item.name!r}")
         for role, name in item.requires.items():
-            faults += _tried(reg.get, KINDS[role], name)
+            faults += _tried(reg.get, PARTS[role], name)
         for name in item.metrics:
             faults += _tried(reg.get, "metrics", name)
         return faults
@@ -107,7 +105,7 @@ def _faults(reg: Registry, kind: str, item: object) -> list[str]:
 
 def _method_faults(reg: Registry, method: Method) -> list[str]:
     faults: list[str] = []
-    for role, kind in KINDS.items():
+    for role, kind in PARTS.items():
         name = getattr(method, role)
         if not name or (role == "trainer" and method.training != "gradient"):
             continue

@@ -111,12 +111,18 @@ class Registry:
         """Return the name under which this very thing is found again: "distribution:name" where another claims it."""
         entry, _ = self._find(kind, name)
         plain = self._split(name)[1]
-        sole = _winner(self._table[kind].get(plain, [entry])) is entry
+        sole = _winner(self._claims(kind, plain)[0]) is entry
         return plain if sole else f"{entry.plugin.distribution}:{plain}"
 
     def owner(self, kind: str, name: str) -> Plugin:
         """Return the plugin that brings `name`."""
         return self._find(kind, name)[0].plugin
+
+    def listed(self, kind: str, name: str) -> str:
+        """Return what `names` calls the thing that `name` means: "distribution:name" only where it has to."""
+        entry, _ = self._find(kind, name)
+        plain = item_name(kind, entry.item)
+        return plain if entry is _winner(self._table[kind][plain]) else f"{entry.plugin.distribution}:{plain}"
 
     def build(self, kind: str, name: str, *args: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> Any:
         """Build a component: resolve its builder, check the options against its signature, call it.
@@ -190,12 +196,8 @@ class Registry:
 
     def _find(self, kind: str, name: str) -> tuple[_Entry, str | None]:
         """Return the entry, and for a family the part of the name after the family's."""
-        table = self._kind(kind)
         distribution, wanted = self._split(name)
-        family = next((f for f in table if f.endswith("/") and wanted.startswith(f) and wanted != f), None)
-        entries, rest = table.get(wanted, []), None
-        if not entries and family is not None:
-            entries, rest = table[family], wanted.removeprefix(family)
+        entries, rest = self._claims(kind, wanted)
         if distribution is not None:
             # two entry points of one distribution may bring the same: nothing could tell them apart
             entries = [e for e in entries if canonical(e.plugin.distribution) == distribution][:1]
@@ -211,6 +213,14 @@ class Registry:
                 f"The {KINDS[kind].singular} {wanted!r} is claimed by {claims}; write {picks}, or uninstall one."
             )
         return winner, rest
+
+    def _claims(self, kind: str, plain: str) -> tuple[list[_Entry], str | None]:
+        """Return all entries that a name without a distribution can mean, and the part of it after a family's."""
+        table = self._kind(kind)
+        family = next((f for f in table if f.endswith("/") and plain.startswith(f) and plain != f), None)
+        if plain in table or family is None:
+            return table.get(plain, []), None
+        return table[family], plain.removeprefix(family)
 
     def _component(self, kind: str, name: str) -> tuple[Component, str | None]:
         entry, rest = self._find(kind, name)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
-from hashzoo.files import file_sha256, write_text
+from hashzoo.files import file_sha256, json_sha256, write_text
 from hashzoo.results.collect import Found, collect
 from hashzoo.results.evidence import (
     CODES_BITS,
     FOLDER,
+    RECORDS,
     bare,
     checksums,
     codes_file,
@@ -22,10 +23,12 @@ from hashzoo.results.evidence import (
     read_codes,
     read_values,
     values_by_query,
+    values_file,
     write_codes,
     write_values,
 )
-from hashzoo.results.record import PluginInfo, Record
+from hashzoo.results.record import PluginInfo, Record, read_record
+from hashzoo.results.settings import method_config
 from hashzoo.results.text import plain
 
 SEEDS = 3
@@ -34,9 +37,9 @@ SEEDS = 3
 CODES = "codes.npz"
 """The codes beside a run's record."""
 
-RECORDS = "records"
 MANIFEST = "bundle.json"
 
+_PLACE = re.compile(r"bits-(?P<bits>\d+)-seed-(?P<seed>\d+)")
 _EXACT = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 
@@ -71,16 +74,21 @@ def _unrepeatable(plugin: PluginInfo, own: set[str]) -> str:
 
 
 def few_seeds(records: Sequence[Record]) -> list[str]:
-    """Return a sentence for every method and bit length that has fewer than three seeds."""
-    seeds: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    """Return a sentence for every row and bit length that has fewer than three seeds."""
+    seeds: dict[tuple[str, str, str, str, int, str], set[int]] = defaultdict(set)
     for record in records:
         if not record.floor:
-            seeds[record.protocol, record.method, record.bits].add(record.seed)
-    return [
-        plain(f"{method} on {protocol} at {bits} bits has {len(of)} seed(s) and should have {SEEDS}; its row says so.")
-        for (protocol, method, bits), of in sorted(seeds.items())
+            setup = (record.backbone_name, record.regime, record.bits, json_sha256(method_config(record)))
+            seeds[record.protocol, record.method, *setup].add(record.seed)
+    said = (
+        plain(
+            f"{method} on {protocol} ({backbone}, {regime}) at {bits} bits has {len(of)} seed(s) and should have "
+            f"{SEEDS}; its row says so."
+        )
+        for (protocol, method, backbone, regime, bits, _), of in sorted(seeds.items())
         if len(of) < SEEDS
-    ]
+    )
+    return list(dict.fromkeys(said))
 
 
 def codes_beside(item: Found) -> dict[str, Codes]:
@@ -108,28 +116,27 @@ def _submitted(item: Found) -> Path | None:
 def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> Record:
     """Write the evidence of a record that is accepted at `place` and return the record that names it.
 
-    Nothing is written of a record without codes or evidence beside it.
+    Nothing is written of a record without codes or evidence beside it; that of a record that stood there before goes.
     """
     evidence_dir = records_dir.parent / FOLDER
     there = evidence_dir / place.relative_to(records_dir).with_suffix("")
-    source = _submitted(item)
+    source, codes = _submitted(item), codes_beside(item)
     if item.record.evidence and source is not None:
         values = read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
-        codes = codes_beside(item)
-        if values:
-            write_values(there, values)
-        if codes:
-            write_codes(evidence_dir, there, codes)
-        return slim
-    codes = codes_beside(item)
-    if not codes:
-        return slim
-    values = values_by_query(item.record, codes)
+    elif codes:
+        values = values_by_query(item.record, codes)
+        slim = slim.model_copy(update={"evidence": checksums(item.record, codes, values)})
+    else:
+        values = {}
     if values:
         write_values(there, values)
-    if item.record.bits:
+    else:
+        values_file(there).unlink(missing_ok=True)
+    if codes and item.record.bits:
         write_codes(evidence_dir, there, bare(codes))  # those beyond one a method are taken away again
-    return slim.model_copy(update={"evidence": checksums(item.record, codes, values)})
+    else:
+        codes_file(there).unlink(missing_ok=True)
+    return slim
 
 
 def thin_codes(records_dir: Path) -> list[Path]:
@@ -138,29 +145,36 @@ def thin_codes(records_dir: Path) -> list[Path]:
     Evidence of records that are gone is removed as well.
     """
     evidence_dir = records_dir.parent / FOLDER
-    if not evidence_dir.is_dir():
-        return []
-    records = {place_of(item.record, records_dir, evidence_dir): item.record for item in collect([records_dir])}
-    rows: dict[Path, list[Path]] = defaultdict(list)
-    for place in records:
-        if codes_file(place).exists():
-            rows[place.parent].append(place)
+    rows: dict[Path, list[tuple[int, int, Path]]] = defaultdict(list)
+    for path in evidence_dir.rglob("*.codes.npz"):
+        place = path.with_name(path.name.removesuffix(".codes.npz"))
+        named = _PLACE.fullmatch(place.name)
+        if named and _record_file(place, evidence_dir, records_dir).is_file():
+            rows[place.parent].append((int(named["bits"]), int(named["seed"]), place))
     kept: set[Path] = set()
-    for places in rows.values():
-        lengths = sorted({records[place].bits for place in places})
-        bits = CODES_BITS if CODES_BITS in lengths else lengths[len(lengths) // 2]
-        kept.add(min((p for p in places if records[p].bits == bits), key=lambda p: records[p].seed))
-    items = {records[place].evidence.get("items", "")[:16] for place in kept}
+    for row in rows.values():
+        lengths = sorted({bits for bits, _, _ in row})
+        chosen = CODES_BITS if CODES_BITS in lengths else lengths[len(lengths) // 2]
+        kept.add(min((seed, place) for bits, seed, place in row if bits == chosen)[1])
+    behind = (read_record(_record_file(place, evidence_dir, records_dir)) for place in kept)
+    items = {record.evidence.get("items", "")[:16] for record in behind}
     for path in sorted(evidence_dir.rglob("*.npz")):
         stem, _, kind = path.stem.rpartition(".")
-        if kind in ("values", "codes"):
+        if kind in ("values", "codes") and _PLACE.fullmatch(stem):
             place = path.with_name(stem)
-            gone = place not in records or (kind == "codes" and place not in kept)
-        else:
+            there = _record_file(place, evidence_dir, records_dir).is_file()
+            gone = not there or (kind == "codes" and place not in kept)
+        elif path.name.startswith("items-"):
             gone = path.stem.removeprefix("items-") not in items
+        else:
+            continue  # not ours
         if gone:
             path.unlink()
     return sorted(codes_file(place) for place in kept)
+
+
+def _record_file(place: Path, evidence_dir: Path, records_dir: Path) -> Path:
+    return records_dir / place.relative_to(evidence_dir).with_name(f"{place.name}.json")
 
 
 def write_bundle(runs: Sequence[Path], records_dir: Path, out: Path) -> str:

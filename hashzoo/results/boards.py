@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -14,13 +14,14 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
 from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
-from hashzoo.results.evidence import Evidence, level_note, records_behind, standings, with_tied
+from hashzoo.results.evidence import Evidence, level_note
 from hashzoo.results.known import Known, read_known
 from hashzoo.results.measure import Selection, measure, select, tidy
 from hashzoo.results.published import Published, comparison_board, used_tables
 from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.results.render import csv_text, escaped, markdown_board
 from hashzoo.results.settings import changed_parts
+from hashzoo.results.standings import records_behind, standings, with_tied
 from hashzoo.results.table import Board, board, by_setting
 from hashzoo.results.text import plain
 from hashzoo.specs import Paper, PaperRow, PaperTable
@@ -47,21 +48,20 @@ _REWRITE = "run hashzoo leaderboard --write and commit what it changes"
 
 
 def accept(
-    paths: Iterable[Path],
+    found: Sequence[Found],
     records_dir: Path,
     replace_old: bool = False,
     *,
     known: Known | None = None,
     other_parts: bool = False,
 ) -> list[Path]:
-    """Copy the records found in files and run directories into `records_dir`, curves shortened; return their paths.
+    """Copy records found in files and run directories into `records_dir`, curves shortened; return their paths.
 
     A copy keeps the run's `record_sha256` as `origin_sha256`; accepting it again changes nothing. Where another run
     of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`. A run with
     another loss, hash layer, trainer or fitter than its method's is refused unless `other_parts`, and then is a row of
     its own; so is one of a foreign plugin that is no release. Evidence is made from the codes beside the records.
     """
-    found = collect(paths)
     if not found:
         raise UsageError("There is no record in the given paths; give run directories or record.json files.")
     own = (known or Known()).own
@@ -74,7 +74,12 @@ def accept(
                 "leave it out, or take it as a row of its own with --other-parts."
             )
     refuse_unrepeatable(found, own_plugins(records_dir.parent))
-    places = [(item, _place(item.record, records_dir, changed.get(item.path, ""))) for item in found]
+    places: list[tuple[Found, Path]] = []
+    given: dict[Path, str] = {}
+    for item in found:
+        place = _place(item.record, records_dir, changed.get(item.path, ""), given)
+        given.setdefault(place.parent, _configuration(item.record))
+        places.append((item, place))
     if not replace_old:
         for item, place in places:
             _refuse_other(item, place)
@@ -84,14 +89,13 @@ def accept(
 
 
 def write_boards(
-    records_dir: Path, out_dir: Path, tables: Sequence[PaperTable] = (), known: Known | None = None
+    records: Sequence[Record], out_dir: Path, tables: Sequence[PaperTable] = (), known: Known | None = None
 ) -> list[Path]:
-    """Make every board of the records in `records_dir` and write them to `out_dir`; return the paths.
+    """Make every board of the accepted records and write them to `out_dir`; return the paths.
 
     `tables` are the published tables of the installed plugins and `known` is what these say of methods and metrics;
     what absent ones said stays as it was written before. Boards of which no record is left are removed.
     """
-    records = [item.record for item in collect([records_dir])]
     stored = {table.id: table for table in published_tables(out_dir)}
     everything = {**stored, **{table.id: table for table in tables}}
     kept = (known or Known()).over(read_known(out_dir / REGISTERED)).of(records)
@@ -143,8 +147,11 @@ def _rounded(point: object) -> object:
     return round(point, CURVE_DIGITS) if isinstance(point, float) else point
 
 
-def _place(record: Record, records_dir: Path, other_parts: str = "") -> Path:
-    """Return a record's path; another configuration than the one already there has its own folder."""
+def _place(record: Record, records_dir: Path, other_parts: str, given: Mapping[Path, str]) -> Path:
+    """Return a record's path; another configuration than the one already there has its own folder.
+
+    `given` are the folders that records of the same call go to, which are not there yet, with their configurations.
+    """
     method = f"{record.method} with {other_parts}" if other_parts else record.method
     folder = records_dir / _slug(record.protocol) / _slug(method)
     if not folder.resolve().is_relative_to(records_dir.resolve()):
@@ -155,7 +162,10 @@ def _place(record: Record, records_dir: Path, other_parts: str = "") -> Path:
     for path in sorted(folder.glob(f"{setting}*/bits-*-seed-*.json")):
         if path.parent.name in (setting, f"{setting}-{ours}") and _configuration(read_record(path)) == ours:
             return path.parent / name
-    taken = any((folder / setting).glob("bits-*-seed-*.json"))
+    for own in (folder / setting, folder / f"{setting}-{ours}"):
+        if given.get(own) == ours:
+            return own / name
+    taken = folder / setting in given or any((folder / setting).glob("bits-*-seed-*.json"))
     return folder / (f"{setting}-{ours}" if taken else setting) / name
 
 
@@ -205,7 +215,7 @@ def _board_files(
             continue
         selection = Selection(metrics=BOARD_METRICS)
         values = tidy(select(chosen, selection), known)
-        for cells, backbone, regime in by_setting(measure(chosen, selection, known)):
+        for cells, backbone, regime in by_setting(measure(chosen, selection, known, values)):
             label, metric = cells[["protocol", "metric"]].iloc[0]
             stem = _slug(f"{label}_{backbone}-{regime}_{metric}")
             if f"{stem}.md" in files:
@@ -232,7 +242,7 @@ def _board_files(
 
 
 def _has_board(metric: str) -> bool:
-    return metric in BOARD_METRICS or metric.rsplit("/", 1)[-1] in BOARD_METRICS
+    return metric.rpartition("/")[2] in BOARD_METRICS
 
 
 def _page(own: Board, beside: Board | None, command: str) -> str:

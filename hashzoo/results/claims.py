@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.uncertainty import holm, paired_difference
 from hashzoo.results.known import Known
+from hashzoo.results.measure import protocol_key, protocol_labels
 from hashzoo.results.record import Record
 from hashzoo.results.settings import database_of, row_names
 from hashzoo.specs import Claim
@@ -79,32 +80,35 @@ class Judged:
 def judge(claims: Iterable[Claim], records: Sequence[Record], values: Values, known: Known) -> list[Judged]:
     """Return each claim with what the records say of it.
 
-    Compared are rows of the methods' own settings that stand on one board: same protocol, backbone, regime and sight
-    of the database. The difference is paired over queries and its interval allows for another draw of seeds
-    (`paired_difference`); the p values of one claim's findings are corrected for their number (Holm, 1979).
+    Compared are rows of the methods' own settings that stand on one board: same protocol with its split, convention
+    and tie rule, same backbone, regime and sight of the database. The difference is paired over queries and its
+    interval allows for another draw of seeds (`paired_difference`); the p values of one claim's findings are corrected
+    for their number (Holm, 1979).
     """
     rows = _rows(records, known)
     return [Judged(claim, tuple(_corrected(list(_findings(claim, rows, values, known))))) for claim in claims]
 
 
-_Place = tuple[str, str, str, str]
-"""Protocol, backbone, regime, what was seen of the database."""
+_Place = tuple[str, str, str, str, str]
+"""Id of the protocol, its label on boards, backbone, regime, what was seen of the database."""
 _Rows = Mapping[_Place, Mapping[tuple[str, int], Sequence[Record]]]
 
 
 def _rows(records: Sequence[Record], known: Known) -> _Rows:
     """Return the records of methods as their plugins set them up, by board, then by (method, bits)."""
     found: dict[_Place, dict[tuple[str, int], list[Record]]] = defaultdict(lambda: defaultdict(list))
+    labels = protocol_labels(records)
     for record, name in zip(records, row_names(records, known.own), strict=True):
         if name.method == record.method and not name.settings:
-            place = (record.protocol, record.backbone_name, record.regime, database_of(record))
+            label = labels[protocol_key(record)]
+            place = (record.protocol, label, record.backbone_name, record.regime, database_of(record))
             found[place][record.method, record.bits].append(record)
     return found
 
 
 def _findings(claim: Claim, rows: _Rows, values: Values, known: Known) -> Iterator[Finding]:
-    for (protocol, backbone, regime, _), here in sorted(rows.items()):
-        if claim.protocols and protocol not in claim.protocols:
+    for (id_, protocol, backbone, regime, _), here in sorted(rows.items()):
+        if claim.protocols and id_ not in claim.protocols:
             continue
         lengths = claim.bits or sorted(
             {bits for method, bits in here if method in (claim.better, claim.worse) and bits}

@@ -49,17 +49,6 @@ def collect(paths: Iterable[Path]) -> list[Found]:
     return kept
 
 
-def find_records(paths: Iterable[Path]) -> list[Path]:
-    """Return the record files among the given files and below the given folders, each once, sorted.
-
-    Raises UsageError for a path that does not exist, WorkError for folders and records that cannot be read.
-    """
-    files, faults = _search(paths)
-    if faults:
-        raise WorkError("\n".join(faults))
-    return files
-
-
 def _search(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """Return record files, and a sentence for every folder or record that is there and cannot be read."""
     files: dict[Path, Path] = {}

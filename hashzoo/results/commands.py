@@ -19,7 +19,7 @@ from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
 from hashzoo.results.claims import Judged, as_json, claims_text, judge, markdown
 from hashzoo.results.collect import collect
-from hashzoo.results.evidence import Evidence, values_by_query
+from hashzoo.results.evidence import RECORDS, Evidence, values_by_query
 from hashzoo.results.known import installed, read_known
 from hashzoo.results.layout import paper_boards, published_board
 from hashzoo.results.measure import Selection
@@ -31,24 +31,26 @@ from hashzoo.specs import PaperTable
 
 RUNS = Path("runs")
 BOARDS = Path("leaderboards")
-RECORDS = "records"
 
 
 def known_tables(board_dir: Path = BOARDS) -> list[PaperTable]:
     """Return the published tables of the installed plugins, and what the board folder keeps of absent ones."""
-    installed = [registry().get("paper_tables", name) for name in registry().names("paper_tables")]
-    ids = {table.id for table in installed}
-    return [*installed, *(table for table in published_tables(board_dir) if table.id not in ids)]
+    tables = [registry().get("paper_tables", name) for name in registry().names("paper_tables")]
+    ids = {table.id for table in tables}
+    return [*tables, *(table for table in published_tables(board_dir) if table.id not in ids)]
 
 
 def load(paths: Sequence[Path], board_dir: Path = BOARDS) -> list[Record]:
     """Return the records under `paths`; with none named under `runs`, or else those of the board folder."""
-    if not paths:
-        accepted = board_dir / RECORDS
-        paths = [RUNS] if RUNS.is_dir() or not accepted.is_dir() else [accepted]
-        if not paths[0].is_dir():
-            return []
-    return [item.record for item in collect(paths)]
+    chosen = _paths(paths, board_dir)
+    if not paths and not chosen[0].is_dir():
+        return []
+    return [item.record for item in collect(chosen)]
+
+
+def _paths(named: Sequence[Path], board_dir: Path) -> list[Path]:
+    accepted = board_dir / RECORDS
+    return list(named) or ([RUNS] if RUNS.is_dir() or not accepted.is_dir() else [accepted])
 
 
 def frame(
@@ -58,7 +60,7 @@ def frame(
 
     A published table measured with several backbones or regimes has the setting as its first row level.
     """
-    known = installed(records)
+    known = installed(records).over(read_known(BOARDS / REGISTERED))
     if paper_table is not None:
         made = paper_boards(records, _paper_table(paper_table, BOARDS), selection, known)
         frames = {f"{board.backbone}, {board.regime}": board.frame for board in made}
@@ -137,20 +139,20 @@ def show_table(name: str, width: int = WIDTH) -> str:
 
 def accept_runs(runs: Sequence[Path], boards: Path, replace_old: bool = False, other_parts: bool = False) -> str:
     """Copy the records of runs into the board folder, rewrite its boards, and say what was done."""
-    paths = list(runs) or [RUNS]
-    known = installed([item.record for item in collect(paths)]).over(read_known(boards / REGISTERED))
-    accepted = accept(paths, boards / RECORDS, replace_old, known=known, other_parts=other_parts)
-    said = few_seeds([item.record for item in collect([boards / RECORDS])])
-    return "\n".join([*said, f"Accepted {len(accepted)} record(s). {write(boards)}"])
+    found = collect(list(runs) or [RUNS])
+    known = installed([item.record for item in found]).over(read_known(boards / REGISTERED))
+    accepted = accept(found, boards / RECORDS, replace_old, known=known, other_parts=other_parts)
+    records = load([boards / RECORDS])
+    return "\n".join([*few_seeds(records), f"Accepted {len(accepted)} record(s). {_written(records, boards)}"])
 
 
 def submit_runs(runs: Sequence[Path], out: Path, other_parts: bool = False) -> str:
     """Pack the records of runs with their evidence and versions into a folder for a pull request."""
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} holds something already; give a new folder.")
-    known = installed([item.record for item in collect(runs)])
-    accept(runs, out / RECORDS, known=known, other_parts=other_parts)
-    records = [item.record for item in collect([out / RECORDS])]
+    found = collect(runs)
+    accept(found, out / RECORDS, known=installed([item.record for item in found]), other_parts=other_parts)
+    records = load([out / RECORDS])
     return "\n".join([*few_seeds(records), describe_submission(out, records)])
 
 
@@ -178,8 +180,7 @@ def judged_claims(
         found.get("methods", method)
     claims = [found.get("claims", name) for name in found.names("claims")]
     about = [claim for claim in claims if method in (None, claim.better, claim.worse)]
-    paths = list(runs) or [RUNS if RUNS.is_dir() else boards / RECORDS]
-    items = [item for item in collect(paths) if protocol in (None, item.record.protocol)]
+    items = [item for item in collect(_paths(runs, boards)) if protocol in (None, item.record.protocol)]
     evidence, places = Evidence(boards), {item.record.record_sha256: item for item in items}
 
     @cache
@@ -216,8 +217,11 @@ def show_claims(
 
 def write(boards: Path) -> str:
     """Rewrite the boards of the folder's records and say what was done."""
-    known = installed([item.record for item in collect([boards / RECORDS])])
-    written = write_boards(boards / RECORDS, boards, known_tables(boards), known)
+    return _written(load([boards / RECORDS]), boards)
+
+
+def _written(records: Sequence[Record], boards: Path) -> str:
+    written = write_boards(records, boards, known_tables(boards), installed(records))
     return f"Wrote {len(written)} file(s) in {boards}."
 
 

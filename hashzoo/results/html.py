@@ -10,8 +10,8 @@ from jinja2 import Environment, StrictUndefined
 from hashzoo.results.grid import Grid
 
 
-def to_html(grids: Sequence[Grid], title: str = "hashzoo leaderboards") -> str:
+def to_html(grids: Sequence[Grid]) -> str:
     """Return a complete HTML page with one table per grid."""
     source = files("hashzoo.results").joinpath("data/leaderboard.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(source).render(grids=grids, title=title) + "\n"
+    return environment.from_string(source).render(grids=grids) + "\n"

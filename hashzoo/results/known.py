@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import WorkError
+from hashzoo.evaluation.names import base_of
 from hashzoo.files import read_text
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record
@@ -27,7 +28,7 @@ class Known:
 
     def direction(self, metric: str) -> bool | None:
         """Return whether more is better of a metric such as "image-to-text/map@h2"; None where no best is marked."""
-        return self.higher.get(base_name(metric))
+        return self.higher.get(base_of(metric))
 
     def over(self, other: Known) -> Known:
         """Return both; what this one says wins."""
@@ -49,19 +50,10 @@ class Known:
         return json.dumps({"own": self.own, "higher": self.higher}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def base_name(metric: str) -> str:
-    """Return the base of a metric's name.
-
-    >>> [base_name(name) for name in ("map", "image-to-text/map@h2-reranked", "map:best", "precision@100")]
-    ['map', 'map', 'map', 'precision']
-    """
-    return metric.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
-
-
 def installed(records: Sequence[Record]) -> Known:
     """Return what the installed plugins say of the methods and metrics of the records."""
     found = registry()
-    bases = {base_name(name) for record in records for name in record.metrics}
+    bases = {base_of(name) for record in records for name in record.metrics}
     return Known(own_settings(records, found), {**UNREGISTERED, **_directions(found.names("metrics"), bases)})
 
 

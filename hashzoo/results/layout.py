@@ -12,7 +12,7 @@ from hashzoo.results.measure import COLUMN_LEVELS, STATISTICS, Selection, measur
 from hashzoo.results.paper_tables import full_metric
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
-from hashzoo.results.table import Board, row_notes
+from hashzoo.results.table import Board, backbones_and_regimes, row_notes
 from hashzoo.results.text import plain
 from hashzoo.specs import PaperRow, PaperTable
 
@@ -57,13 +57,7 @@ def paper_boards(
         return [published_board(table, NOTHING, known)]
     narrowed = Selection(wanted.protocol, metrics, wanted.methods, wanted.backbone, wanted.regime, wanted.bits)
     cells = measure(usable, narrowed, known)
-    boards = []
-    for backbone, here in cells.groupby("backbone"):
-        trained = sorted(set(here.loc[~here["floor"], "regime"]))
-        for regime in trained or sorted(set(here["regime"])):
-            part = here[here["floor"] | (here["regime"] == regime)]
-            boards.append(_layout(table, part, known, (str(backbone), regime)))
-    return boards
+    return [_layout(table, part, known, (backbone, regime)) for part, backbone, regime in backbones_and_regimes(cells)]
 
 
 def published_board(table: PaperTable, remark: str = "as published", known: Known | None = None) -> Board:

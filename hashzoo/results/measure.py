@@ -84,7 +84,7 @@ CURVE_AXES = {
 
 def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[Record, dict[str, Any]]]:
     names = row_names(records, (known or Known()).own)
-    labels = _protocol_labels(records)
+    labels = protocol_labels(records)
     return [
         (
             record,
@@ -92,7 +92,7 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
                 **name._asdict(),
                 "backbone": plain(record.backbone_name),
                 "regime": record.regime,
-                "protocol": labels[_protocol_key(record)],
+                "protocol": labels[protocol_key(record)],
                 "bits": record.bits,
                 "seed": record.seed,
                 "floor": record.floor,
@@ -111,8 +111,15 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
     ]
 
 
-def measure(records: Sequence[Record], selection: Selection | None = None, known: Known | None = None) -> pd.DataFrame:
+def measure(
+    records: Sequence[Record],
+    selection: Selection | None = None,
+    known: Known | None = None,
+    values: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Average the selected records over seeds: one row per cell with labels, facts, `STATISTICS` and `higher`.
+
+    `values` is the tidy frame of the selected records, where it is there already.
 
     Cells are sorted by protocol, metric (in the order asked for) and bits. A row measured without codes (bits 0) has a
     cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
@@ -121,7 +128,7 @@ def measure(records: Sequence[Record], selection: Selection | None = None, known
     if not records:
         raise UsageError("There are no records yet; make some with hashzoo run or name folders that hold them.")
     wanted, known = selection or Selection(), known or Known()
-    values = tidy(select(records, wanted), known)
+    values = tidy(select(records, wanted), known) if values is None else values
     asked = list(wanted.metrics or ())
     bare = values["metric"].str.rpartition("/")[2]
     chosen = values[
@@ -194,13 +201,14 @@ def _known(kind: str, name: str | None, names: Iterable[str]) -> None:
         raise unknown_name(f"{kind} among the records", name, map(plain, among))
 
 
-def _protocol_key(record: Record) -> tuple[str, str, str, str]:
+def protocol_key(record: Record) -> tuple[str, str, str, str]:
+    """Return protocol, split, convention and tie rule: rows that differ in one of them never share a board."""
     return (record.protocol, record.split_sha256, record.convention, record.ties)
 
 
-def _protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str], str]:
+def protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str], str]:
     """Name each protocol; where one id stands for several splits, conventions or tie rules, say which."""
-    keys = sorted({_protocol_key(record) for record in records})
+    keys = sorted({protocol_key(record) for record in records})
     labels = {}
     for key in keys:
         alike = [other for other in keys if other[0] == key[0]]

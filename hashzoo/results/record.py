@@ -133,6 +133,11 @@ class Record(BaseModel):
         """The backbones of all modalities as one name, such as "cnn-f+text-mlp"; each name once."""
         return "+".join(dict.fromkeys(self.backbone.values()))
 
+    @property
+    def headlines(self) -> dict[str, float]:
+        """The value of the protocol's main metric in every direction that was measured, under the record's names."""
+        return {name: value for name, value in self.metrics.items() if name.rpartition("/")[2] == self.headline}
+
     def _repr_html_(self) -> str:
         """Return the record as a table for a notebook."""
         from hashzoo.results.summary import record_html
@@ -140,7 +145,7 @@ class Record(BaseModel):
         return record_html(self)
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name} {self.metrics[name]:.4f}" for name in self.metrics if name.endswith(self.headline))
+        values = ", ".join(f"{name} {value:.4f}" for name, value in self.headlines.items())
         return f"<Record {self.method} on {self.protocol}, {self.bits} bits, seed {self.seed}: {values}>"
 
     def __str__(self) -> str:
@@ -168,11 +173,6 @@ def same_result(one: Record, other: Record) -> bool:
     return all(a[key] == b[key] for key in a if key not in VOLATILE)
 
 
-def record_text(record: Record) -> str:
-    """Return a record as the text of its file: one line per value, each list on one line."""
-    return pretty_json(record.sealed().model_dump(mode="json")) + "\n"
-
-
 def pretty_json(value: Any, depth: int = 0) -> str:
     """Return JSON with one line per entry of a mapping, in order, and each list on one line."""
     if not isinstance(value, dict) or not value:
@@ -192,7 +192,7 @@ def write_record(path: Path, record: Record) -> Record:
         checked = Record.model_validate(record.model_dump()).sealed()
     except ValidationError as error:
         raise WorkError(f"The record for {path} cannot be written: {_first_fault(error)}.") from error
-    write_text(path, record_text(checked))
+    write_text(path, pretty_json(checked.model_dump(mode="json")) + "\n")
     return checked.at(path)
 
 

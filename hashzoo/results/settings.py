@@ -13,19 +13,12 @@ from typing import Any, NamedTuple
 
 from hashzoo.errors import HashzooError
 from hashzoo.files import canonical_json
-from hashzoo.plugins import Registry
+from hashzoo.plugins import PARTS, Registry
+from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record
 from hashzoo.results.text import plain
 from hashzoo.specs import Method, Recipe, Setting
 from hashzoo.training.default_recipes import default_setting
-
-PARTS = {
-    "loss": ("loss", "losses"),
-    "hash_layer": ("hash layer", "hash_layers"),
-    "trainer": ("trainer", "trainers"),
-    "fitter": ("fitter", "fitters"),
-}
-"""The parts a method is made of, in words and by their kind in the registry."""
 
 TUNED = "tuned"
 """How a row is named whose options `hashzoo tune` chose, before the number of trials; its values stay out."""
@@ -57,18 +50,17 @@ def method_config(record: Record) -> dict[str, Any]:
 
 def database_of(record: Record) -> str:
     """Return what training saw of the database: "hidden", "inputs" or "labels"."""
-    return str(config_of(record).get("database", "hidden"))
+    return record.config.database
 
 
 def setup_of(record: Record) -> dict[str, Any]:
     """Return the options of the backbones and the precision: the set-up's, which all methods share on a board."""
     config = config_of(record)
-    backbones = config.get("backbones", {})
     found: dict[str, Any] = {}
-    for modality, backbone in backbones.items():
-        prefix = "backbone." if len(backbones) == 1 else f"backbone.{modality}."
+    for modality, backbone in config["backbones"].items():
+        prefix = "backbone." if len(config["backbones"]) == 1 else f"backbone.{modality}."
         found |= {f"{prefix}{option}": value for option, value in backbone["options"].items()}
-    return {**found, "precision": config["precision"]} if "precision" in config else found
+    return {**found, "precision": config["precision"]}
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,12 +92,35 @@ def own_settings(records: Iterable[Record], registry: Registry) -> Own:
         if method is None:
             continue
         own = found.setdefault(record.method, {}).setdefault(record.regime, _own_setting(method, record.regime))
-        for part, (_, kind) in PARTS.items():
-            given = (config_of(record).get(part) or {}).get("options", {})
-            fixed = own[part]["options"] if part in own else {}
-            if given.keys() ^ fixed.keys() and parts_of(config_of(record)).get(part) == parts_of(own).get(part):
-                own["defaults"].setdefault(part, _defaults(registry, kind, own[part]["name"]))
+        _add_defaults(own, config_of(record), registry)
     return found
+
+
+def _add_defaults(own: dict[str, Any], config: Mapping[str, Any], registry: Registry) -> None:
+    """Note the defaults of the parts of which a configuration and the method's own setting name other options."""
+    for part, kind in PARTS.items():
+        given = (config.get(part) or {}).get("options", {})
+        fixed = own[part]["options"] if part in own else {}
+        if given.keys() ^ fixed.keys() and parts_of(config).get(part) == parts_of(own).get(part):
+            own["defaults"].setdefault(part, _defaults(registry, kind, own[part]["name"]))
+
+
+def changes(config: RunConfig, registry: Registry) -> dict[str, Any]:
+    """Return in what a run differs from its method's own setting, and its options of the data, named as in `--set`.
+
+    Empty where the method's plugin is not installed, so that nothing can be compared.
+    """
+    method = _method(registry, config.method)
+    if method is None:
+        return {}
+    own, dumped = _own_setting(method, config.regime), config.model_dump(mode="json")
+    _add_defaults(own, dumped, registry)
+    names, own_names = parts_of(dumped), parts_of(own)
+    return {
+        **{part: name for part, name in names.items() if name != own_names.get(part)},
+        **{name.removeprefix("recipe."): value for name, value in _departures(dumped, own).items()},
+        **{f"data.{name}": value for name, value in config.dataset.options.items()},
+    }
 
 
 def changed_parts(record: Record, own: Own) -> str:
@@ -230,8 +245,8 @@ def _told_apart(
 def _other_parts(parts: Mapping[str, str], own: Mapping[str, str]) -> str:
     """Return the parts that differ from the method's own, in words; what only one of the two states is no change."""
     return ", ".join(
-        f"{words} {parts[part]}"
-        for part, (words, _) in PARTS.items()
+        f"{part.replace('_', ' ')} {parts[part]}"
+        for part in PARTS
         if part in parts and part in own and parts[part] != own[part]
     )
 

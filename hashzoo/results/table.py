@@ -97,10 +97,15 @@ def boards(records: Sequence[Record], selection: Selection | None = None, known:
 def by_setting(cells: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
     """Split cells into (cells, backbone, regime), one protocol and metric each."""
     for _, group in cells.groupby(["protocol", "metric"], sort=False):
-        for backbone, here in group.groupby("backbone"):
-            trained = sorted(set(here.loc[~here["floor"], "regime"]))
-            for regime in trained or sorted(set(here["regime"])):
-                yield here[here["floor"] | (here["regime"] == regime)], str(backbone), regime
+        yield from backbones_and_regimes(group)
+
+
+def backbones_and_regimes(cells: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    """Split cells into (cells, backbone, regime); floors go with every regime of their backbone."""
+    for backbone, here in cells.groupby("backbone"):
+        trained = sorted(set(here.loc[~here["floor"], "regime"]))
+        for regime in trained or sorted(set(here["regime"])):
+            yield here[here["floor"] | (here["regime"] == regime)], str(backbone), regime
 
 
 def board(cells: pd.DataFrame, backbone: str, regime: str) -> Board:

@@ -18,7 +18,7 @@ from hashzoo.plugins import Registry, registry
 from hashzoo.results.config import Part, RunConfig
 from hashzoo.specs import Batch, HashOutput, Problem
 from hashzoo.training.checkpoints import load_tensors
-from hashzoo.training.seeds import seed_all
+from hashzoo.training.seeds import kept_random_state, seed_all
 
 if TYPE_CHECKING:
     from hashzoo.evaluation.codes import Codes
@@ -108,7 +108,12 @@ class EndToEnd(nn.Module):
 
 
 def load_model(record: Record, path: Path) -> EndToEnd:
-    """Return the trained model of a record from its model file, in evaluation mode."""
+    """Return the trained model of a record from its model file, in evaluation mode; no random state is changed."""
+    with kept_random_state():
+        return _loaded(record, path)
+
+
+def _loaded(record: Record, path: Path) -> EndToEnd:
     config, reg = record.config, registry()
     tensors, _ = load_tensors(path)
     state = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.files import file_sha256, read_json, write_json, write_text
-from hashzoo.results.evidence import pairs_of
+from hashzoo.results.evidence import by_query, pairs_of
 from hashzoo.results.record import Record, read_record
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 LOCK = ".lock"
+DESCRIBED = ("split.json", "config.json")
+"""What a run directory holds beside its cells."""
 
 
 class Cell:
@@ -76,21 +78,7 @@ class Cell:
 
     def by_query(self, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Return the values by query (Q,) of metrics, under the record's names ("image-to-text/map")."""
-        import numpy as np
-
-        from hashzoo.evaluation.api import evaluate
-
-        evaluation = self.record.config.evaluation
-        found = {}
-        for direction, (query, database) in self.pairs.items():
-            values = evaluate(
-                query, database, metrics, evaluation.ties, evaluation.convention,
-                ranking=self.record.config.ranking, per_query=True,
-            )  # fmt: skip
-            for metric in metrics:
-                name = f"{direction}/{metric}" if direction else metric
-                found[name] = np.array(values[f"{metric}:per_query"], dtype=np.float64)
-        return found
+        return by_query(self.record, self.pairs, metrics)
 
     def model(self) -> EndToEnd:
         """Return the trained model, in evaluation mode, called as model(modality, inputs) with the dataset's inputs.
@@ -173,7 +161,7 @@ class CellFolder:
 
     def sweep(self) -> None:
         """Remove temporary files that a killed process left; the caller holds the lock."""
-        for pattern in ("*.part", "*.part.npy", ".codes.npz.*", "checkpoint/*.part"):
+        for pattern in ("*.part", "checkpoint/*.part"):
             for left in self.path.glob(pattern):
                 left.unlink(missing_ok=True)
 
@@ -263,6 +251,6 @@ class RunDirectory:
                 with suppress(OSError):
                     folder.rmdir()
             if self.path.is_dir() and not any(entry.is_dir() for entry in self.path.iterdir()):
-                for entry in self.path.iterdir():
-                    entry.unlink()
-                self.path.rmdir()
+                for name in DESCRIBED:
+                    (self.path / name).unlink(missing_ok=True)
+                self.path.rmdir()  # stays where it holds a file of somebody else

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,15 @@ from PIL import Image
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, save_codes
-from hashzoo.files import write_text
+from hashzoo.files import replacing, write_text
 from hashzoo.runner.cell import Cell
 
 if TYPE_CHECKING:
     from hashzoo.results.record import Record
     from hashzoo.runner.build import EndToEnd
+
+AT_ONCE = 1024
+"""Images that are held decoded at a time; a multiple of the batch in which they are encoded."""
 
 Inputs = str | Path | np.ndarray | Sequence[Any] | Any
 """A folder, an image file, an .npy file, an image of Pillow, an array or tensor of vectors or images, or a list of
@@ -35,11 +37,10 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
         if Path(name).name != name or name.startswith("."):
             raise WorkError(f"{cell}: the codes hold a set called {name!r}, which is no file name; nothing is written.")
         packed, ids = folder / f"{name}.npy", folder / f"{name}.ids.txt"
-        temporary = folder / f"{name}.{os.getpid()}.part.npy"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            np.save(temporary, codes.packed)
-            temporary.replace(packed)
+            with replacing(packed) as temporary, temporary.open("wb") as stream:
+                np.save(stream, codes.packed)
         except OSError as error:
             raise WorkError(f"Could not write to {folder}: {error.strerror}; choose another folder.") from error
         write_text(ids, "".join(f"{item}\n" for item in codes.ids))
@@ -124,8 +125,11 @@ def _precision(record: Record, device: str) -> str:
 
 def _read_inputs(
     inputs: Inputs, shape: tuple[int, ...], form: tuple[tuple[int, ...] | None, str]
-) -> tuple[list[np.ndarray], list[str]]:
-    """Return arrays of inputs, each of one size, and the ids of all items in their order."""
+) -> tuple[Iterable[np.ndarray], list[str]]:
+    """Return arrays of inputs, each of one size, and the ids of all items in their order.
+
+    Images of files are decoded when their array is asked for.
+    """
     import torch
 
     from hashzoo.data.images import ENDINGS, is_image
@@ -189,11 +193,18 @@ def _checked(array: np.ndarray, name: str) -> np.ndarray:
     return array if array.ndim == 4 else array.astype(np.float32)
 
 
-def _decoded(images: Mapping[str, Any], form: tuple[tuple[int, ...] | None, str]) -> tuple[list[np.ndarray], list[str]]:
+def _decoded(
+    images: Mapping[str, Any], form: tuple[tuple[int, ...] | None, str]
+) -> tuple[Iterable[np.ndarray], list[str]]:
     from hashzoo.data.images import decode_any
 
-    decoded = decode_any(images, *form)
-    return list(_in_runs(decoded)), list(images)
+    def arrays() -> Iterator[np.ndarray]:
+        names = list(images)
+        for begin in range(0, len(names), AT_ONCE):
+            some = {name: images[name] for name in names[begin : begin + AT_ONCE]}
+            yield from _in_runs(decode_any(some, *form))
+
+    return arrays(), list(images)
 
 
 def _in_runs(images: Iterable[np.ndarray]) -> Iterable[np.ndarray]:

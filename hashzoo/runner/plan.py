@@ -12,7 +12,7 @@ from hashzoo.declared import fits
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
-from hashzoo.plugins import Registry
+from hashzoo.plugins import PARTS, Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.scoring import check_metrics
@@ -29,12 +29,9 @@ RAW = {"vector": "identity", "image": "pixels"}
 
 RECIPE_KEYS = tuple(f for f in Recipe.__dataclass_fields__ if f != "schedule")
 SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
-GROUPS = ("loss", "hash_layer", "trainer", "fitter", "backbone", "data", "recipe", "schedule")
+GROUPS = (*PARTS, "backbone", "data", "recipe", "schedule")
 SUPPLIED_DATA = ("dataset", "protocol", "root", "progress")
 """What a dataset's loader is given by the core, and so is no option."""
-
-COMPONENTS = {"loss": "losses", "hash_layer": "hash_layers", "trainer": "trainers", "fitter": "fitters"}
-"""The parts of a method that are registered components, with their kinds."""
 
 OPTION_KINDS: Mapping[str, tuple[Any, str]] = {
     "bool": (bool, "true or false"), "int": (int, "a whole number"), "float": (float, "a number"),
@@ -60,7 +57,7 @@ class Plan:
         config = self.config
         backbone = "+".join(dict.fromkeys(part.name for part in config.backbones.values()))
         parts = (config.protocol_label, self.method.name, backbone, config.regime, config.config_hash)
-        return "_".join(part.replace("/", "-") for part in parts)
+        return "_".join(part.replace("/", "-").replace(":", "-") for part in parts)
 
 
 def resolve(request: RunRequest, registry: Registry) -> Plan:
@@ -69,7 +66,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     dataset, protocol = _choose_data(request, method, registry)
     choice = None
     if request.tuned is not None:
-        choice = read_choice(request.tuned, method.name, protocol.id)
+        choice = read_choice(request.tuned, registry.listed("methods", request.method), protocol.id)
         if both := sorted(set(choice.options) & set(request.settings)):
             raise UsageError(f"{both[0]} was tuned in {request.tuned}; leave out --set {both[0]}, or --tuned.")
         request = replace(request, settings={**choice.options, **request.settings})
@@ -229,7 +226,7 @@ def _choose_components(
         )
     asked = {"loss": request.loss, "hash_layer": request.hash_layer}
     parts: dict[str, Part] = {}
-    for role, kind in COMPONENTS.items():
+    for role, kind in PARTS.items():
         if role not in PARTS_OF[method.training]:
             if options[role]:
                 raise UsageError(
@@ -238,8 +235,8 @@ def _choose_components(
             continue
         chosen: str = getattr(method, role)
         own = {**setting.options.get(role, {}), **method.options.get(role, {})}  # what makes a variant wins
-        name = asked.get(role) or chosen
-        kept = own if name == chosen else {}
+        name = registry.qualified(kind, asked.get(role) or chosen)
+        kept = own if name == registry.qualified(kind, chosen) else {}
         parts[role] = Part(name=name, options={**kept, **options[role]})
         check_component(registry, kind, name, parts[role].options)
     _check_pairing(registry, parts)
@@ -257,7 +254,7 @@ PARTS_OF = {
 def _check_pairing(registry: Registry, parts: Mapping[str, Part]) -> None:
     """Raise UsageError where a part states that it needs another one than it was given."""
     for role, part in parts.items():
-        component: Component = registry.get(COMPONENTS[role], part.name)
+        component: Component = registry.get(PARTS[role], part.name)
         for needed, name in component.requires.items():
             other = parts.get(needed)
             if other is None or other.name.rpartition(":")[2] != name:
@@ -280,7 +277,8 @@ def _choose_backbones(
     for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
         wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
         defaults = (dataset.backbones.get(modality), method.backbones.get(role))
-        name = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
+        found = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
+        name = registry.qualified("backbones", found)
         component: Component = registry.get("backbones", name)
         if component.accepts not in (kind, "any"):
             fitting = [n for n in registry.names("backbones") if registry.get("backbones", n).accepts in (kind, "any")]

@@ -13,7 +13,7 @@ from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.counting.counts import count, rows_of
 from hashzoo.evaluation.counting.parts import Part, merge_parts
 from hashzoo.evaluation.evaluators import short_list
-from hashzoo.evaluation.files import read_pair, read_part
+from hashzoo.evaluation.files import Whole, read_pair, read_part
 from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
@@ -51,8 +51,7 @@ def evaluate_record(record: Record, codes: Mapping[str, Codes]) -> tuple[dict[st
     reg = registry()
     _, protocol = reg.protocol(record.config.protocol)
     metrics, curves, _ = run_evaluators(reg, record.config, protocol, codes, coded=record.bits > 0)
-    plain: dict[str, Any] = Record.model_validate({**record.model_dump(), "curves": curves}).curves
-    return defined(metrics), plain
+    return defined(metrics), curves
 
 
 def evaluate_run(run: Path, metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -95,6 +94,14 @@ def count_part(part: tuple[int, int], output: Path, options: Mapping[str, Any]) 
     left_out = -1 if own is None else int((own >= 0).sum())
     Part(counts, *part, whole.items, whole.database_sha256, whole.query_sha256, left_out).save(output)
     return {"part": f"{part[0]}/{part[1]}", "queries": len(query), "items": len(database), "of": whole.items}
+
+
+def whole_of(parts: int, options: Mapping[str, Any]) -> Whole:
+    """Return what `parts` parts of a database would belong to; what is wrong with the files is raised.
+
+    Of files that are mapped from disk only the first part is read.
+    """
+    return read_part(*_files(options), part=(1, parts), **_reading(options))[2]
 
 
 def evaluate_parts(paths: Sequence[Path], metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,14 +87,33 @@ class RunRequest:
         if isinstance(self.tuned, str):
             object.__setattr__(self, "tuned", Path(self.tuned))
         for name in ("bits", "seeds", "metrics", "evaluators", "track"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, tuple):
-                object.__setattr__(self, name, tuple(value) if isinstance(value, (list, range)) else (value,))
+            object.__setattr__(self, name, listed(getattr(self, name)))
         check_fields(self)
         for name in ("bits", "seeds"):
             values = getattr(self, name)
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
+
+    @property
+    def label(self) -> str:
+        """The run in words, bits and seed being the first."""
+        bits = f"{self.bits[0]} bits" if self.bits else "features"
+        where = self.protocol or self.dataset or "the default data"
+        return f"{self.method} on {where}, {bits}, seed {self.seeds[0]}"
+
+    def do(self, threads: int = 0) -> None:
+        """Make the records as a task of a study, with `threads` of torch where a number is given.
+
+        What its data and backbone gave stays in memory for the next task of this process.
+        """
+        from hashzoo.runner.run import run
+        from hashzoo.runner.shelf import OF_TASKS
+
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        run(self, shelf=OF_TASKS)
 
 
 MOST_NUMBERS = 100_000

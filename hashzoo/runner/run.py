@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from hashzoo.runner.devices import choose_device, choose_precision, make_acceler
 from hashzoo.runner.plan import RAW, Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter, stage
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.shelf import Shelf
 from hashzoo.runner.stages import Workshop, run_cell
 from hashzoo.training.feature_cache import frozen_features
 from hashzoo.training.loop import require_batch
@@ -34,20 +35,17 @@ if TYPE_CHECKING:
     from hashzoo.specs import Splits
 
 
-Load = Callable[["Plan", "Reporter"], "Splits"]
-"""What gives a plan's splits; one that keeps them serves a process that does many cells."""
-
-
 def run(
     request: RunRequest,
     reporter: Reporter | None = None,
     reg: Registry | None = None,
-    load: Load | None = None,
+    shelf: Shelf | None = None,
 ) -> list[Record]:
     """Do what the request asks and return the records, one per (bits, seed), in order.
 
     Raises UsageError for a request that cannot be right and WorkError for work that failed; whatever was finished
-    before stays in the run directory, and the same request goes on from there.
+    before stays in the run directory, and the same request goes on from there. `shelf` belongs to a process
+    that does many runs: those of the same data and backbone find there what they share.
     """
     reporter = reporter or Quiet()
     reg = reg or registry()
@@ -60,7 +58,7 @@ def run(
     accelerator = make_accelerator(device, training_precision(plan, precision), request.track, folder.path)
     if not accelerator.is_main_process:
         reporter = Quiet()
-    shop = prepare(plan, reg, accelerator, precision, reporter, load=load)
+    shop = prepare(plan, reg, accelerator, precision, reporter, shelf=shelf)
     shop.resume, shop.threads = request.resume, request.threads
     if request.track:
         accelerator.init_trackers(plan.name)
@@ -87,20 +85,37 @@ def prepare(
     precision: str,
     reporter: Reporter,
     cache: Path | None = None,
-    load: Load | None = None,
+    shelf: Shelf | None = None,
 ) -> Workshop:
     """Load the data and compute what all cells share: frozen features (kept in `cache`) and the digests of weights."""
+    shelf = shelf or Shelf()
+    config, device = plan.config, str(accelerator.device)
+    data = [config.dataset.model_dump(mode="json"), config.protocol, config.validation, str(data_root())]
+    backbones = [*data, {modality: part.model_dump(mode="json") for modality, part in config.backbones.items()}]
     with accelerator.main_process_first():
-        splits = (load or load_data)(plan, reporter)
-        if plan.config.recipe is not None:
-            require_batch(plan.config.recipe.batch_size, len(splits.train))
-        inputs = model_inputs(plan, reg, splits, str(accelerator.device), precision, reporter, cache)
-        weights = {
-            modality: digest
-            for modality, part in plan.config.backbones.items()
-            if (digest := starting_weights(reg, part.name, part.options, splits.table.inputs[modality].shape[1:]))
-        }
-    return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights)
+        splits, described = shelf.get("splits", data, lambda: _described(load_data(plan, reporter), plan))
+        if config.recipe is not None:
+            require_batch(config.recipe.batch_size, len(splits.train))
+        inputs: Mapping[str, np.ndarray] = splits.table.inputs
+        if config.freeze_backbone:
+            inputs = shelf.get(
+                "features",
+                [*backbones, device, precision, str(cache or cache_root())],
+                lambda: model_inputs(plan, reg, splits, device, precision, reporter, cache),
+            )
+        weights = shelf.get("weights", backbones, lambda: _weights(plan, reg, splits))
+    return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights, described)
+
+
+def _described(splits: Splits, plan: Plan) -> tuple[Splits, dict[str, Any]]:
+    return splits, split_json(splits, plan.protocol)
+
+
+def _weights(plan: Plan, reg: Registry, splits: Splits) -> dict[str, str]:
+    """Return the sha256 of the weights that backbones start from, by modality."""
+    shapes = {modality: splits.table.inputs[modality].shape[1:] for modality in plan.config.backbones}
+    found = {m: starting_weights(reg, part.name, part.options, shapes[m]) for m, part in plan.config.backbones.items()}
+    return {modality: digest for modality, digest in found.items() if digest}
 
 
 def _run_cells(shop: Workshop, folder: RunDirectory, again: bool) -> list[Record]:
@@ -133,7 +148,7 @@ def _held(shop: Workshop, folder: RunDirectory, bits: int, seed: int, again: boo
             return None
         folder.describe(
             {
-                "split.json": split_json(shop.splits, shop.plan.protocol),
+                "split.json": shop.described,
                 "config.json": {**shop.plan.config.model_dump(mode="json"), "precision": shop.precision},
             }
         )
@@ -197,8 +212,7 @@ def model_inputs(
 
 def summary_line(record: Record) -> str:
     """Return one line on a finished cell: method, bits, seed, headline metric and notes such as a collapse."""
-    shown = {k: v for k, v in record.metrics.items() if k.split("/")[-1] == record.headline}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
     bits = f"{record.bits} bits" if record.bits else "uncoded"
     notes = "".join(f"\n  note: {note}" for note in record.notes)
     return f"{record.method} {record.protocol} {bits} seed {record.seed}: {values}{notes}"

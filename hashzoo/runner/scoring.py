@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,7 +123,7 @@ class _Judge:
         return any(metric.needs != "codes" for metric in self.metrics.values())
 
     def needs(self, key: str) -> str:
-        """Return what a metric is computed from: "codes" or "relaxed"."""
+        """Return what a metric is computed from: "codes", "relaxed" or "either"."""
         metric = self.metrics.get(base_of(key))
         return metric.needs if metric is not None else "codes"
 
@@ -132,7 +132,7 @@ class _Judge:
     ) -> tuple[dict[str, Any], list[str]]:
         """Return what the evaluator says of one pair: {name: number or curve}, checked, and notes."""
         own = None if asked is None else tuple(n for n in asked if n == ALL or base_of(n) in self.metrics)
-        given = Retrieval(**{**vars(task), "metrics": own})
+        given = replace(task, metrics=own)
         kept = "" if self.owner.builtin else codes_sha256({"query": task.query, "database": task.database})
         found = self._called(registry, protocol, given)
         if kept and kept != codes_sha256({"query": task.query, "database": task.database}):

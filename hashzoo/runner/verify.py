@@ -13,8 +13,9 @@ import numpy as np
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.plugins import plugin_file_hash, registry
+from hashzoo.results.collect import describe
 from hashzoo.results.config import RunConfig
-from hashzoo.results.evidence import FOLDER, contradictions, note_again, place_of, read_codes
+from hashzoo.results.evidence import FOLDER, RECORDS, contradictions, note_again, place_of, read_codes
 from hashzoo.results.record import Record, read_record
 from hashzoo.runner.cell import STAGE_FILES, CellFolder
 from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
@@ -74,18 +75,23 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter, note: bo
         new = _train_again(record, device, reporter)
         training, training_ok, compared = _judge(record, new, _siblings(path, record))
         details += compared
-    name = f"{record.method} {record.protocol} {record.bits} bits seed {record.seed}"
+    name = describe(record)
     if note and train and training_ok:
         _note(path, record, new, training)
     return Verdict(name, evaluation, training, tuple(details), evaluation_ok and training_ok)
 
 
 def _note(path: Path, record: Record, new: Record, outcome: str) -> None:
-    boards = next((parent.parent for parent in path.resolve().parents if parent.name == "records"), None)
+    boards = _board_folder(path)
     if boards is None:
         raise UsageError(f"{path} is not an accepted record, so there is nowhere to note that it was made again.")
     where = f"hashzoo {new.versions['hashzoo']}, torch {new.versions['torch']}, {new.environment['processor']}"
     note_again(boards / FOLDER, record, outcome, where)
+
+
+def _board_folder(path: Path) -> Path | None:
+    """Return the board folder that an accepted record belongs to; None for any other."""
+    return next((parent.parent for parent in path.resolve().parents if parent.name == RECORDS), None)
 
 
 def verify_codes(path: Path, *, bundle: Path | None, reporter: Reporter) -> Verdict:
@@ -97,12 +103,12 @@ def verify_codes(path: Path, *, bundle: Path | None, reporter: Reporter) -> Verd
     if not path.is_file():
         raise UsageError(f"There is no record {path}; give one of leaderboards/records.")
     record = read_record(path)
-    boards = next((parent.parent for parent in path.resolve().parents if parent.name == "records"), None)
+    boards = _board_folder(path)
     if boards is None:
         raise UsageError(f"{path} is not an accepted record; for a run's own record: hashzoo verify --no-train.")
     evidence_dir = bundle if bundle is not None else boards / FOLDER
-    codes = read_codes(record, evidence_dir, place_of(record, boards / "records", evidence_dir))
-    name = f"{record.method} {record.protocol} {record.bits} bits seed {record.seed}"
+    codes = read_codes(record, evidence_dir, place_of(record, boards / RECORDS, evidence_dir))
+    name = describe(record)
     if not codes:
         where = f"in {evidence_dir}" if bundle else "beside the record; give the --bundle that holds them"
         return Verdict(name, f"reported only: no codes {where}", "not asked for", (), True)
@@ -184,8 +190,7 @@ def _without_seed(record: Record) -> dict[str, Any]:
 
 def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
     details, ok = [], True
-    names = [n for n in record.metrics if n.split("/")[-1] == record.headline]
-    for name in names:
+    for name in record.headlines:
         seeds = [r.metrics[name] for r in others if name in r.metrics]  # a wrong record is not to widen its own spread
         spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 2 else 0.0
         allowed = SPREAD * max(spread, FLOOR_OF_SPREAD)

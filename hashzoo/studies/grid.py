@@ -17,18 +17,18 @@ from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Method
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 
 @dataclass(frozen=True)
 class Study:
     """The tasks of a grid in its order, which of them are done, and requests that cannot be right with their reason."""
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[CellTask, ...]
     refused: tuple[tuple[str, str], ...] = ()
     done: frozenset[int] = frozenset()
 
-    def todo(self) -> list[Task]:
+    def todo(self) -> list[CellTask]:
         """Return the tasks that have no record yet, or one of another plugin, version or evaluation."""
         return [task for task in self.tasks if task.number not in self.done]
 
@@ -47,7 +47,7 @@ def every_method(protocol: str | None, dataset: str | None, reg: Registry) -> li
 def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> Study:
     """Return the tasks of requests; one that cannot be right is set apart with its reason, so that the others go on."""
     reg = reg or registry()
-    tasks: list[Task] = []
+    tasks: list[CellTask] = []
     refused: list[tuple[str, str]] = []
     done: set[int] = set()
     hashes: dict[str, set[str]] = {}
@@ -70,14 +70,14 @@ def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> S
                     out=request.out.absolute(),
                     overwrite="missing" if request.overwrite == "never" else request.overwrite,
                 )
-                task = Task(len(tasks), one, folder.cell(bits, seed).path)
+                task = CellTask(len(tasks), one, folder.cell(bits, seed).path)
                 tasks.append(task)
                 if request.overwrite != "always" and _is_current(task, plan, reg, hashes):
                     done.add(task.number)
     return Study(tuple(tasks), tuple(refused), frozenset(done))
 
 
-def _is_current(task: Task, plan: Plan, reg: Registry, hashes: dict[str, set[str]]) -> bool:
+def _is_current(task: CellTask, plan: Plan, reg: Registry, hashes: dict[str, set[str]]) -> bool:
     """Whether a task's record is there and surely of what is installed now; in doubt the cell is looked at again."""
     path = task.folder / "record.json"
     if not path.is_file():
@@ -106,7 +106,7 @@ def _is_current(task: Task, plan: Plan, reg: Registry, hashes: dict[str, set[str
     return True
 
 
-def estimate(tasks: Sequence[Task], records: Sequence[Record]) -> float | None:
+def estimate(tasks: Sequence[CellTask], records: Sequence[Record]) -> float | None:
     """Return the seconds that tasks will take in one process, from the timings of earlier records; None without any.
 
     A task takes what the same method took on the same protocol, or any method did, on average.
@@ -159,12 +159,11 @@ def run_study(
     return [read_record(task.folder / "record.json") for task in kept], failed
 
 
-def _line(task: Task, outcome: Outcome) -> str:
+def _line(task: CellTask, outcome: Outcome) -> str:
     if outcome.error:
         return f"{task.label}: failed ({outcome.error})"
     record = read_record(task.folder / "record.json")
-    shown = {k: v for k, v in record.metrics.items() if k.split("/")[-1] == record.headline}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+    values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
     return f"{task.label}: {values} ({outcome.seconds:.1f} s)"
 
 

@@ -1,9 +1,10 @@
 """Equal tuning: every method gets the same number of trials, the same seeds and the same rule, on validation data.
 
 A trial is a setting of a method, measured on a held-out part of the train split (`data/validation.py`), whose queries
-are train items; the protocol's queries take no part. The first trial is the method's own setting. The others are drawn
-by Optuna's TPE sampler in rounds of fixed size, each trial with a seed of its own, so that they depend neither on the
-number of workers nor on an interruption.
+are train items; the protocol's queries take no part. The first trial is the method's own setting, so that what is
+chosen is never below it on these data. The others are drawn by Optuna's TPE sampler in rounds of fixed size, each
+option of each trial with a seed of its own, so that they depend neither on the number of workers nor on an
+interruption.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.files import json_sha256, read_json, write_text
@@ -26,15 +30,14 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.runner.tuned import VERSION
 from hashzoo.specs import Range
 from hashzoo.studies.grid import plan_study
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.space import own_point, space_json, space_of
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 if TYPE_CHECKING:
     import optuna
 
 ROUND = 10
 """Trials that are drawn from the same past; as many can be measured at a time for each method."""
-
-OURS = "our default"
 
 RULE = (
     "the trial with the highest mean of the metric over bits, seeds and directions on the held-out part of the train "
@@ -58,14 +61,12 @@ class Tuning:
 
 @dataclass
 class _Method:
+    name: str
     request: RunRequest
     plan: Plan
     space: Mapping[str, Range]
+    own: Mapping[str, Any]
     study: optuna.Study
-
-    @property
-    def name(self) -> str:
-        return self.plan.method.name
 
     def count(self, trials: int) -> int:
         """Return how many trials it gets: one where there is nothing to try."""
@@ -85,22 +86,6 @@ def check_rule(metric: str) -> None:
             f"{metric} looks at a fixed number of items, which is another share of the small database of a validation "
             "split than of the protocol's; tune by map."
         )
-
-
-def space_of(plan: Plan) -> dict[str, Range]:
-    """Return what is tried of a method: what its plugin states, beside learning rate and weight decay.
-
-    For the two, where the plugin says nothing, hashzoo's default: a tenth to ten times the learning rate of its
-    setting, and a weight decay from 1e-6 to 1e-2, both evenly in the logarithm.
-    """
-    found: dict[str, Range] = {}
-    recipe = plan.config.recipe
-    if recipe is not None:
-        if recipe.lr > 0:
-            found["lr"] = Range(recipe.lr / 10, recipe.lr * 10, log=True, source=f"{OURS}: a tenth to ten times")
-        found["weight_decay"] = Range(1e-6, 1e-2, log=True, source=OURS)
-    stated = {key.removeprefix("recipe."): value for key, value in plan.method.space.items()}
-    return {**found, **stated}
 
 
 def tune(
@@ -124,29 +109,39 @@ def tune(
     tuning.folder.mkdir(parents=True, exist_ok=True)
     journal = optuna.storages.journal.JournalFileBackend(str(tuning.folder / f"{stem}.journal"))
     storage = optuna.storages.JournalStorage(journal)
-    methods = [
-        _Method(
-            request,
-            plan,
-            space_of(plan),
-            optuna.create_study(
-                storage=storage, study_name=plan.method.name, direction="maximize", load_if_exists=True
-            ),
-        )
-        for request, plan in zip(requests, plans, strict=True)
-    ]
     path = tuning.folder / f"{stem}.json"
-    for method in methods:
-        _require_same_space(method)
-    total = sum(method.count(tuning.trials) for method in methods)
-    reporter.begin("trials", total)
-    for begin in range(0, tuning.trials, ROUND):
-        _round(methods, range(begin, min(begin + ROUND, tuning.trials)), tuning, engine, reporter)
-        _write(path, about, methods, tuning)
-        finished = sum(_finished(method) for method in methods)
-        reporter.advance(finished)
-        reporter.say(f"{finished} of {total} trials are done.")
+    with ExitStack() as held:
+        methods = []
+        for request, plan in zip(requests, plans, strict=True):
+            name, space = registry.listed("methods", request.method), space_of(plan)
+            held.enter_context(_only_here(tuning.folder / f"{stem}.{name.replace(':', '_')}.lock", name))
+            study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+            methods.append(_Method(name, request, plan, space, own_point(plan, space, registry), study))
+            _require_same_space(methods[-1])
+            if not space:
+                reporter.say(f"{name} has nothing to tune: its own setting is measured once.")
+        total = sum(method.count(tuning.trials) for method in methods)
+        reporter.begin("trials", total)
+        for begin in range(0, tuning.trials, ROUND):
+            if begin and not any(method.space for method in methods):
+                break
+            _round(methods, range(begin, min(begin + ROUND, tuning.trials)), tuning, engine, registry, reporter)
+            with FileLock(path.with_suffix(".lock")):
+                _write(path, about, methods)
+            finished = sum(_finished(method) for method in methods)
+            reporter.advance(finished)
+            reporter.say(f"{finished} of {total} trials are done.")
     return path
+
+
+def _only_here(path: Path, method: str) -> FileLock:
+    """Return the lock of a method's trials, taken; two commands at once would draw the same ones twice."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise WorkError(f"{method} is being tuned by another process ({path}); wait for it, or leave it out.") from None
+    return lock
 
 
 def _optuna() -> Any:
@@ -186,7 +181,7 @@ def _about(request: RunRequest, plan: Plan, tuning: Tuning) -> dict[str, Any]:
 def _require_same_space(method: _Method) -> None:
     """Note the space with the first trial; a later command with another one is refused."""
     known = method.study.user_attrs.get("space")
-    space = _space_json(method.space)
+    space = space_json(method.space)
     if known is None:
         method.study.set_user_attr("space", space)
     elif known != space:
@@ -196,11 +191,13 @@ def _require_same_space(method: _Method) -> None:
         )
 
 
-def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, reporter: Reporter) -> None:
+def _round(
+    methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, registry: Registry, reporter: Reporter
+) -> None:
     """Draw the trials of a round, measure all of them, and then tell Optuna, in their order."""
-    drawn: list[tuple[_Method, optuna.Trial, list[Task], str]] = []
-    tasks: list[Task] = []
-    todo: list[Task] = []
+    drawn: list[tuple[_Method, optuna.Trial, list[CellTask], str]] = []
+    tasks: list[CellTask] = []
+    todo: list[CellTask] = []
     for method in methods:
         for number in numbers:
             if number >= method.count(tuning.trials):
@@ -208,7 +205,8 @@ def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: E
             trial = _draw(method, number)
             if trial is None:
                 continue
-            study = plan_study([replace(method.request, settings={**method.request.settings, **trial.params})])
+            tried = replace(method.request, settings={**method.request.settings, **_options(trial)})
+            study = plan_study([tried], registry)
             own = [replace(task, number=len(tasks) + task.number) for task in study.tasks]
             todo += [task for task in own if task.number - len(tasks) not in study.done]
             tasks += own
@@ -223,19 +221,26 @@ def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: E
 
 
 def _draw(method: _Method, number: int) -> optuna.Trial | None:
-    """Return an open trial with its options; None where it is finished. The first is the method's own setting."""
+    """Return an open trial with its options; None where it is finished.
+
+    The first is the method's own setting: the sampler learns from it where it lies in the space.
+    """
     import optuna
 
-    seed = int(hashlib.sha256(f"{method.name}/{number}".encode()).hexdigest()[:8], 16)
-    method.study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=ROUND)
     known = method.study.get_trials(deepcopy=False)
-    if number < len(known):
-        if known[number].state.is_finished():
-            return None
+    state = known[number].state if number < len(known) else None
+    if state is not None and state.is_finished():
+        return None
+    if state == optuna.trial.TrialState.RUNNING:
         trial = optuna.Trial(method.study, known[number]._trial_id)
     else:
+        if number == 0 and state is None:
+            method.study.enqueue_trial(dict(method.own))
         trial = method.study.ask()
-    for key, limits in method.space.items() if number else ():
+    for key, limits in method.space.items():
+        if number == 0 and key not in method.own:
+            continue
+        method.study.sampler = _sampler(f"{method.name}/{number}/{key}")
         if limits.choices:
             trial.suggest_categorical(key, limits.choices)
         elif isinstance(limits.low, int) and isinstance(limits.high, int):
@@ -245,7 +250,24 @@ def _draw(method: _Method, number: int) -> optuna.Trial | None:
     return trial
 
 
-def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[Task], error: str, metric: str) -> None:
+def _sampler(name: str) -> Any:
+    """Return the sampler of one option of one trial.
+
+    It is told all that its defaults decide by Optuna's version: options are drawn one by one, since the first trial
+    may lack some, and trials of a round keep away from each other.
+    """
+    import optuna
+
+    seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=ROUND, multivariate=False, constant_liar=True)
+
+
+def _options(trial: optuna.trial.FrozenTrial | optuna.Trial) -> dict[str, Any]:
+    """Return what a trial sets; the first sets nothing."""
+    return dict(trial.params) if trial.number else {}
+
+
+def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[CellTask], error: str, metric: str) -> None:
     import optuna
 
     values: list[dict[str, Any]] = []
@@ -276,16 +298,7 @@ def _finished(method: _Method) -> int:
     return sum(trial.state.is_finished() for trial in method.study.get_trials(deepcopy=False))
 
 
-def _space_json(space: Mapping[str, Range]) -> dict[str, Any]:
-    return {
-        key: {"choices": list(limits.choices), "source": limits.source}
-        if limits.choices
-        else {"low": limits.low, "high": limits.high, "log": limits.log, "source": limits.source}
-        for key, limits in space.items()
-    }
-
-
-def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method], tuning: Tuning) -> None:
+def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method]) -> None:
     """Write the study's file; methods of earlier commands stay in it."""
     known = read_json(path)["methods"] if path.is_file() else {}
     found = {}
@@ -293,7 +306,7 @@ def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method], tun
         trials = [
             {
                 "number": trial.number,
-                "options": trial.params,
+                "options": _options(trial),
                 "values": trial.user_attrs.get("values", []),
                 "mean": trial.value if trial.user_attrs.get("values") else None,
                 "error": trial.user_attrs.get("error", ""),
@@ -306,9 +319,14 @@ def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method], tun
         found[method.name] = {
             "regime": method.plan.config.regime,
             "own": method.plan.config.settings_source,
-            "space": _space_json(method.space),
+            "space": space_json(method.space),
             "trials": trials,
             "chosen": None if best is None else {k: best[k] for k in ("number", "options", "mean")},
         }
-    text = json.dumps({**about, "methods": {**known, **found}}, indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(
+        {**about, "optuna": _optuna().__version__, "methods": {**known, **found}},
+        indent=1,
+        sort_keys=True,
+        ensure_ascii=False,
+    )
     write_text(path, text + "\n")

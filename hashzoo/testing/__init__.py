@@ -11,6 +11,7 @@ from types import MappingProxyType
 from hashzoo.testing import (  # noqa: F401 -- importing the modules registers their checks
     checks_components,
     checks_modules,
+    checks_space,
     checks_spec,
     checks_state,
     checks_training,

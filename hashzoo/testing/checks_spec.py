@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 
 from hashzoo.evaluation.names import parse
-from hashzoo.plugins import Plugin, registry
+from hashzoo.plugins import PARTS, Plugin, registry
 from hashzoo.plugins.options import resolve
-from hashzoo.runner.plan import COMPONENTS, PARTS_OF
+from hashzoo.runner.plan import PARTS_OF
 from hashzoo.specs import Method, PaperTable
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
 from hashzoo.training.checkpoints import load_tensors
@@ -32,7 +32,7 @@ _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 def roles_of(method: Method) -> list[tuple[str, str]]:
     """Return (kind, field) of the components that a method has, by its training."""
-    return [(COMPONENTS[role], role) for role in PARTS_OF[method.training]]
+    return [(PARTS[role], role) for role in PARTS_OF[method.training]]
 
 
 @check("methods")

@@ -113,7 +113,9 @@ def a_fresh_process_gives_the_same(case: Case) -> None:
     here = fingerprint(subject, SEED)
     for name, value in here.items():
         other = elsewhere[name]
-        if torch.allclose(value, other, rtol=1e-3, atol=1e-4, equal_nan=True):
+        # a closed form that draws from its seed alone repeats itself bit for bit, and so do signs and counts
+        exact = subject.method.training == "fit" or bool((value == value.round()).all())
+        if torch.equal(value, other) if exact else torch.allclose(value, other, rtol=1e-3, atol=1e-4, equal_nan=True):
             continue
         require(
             False,

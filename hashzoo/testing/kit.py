@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from hashzoo.errors import UsageError, unknown_name
-from hashzoo.plugins import KINDS, Plugin, Registry, registry
+from hashzoo.plugins import KINDS, PARTS, Plugin, Registry, registry
 from hashzoo.testing.toy import BITS, FITTED_HOST, HOST, SHORT, UNTRAINED_HOST, Subject, Trained, subject_of
 
 
@@ -68,14 +68,14 @@ class Case:
         """What the plugin registered."""
         return registry().get(self.kind, self.name)
 
-    def subject(self, bits: int = BITS, multilabel: bool = False) -> Subject:
-        """Return it on the toy problem; a component alone is put into a plain host method."""
+    def subject(self, bits: int = BITS, multilabel: bool = False, settings: Mapping[str, Any] | None = None) -> Subject:
+        """Return it on the toy problem, with options; a component alone is put into a plain host method."""
         if self.kind == "methods":
-            return subject_of(self.name, bits, multilabel)
-        role = {"losses": "loss", "hash_layers": "hash_layer", "trainers": "trainer", "fitters": "fitter"}[self.kind]
+            return subject_of(self.name, bits, multilabel, settings)
+        role = next(role for role, kind in PARTS.items() if kind == self.kind)
         plain = {"hash_layers": UNTRAINED_HOST, "fitters": FITTED_HOST}.get(self.kind, HOST)
         host = replace(plain, **{role: self.name})  # type: ignore[arg-type] # the three roles are names
-        return subject_of(host, bits, multilabel)
+        return subject_of(host, bits, multilabel, settings)
 
     def trained(self) -> Trained:
         """Return it after a short training with seed 0: a copy of one that the checks share."""

@@ -199,8 +199,13 @@ class Subject:
         return min(values)
 
 
-def subject_of(method: str | Method, bits: int = BITS, multilabel: bool = False) -> Subject:
-    """Return a method, by name or as a spec that is not registered, on the toy problem that suits it."""
+def subject_of(
+    method: str | Method, bits: int = BITS, multilabel: bool = False, settings: Mapping[str, Any] | None = None
+) -> Subject:
+    """Return a method, by name or as a spec that is not registered, on the toy problem that suits it.
+
+    `settings` are options as `--set` names them.
+    """
     found = registry()
     spec = found.get("methods", method) if isinstance(method, str) else method
     dataset = _dataset(spec.modalities, multilabel)
@@ -209,7 +214,7 @@ def subject_of(method: str | Method, bits: int = BITS, multilabel: bool = False)
         method=method if isinstance(method, str) else f"hashzoo:{method.name}",
         protocol=f"hashzoo:{dataset.protocols[0].id}",
         backbone="hashzoo:identity",
-        settings=SETTINGS if spec.training == "gradient" else {},
+        settings={**(SETTINGS if spec.training == "gradient" else {}), **(settings or {})},
     )
     plan = resolve(request, found)
     blind = plan.method.supervision == "unsupervised" and plan.method.training != "none" and not plan.method.floor

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from hashzoo.errors import WorkError
+from hashzoo.files import replacing
+from hashzoo.models.weights import add_tensors
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,19 @@ class Checkpoints:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a safetensors file through a temporary name; a full disk is a WorkError that names it."""
-    temporary = path.with_name(path.name + f".{os.getpid()}.part")
+    """Write tensors to a safetensors file through a temporary name, with the mode that the umask gives.
+
+    A full disk is a WorkError that names the file.
+    """
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, temporary, metadata=dict(metadata))
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # the umask's; safetensors would leave a file for its owner alone
+            save_file(plain, temporary, metadata=dict(metadata))
+            temporary.chmod(mode)
     except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         size = sum(value.nbytes for value in plain.values())
         raise WorkError(
             f"Could not write {path} ({size / 1e6:.1f} MB): {error}; free space or choose another --out and "
@@ -113,10 +116,7 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 def _digest(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
     """Return the sha256 over metadata and names, types, shapes and values of tensors."""
     total = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name, value in sorted(tensors.items()):
-        tensor = value.detach().cpu().contiguous()
-        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    add_tensors(total, tensors)
     return total.hexdigest()
 
 

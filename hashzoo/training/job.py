@@ -33,7 +33,7 @@ class TrainData:
 
     `inputs` are the table's arrays by the method's role; `rows` (n,) are the rows of this split; `labels` (n, C)
     multi-hot. With `hide_labels` every label is NaN, so that a method said to be unsupervised cannot use them
-    unnoticed. `model` is what `features` and `outputs` are computed with; a trainer's loop sets it.
+    unnoticed. `model` is what `features` and `outputs` are computed with; the training loop and `fit_layers` set it.
     """
 
     def __init__(
@@ -49,9 +49,7 @@ class TrainData:
         self.model: HashModel | None = None
         targets = torch.as_tensor(np.asarray(labels), dtype=torch.float32)
         if len(targets) != len(self.rows):
-            raise UsageError(
-                f"The train split has {len(self.rows)} items and {len(targets)} label rows; give one per item."
-            )
+            raise UsageError(f"The split has {len(self.rows)} items and {len(targets)} label rows; give one per item.")
         if hide_labels:
             targets = torch.full_like(targets, float("nan"))
         self.labels = targets.to(self.device)
@@ -74,14 +72,14 @@ class TrainData:
         """Return the inputs of one role for rows `index` (N,) of this split, on the device."""
         loaded = self._loaded.get(modality)
         if loaded is not None:
-            return loaded[index.to(self.device)]
+            return loaded.index_select(0, index.to(self.device))
         return self._read(modality, index).to(self.device, non_blocking=True)
 
     def batch(self, index: torch.Tensor) -> Batch:
         """Return rows `index` (N,) of this split as a Batch."""
         index = index.to(self.device)
         inputs = {name: self.inputs(name, index) for name in self._inputs}
-        return Batch(inputs=inputs, labels=self.labels[index], index=index)
+        return Batch(inputs=inputs, labels=self.labels.index_select(0, index), index=index)
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """Return the order (n,) of the items in an epoch; it depends on seed and epoch alone."""
@@ -145,10 +143,12 @@ class TrainData:
         held = read.result()
         index = index.to(self.device)
         inputs = {
-            name: held[name].to(self.device, non_blocking=True) if name in held else self._loaded[name][index]
+            name: held[name].to(self.device, non_blocking=True)
+            if name in held
+            else self._loaded[name].index_select(0, index)
             for name in self._inputs
         }
-        return Batch(inputs=inputs, labels=self.labels[index], index=index)
+        return Batch(inputs=inputs, labels=self.labels.index_select(0, index), index=index)
 
 
 @dataclass

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
@@ -22,6 +23,9 @@ from hashzoo.training.job import TrainData, TrainJob
 from hashzoo.training.optimizers import build_optimizer, check_recipe, schedule_factor, set_learning_rate
 from hashzoo.training.processes import piece, whole
 from hashzoo.training.seeds import seed_all
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 CHECK_EVERY = 50
 """Steps between two looks at whether the loss is finite: each look waits for the device."""
@@ -57,52 +61,56 @@ class Objective(nn.Module):
 
 
 class Tally:
-    """Sums of the terms of an epoch, kept on the device; it is looked at only every `CHECK_EVERY` steps."""
+    """Sums of the terms of an epoch; they stay on the device and are looked at only every `CHECK_EVERY` steps."""
 
     def __init__(self, epoch: int, kept: str) -> None:
         self._epoch = epoch
         self._kept = kept
         self._names: tuple[str, ...] = ()
         self._recent: list[torch.Tensor] = []
+        self._weights: list[float] = []
         self._steps = 0
         self._weight = 0.0
-        self._sums: torch.Tensor | None = None
+        self._sums: list[float] = []
 
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
-        stacked = torch.stack(list(terms.values()))
         self._names = self._names or tuple(terms)
-        values = stacked.detach().double()
-        self._recent.append(values)
-        self._sums = values * weight if self._sums is None else self._sums + values * weight
-        self._steps += 1
-        self._weight += weight
+        if set(terms) != set(self._names):
+            raise WorkError(
+                f"The loss returned the terms {', '.join(terms)}, and {', '.join(self._names)} before in the same "
+                "epoch; it has to return the same names in every step."
+            )
+        values = [terms[name] for name in self._names]
+        self._recent.append(torch.stack([value.detach() for value in values]))
+        self._weights.append(weight)
         if len(self._recent) == CHECK_EVERY:
             self.check()
-        return stacked.sum()
+        return functools.reduce(torch.add, values)
 
     def check(self) -> None:
-        """Raise WorkError with the first term since the last check that is not finite, and its step."""
+        """Add up the terms since the last check; WorkError with the first that is not finite, and its step."""
         if not self._recent:
             return
-        finite = torch.isfinite(torch.stack(self._recent)).cpu()
-        first = self._steps - len(self._recent)
-        self._recent = []
-        if bool(finite.all()):
-            return
-        row = int((~finite.all(dim=1)).nonzero()[0])
-        bad = [name for name, good in zip(self._names, finite[row].tolist(), strict=True) if not good]
-        raise WorkError(
-            f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
-            f"step {first + row + 1}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
-        )
+        rows = torch.stack(self._recent).cpu().double().tolist()  # on the CPU: Apple's GPUs have no float64
+        weights = self._weights
+        self._recent, self._weights = [], []
+        for row, weight in zip(rows, weights, strict=True):
+            self._steps += 1
+            self._weight += weight
+            if not all(map(math.isfinite, row)):
+                bad = [name for name, value in zip(self._names, row, strict=True) if not math.isfinite(value)]
+                raise WorkError(
+                    f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
+                    f"step {self._steps}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
+                )
+            before = self._sums or [0.0] * len(row)
+            self._sums = [total + value * weight for total, value in zip(before, row, strict=True)]
 
     def means(self) -> dict[str, float]:
         """Return the mean of each term over the items of the epoch."""
         self.check()
-        if self._sums is None:
-            return {}
-        return dict(zip(self._names, (self._sums / self._weight).tolist(), strict=True))
+        return {name: total / self._weight for name, total in zip(self._names, self._sums, strict=True)}
 
 
 class GradientTrainer:
@@ -176,6 +184,9 @@ class GradientTrainer:
         if start == 0:
             self._prepare(job.data)
         self.objective, self.optimizer = job.accelerator.prepare(self.objective, self.optimizer)
+        self._plain = is_plain(job.accelerator)
+        if self._plain:
+            self.optimizer = self.optimizer.optimizer
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         for epoch in range(start, recipe.epochs):
             means = self._epoch(epoch, trained)
@@ -218,11 +229,15 @@ class GradientTrainer:
                 raise
             total = tally.add(terms, _items(batch))
             if total.requires_grad:
-                job.accelerator.backward(total)
+                if self._plain:
+                    total.backward()  # type: ignore[no-untyped-call] # torch types it so
+                else:
+                    job.accelerator.backward(total)
                 if job.recipe.clip:
                     job.accelerator.clip_grad_norm_(trained, job.recipe.clip)
                 self.optimizer.step()
-                self.optimizer.zero_grad()
+                for parameter in trained:
+                    parameter.grad = None
         means = tally.means()
         self.end_epoch(epoch)
         return means
@@ -249,7 +264,7 @@ class GradientTrainer:
         tensors = {f"model.{name}": value for name, value in job.model.state_dict().items()}
         tensors |= {f"loss.{name}": value for name, value in job.loss.state_dict().items()}
         tensors |= {f"database.{name}": value for name, value in job.database_codes.items()}
-        inner = getattr(self.optimizer, "optimizer", self.optimizer)  # Accelerate wraps the optimizer
+        inner = self.optimizer if self._plain else self.optimizer.optimizer
         tensors |= optimizer_tensors(inner)
         if job.accelerator.scaler is not None:  # fp16: the scale of the loss is state as well
             state = job.accelerator.scaler.state_dict()
@@ -284,6 +299,17 @@ class GradientTrainer:
         if self.job.checkpoints.kept:
             return f"The last good state is kept in {self.job.checkpoints.path}."
         return "No checkpoint had been written yet."
+
+
+def is_plain(accelerator: Accelerator) -> bool:
+    """Whether a step is torch's own: no scale of the loss, and no strategy that brings its own backward and optimizer.
+
+    Accelerate's wrappers then do nothing but look for optional packages, twice or more in every step.
+    """
+    from accelerate.utils import DistributedType
+
+    own = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+    return accelerator.scaler is None and accelerator.distributed_type in own
 
 
 def require_batch(batch_size: int, items: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -27,3 +29,16 @@ def seed_all(seed: int, *parts: int | str) -> None:
     random.seed(value)
     np.random.seed(value % 2**32)  # plugins may draw from numpy's global generator
     torch.manual_seed(value)
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Leave the random state of Python, numpy and torch as it was before the block."""
+    pythons, numpys = random.getstate(), np.random.get_state()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call] # torch states no types here
+    with torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            random.setstate(pythons)
+            np.random.set_state(numpys)

@@ -28,10 +28,25 @@ def test_a_method_says_paper_recipes_and_what_each_option_means(capsys: pytest.C
             assert " ".join(doc["meaning"].split()) in flat
 
 
+def test_an_engine_says_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert find_and_describe("local", "engines")["options"]
+    assert "workers" in shown("local", capsys)
+
+
 @pytest.mark.parametrize("width", [50, 80, 200])
 def test_lines_keep_within_the_terminal(width: int) -> None:
     text = in_words(find_and_describe("greedyhash"), width)
     assert all(len(line) <= width for line in text.splitlines() if "http" not in line and "  (" not in line)
+
+
+def test_a_method_says_what_tuning_tries(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown("dch", capsys)
+    assert "searched by hashzoo tune: lr and weight_decay, and what follows\n  loss.gamma  2 to 100, evenly in" in text
+    assert "by validation in the paper; ports 20 and 15" in text
+    assert "loss.center_features  one of False, True" in shown("ssdh", capsys)
+    assert "searched by hashzoo tune: lr and weight_decay\n" in shown("dhn-q", capsys)
+    assert "searched by hashzoo tune: nothing\n" in shown("itq", capsys)
+    assert "searched by" not in shown("lsh", capsys)
 
 
 def test_a_family_lists_its_members(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,3 +77,12 @@ def test_a_recipe_is_one_line_that_names_what_is_unusual() -> None:
         "3 epochs of batches of 8, sgd, lr 0.5 (step every 5 epochs times 0.1), backbone lr x 0.1, weight decay 0.01, "
         "warm-up 2, clip 1, bias lr x 2, momentum 0.9, Nesterov, no decay of biases"
     )
+
+
+def test_a_method_as_bibtex(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["show", "dch", "--bibtex"])
+    assert stop.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[-1]) == ("@inproceedings{dch-2018,", "}")
+    assert "  author    = {Yue Cao and Mingsheng Long and Bin Liu and Jianmin Wang}," in lines

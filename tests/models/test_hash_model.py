@@ -68,14 +68,6 @@ def test_start_epoch_reaches_the_hash_layers_that_define_it():
     assert layer.seen == [(3, 10)]
 
 
-def test_every_parameter_is_either_new_or_of_a_backbone():
-    model = two_modalities()
-    new, backbone = model.new_parameters(), model.backbone_parameters()
-    assert {id(p) for p in new} == {id(p) for p in model.hash_layers.parameters()}
-    assert {id(p) for p in backbone} == {id(p) for p in model.backbones.parameters()}
-    assert len(new) + len(backbone) == len(list(model.parameters()))
-
-
 def test_unknown_or_unmatched_modalities_are_refused():
     with pytest.raises(UsageError, match="'audio'"):
         two_modalities()("audio", torch.zeros(1, 5))

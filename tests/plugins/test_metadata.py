@@ -17,17 +17,15 @@ SOURCE = (
 )
 
 
-def install(site: Path, text: str, monkeypatch: pytest.MonkeyPatch, name: str = "hashzoo-odd") -> list[Plugin]:
+def install(site: Path, text: str, name: str = "hashzoo-odd") -> list[Plugin]:
     write_distribution(site, name, SOURCE)
     (next(site.glob("*.dist-info")) / "entry_points.txt").write_text(text)
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.delenv("HASHZOO_PLUGINS", raising=False)
     return [plugin for plugin in registry().plugins if plugin.distribution == name]
 
 
 @pytest.mark.parametrize("text", ["[hashzoo]\nodd\n", "[hashzoo]\nodd = \n", "[hashzoo]\nodd = ../x:y z\n"])
-def test_a_malformed_list_is_named_and_the_others_go_on(tmp_path, monkeypatch, text):
-    (plugin,) = install(tmp_path / "site", text, monkeypatch)
+def test_a_malformed_list_is_named_and_the_others_go_on(site, text):
+    (plugin,) = install(site, text)
     assert plugin.status == "broken"
     assert "hashzoo-odd 1.0" in plugin.line()
     assert plugin_file_hash(plugin) is not None
@@ -35,21 +33,21 @@ def test_a_malformed_list_is_named_and_the_others_go_on(tmp_path, monkeypatch, t
     assert any(row["name"] == "lsh" for row in list_rows("methods"))
 
 
-def test_a_malformed_list_can_be_left_out(tmp_path, monkeypatch):
-    install(tmp_path / "site", "[hashzoo]\nodd\n", monkeypatch)
+def test_a_malformed_list_can_be_left_out(site):
+    install(site, "[hashzoo]\nodd\n")
     assert all(not source.selected for source in find_sources("") if source.distribution == "hashzoo-odd")
 
 
-def test_a_stranger_with_a_malformed_list_is_none_of_ours(tmp_path, monkeypatch):
-    assert install(tmp_path / "site", "[console_scripts]\nodd\n", monkeypatch, "stranger") == []
+def test_a_stranger_with_a_malformed_list_is_none_of_ours(site):
+    assert install(site, "[console_scripts]\nodd\n", "stranger") == []
 
 
-def test_an_entry_point_named_twice_is_one(tmp_path, monkeypatch):
-    (plugin,) = install(tmp_path / "site", "[hashzoo]\nodd = hashzoo_odd\nodd = hashzoo_odd\n", monkeypatch)
+def test_an_entry_point_named_twice_is_one(site):
+    (plugin,) = install(site, "[hashzoo]\nodd = hashzoo_odd\nodd = hashzoo_odd\n")
     assert plugin.status == "ok"
 
 
-def test_one_thing_under_two_entry_points_is_listed(tmp_path, monkeypatch):
-    plugins = install(tmp_path / "site", "[hashzoo]\na = hashzoo_odd\nb = hashzoo_odd\n", monkeypatch)
+def test_one_thing_under_two_entry_points_is_listed(site):
+    plugins = install(site, "[hashzoo]\na = hashzoo_odd\nb = hashzoo_odd\n")
     assert {plugin.status for plugin in plugins} == {"clash"}
     assert [row["name"] for row in list_rows("losses") if "oddloss" in row["name"]] == ["hashzoo-odd:oddloss"]

@@ -11,7 +11,8 @@ import pytest
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import KINDS, Plugin, Registry, load_plugin, plugin_file_hash, registry
-from hashzoo.specs import Component, Dataset, Method, Paper, Protocol, Recipe
+from hashzoo.plugins.items import find_fault
+from hashzoo.specs import Component, Dataset, Method, Paper, Protocol, Recipe, Setting
 
 PAPER = Paper("x-2020", "A title", "A. Author", "A venue", 2020)
 
@@ -307,3 +308,18 @@ def test_import_hashzoo_alone_loads_no_plugin_machinery():
     code = "import sys, hashzoo; print([m for m in sys.modules if m[:7] in ('hashzoo', 'pluggy', 'torch')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['hashzoo']"
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "says"),
+    [
+        ("methods", method("m", settings={"frozne": Setting()}), "a setting for 'frozne' and not for one of finetune"),
+        ("methods", method("m", settings={"frozen": Setting(options={"los": {}})}), "options are for 'los' and not"),
+        ("methods", method("m", options={"los": {}}), "options are for 'los' and not for one of loss, hash_layer"),
+        ("losses", Component("l", "a:f", requires={"backbone": "b"}), "requires a 'backbone' and not one of loss"),
+    ],
+)
+def test_a_misspelt_part_or_regime_is_a_fault(kind, item, says):
+    assert says in find_fault(kind, item)
+    assert find_fault("methods", method("m", settings={"frozen": Setting(options={"loss": {}})})) == ""
+    assert find_fault("losses", Component("l", "a:f", requires={"hash_layer": "h"})) == ""

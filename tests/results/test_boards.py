@@ -12,6 +12,7 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results.boards import accept, check_boards, slim, write_boards
 from hashzoo.results.collect import collect
+from hashzoo.results.commands import load
 from hashzoo.results.known import Known
 from hashzoo.results.record import read_record
 from hashzoo.specs import Paper, PaperRow, PaperTable
@@ -37,7 +38,7 @@ def records_dir(tmp_path, make_record, store) -> Path:
         make_record(regime="frozen", frozen=True, metrics={"map": 0.375}),
         make_record("lsh", floor=True, regime="none", metrics={"map": 0.125}),
     )
-    accept([runs], tmp_path / "leaderboards" / "records")
+    accept(collect([runs]), tmp_path / "leaderboards" / "records")
     return tmp_path / "leaderboards" / "records"
 
 
@@ -52,14 +53,14 @@ def test_accepted_records_have_the_stated_names(records_dir):
 
 def test_names_with_slashes_stay_one_folder(tmp_path, make_record, store):
     backbone = {"image": "timm/resnet50", "text": "text-mlp"}
-    (path,) = accept([store(make_record(backbone=backbone))], tmp_path / "records")
+    (path,) = accept(collect([store(make_record(backbone=backbone))]), tmp_path / "records")
     assert path.parent == tmp_path / "records" / P / "dch" / "timm-resnet50+text-mlp-finetune"
 
 
 def test_accepting_again_changes_nothing(tmp_path, records_dir):
     before = {path: path.read_bytes() for path in records_dir.rglob("*.json")}
     stamps = {path: path.stat().st_mtime_ns for path in before}
-    accept([tmp_path / "runs"], records_dir)
+    accept(collect([tmp_path / "runs"]), records_dir)
     assert {path: path.read_bytes() for path in records_dir.rglob("*.json")} == before
     assert {path: path.stat().st_mtime_ns for path in before} == stamps
 
@@ -67,9 +68,9 @@ def test_accepting_again_changes_nothing(tmp_path, records_dir):
 def test_another_run_of_the_same_cell_is_refused_unless_asked_for(records_dir, make_record, store):
     other = store(make_record(metrics={"map": 0.9375}), make_record(seed=7), folder="other")
     with pytest.raises(WorkError, match=r"bits-016-seed-0\.json already holds .* of another run than"):
-        accept([other], records_dir)
+        accept(collect([other]), records_dir)
     assert not list(records_dir.rglob("*seed-7.json"))  # nothing was accepted, not even what would fit
-    accept([other], records_dir, replace_old=True)
+    accept(collect([other]), records_dir, replace_old=True)
     replaced = read_record(records_dir / P / "dch" / "alexnet-finetune" / "bits-016-seed-0.json")
     assert replaced.metrics == {"map": 0.9375}
     assert list(records_dir.rglob("*seed-7.json"))
@@ -77,11 +78,22 @@ def test_another_run_of_the_same_cell_is_refused_unless_asked_for(records_dir, m
 
 def test_another_configuration_has_a_folder_of_its_own(records_dir, make_record, store):
     other = store(*(make_record(seed=s, config={"recipe": {"lr": 0.5}}) for s in (0, 1)), folder="other")
-    paths = accept([other], records_dir)
+    paths = accept(collect([other]), records_dir)
     assert len({path.parent for path in paths}) == 1
     assert re.fullmatch(r"alexnet-finetune-[0-9a-f]{8}", paths[0].parent.name)
-    assert accept([other], records_dir) == paths
+    assert accept(collect([other]), records_dir) == paths
     assert len(collect([records_dir])) == 8
+
+
+def test_two_new_configurations_in_one_call_have_a_folder_each(tmp_path, make_record, store):
+    fast, slow = ({"recipe": {"lr": lr}} for lr in (0.5, 0.1))
+    made = [make_record(seed=seed, config=config) for config, seed in ((fast, 0), (slow, 0), (slow, 1))]
+    paths = accept(collect([store(*made)]), tmp_path / "records")
+    assert len(set(paths)) == 3
+    kept = {path: read_record(path) for path in paths}
+    assert sorted((r.config.recipe.lr, r.seed) for r in kept.values()) == [(0.1, 0), (0.1, 1), (0.5, 0)]
+    assert len({path.parent for path, record in kept.items() if record.config.recipe.lr == 0.1}) == 1
+    assert accept(collect([tmp_path / "runs"]), tmp_path / "records") == paths
 
 
 def test_accepted_records_are_small_and_lose_no_metric(tmp_path, make_record, store):
@@ -92,7 +104,7 @@ def test_accepted_records_are_small_and_lose_no_metric(tmp_path, make_record, st
         notes=["kept"],
     )
     runs = store(record)
-    (path,) = accept([runs], tmp_path / "records")
+    (path,) = accept(collect([runs]), tmp_path / "records")
     kept = read_record(path)
     assert path.stat().st_size < 20_000
     assert kept.metrics == record.metrics
@@ -106,12 +118,12 @@ def test_accepted_records_are_small_and_lose_no_metric(tmp_path, make_record, st
 def test_accepting_nothing_is_a_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no record in the given paths"):
-        accept([tmp_path / "empty"], tmp_path / "records")
+        accept(collect([tmp_path / "empty"]), tmp_path / "records")
 
 
 def test_boards_are_written_for_each_setting_and_metric(tmp_path, records_dir):
     out = records_dir.parent
-    written = write_boards(records_dir, out, [TABLE])
+    written = write_boards(load([records_dir]), out, [TABLE])
     stems = [f"{P}_alexnet-finetune_map", f"{P}_alexnet-finetune_map@h2", f"{P}_alexnet-frozen_map"]
     expected = {f"{stem}{end}" for stem in stems for end in (".md", ".csv")} | {"index.md", "published.json"}
     assert {path.name for path in written} == expected
@@ -138,16 +150,16 @@ def test_boards_are_written_for_each_setting_and_metric(tmp_path, records_dir):
 
 def test_written_boards_pass_the_check_and_are_written_the_same_again(records_dir):
     out = records_dir.parent
-    first = {path: path.read_bytes() for path in write_boards(records_dir, out, [TABLE])}
+    first = {path: path.read_bytes() for path in write_boards(load([records_dir]), out, [TABLE])}
     assert check_boards(records_dir, out) == len(first)
-    assert {path: path.read_bytes() for path in write_boards(records_dir, out, [TABLE])} == first
+    assert {path: path.read_bytes() for path in write_boards(load([records_dir]), out, [TABLE])} == first
 
 
 def test_published_values_stay_when_their_plugin_is_absent(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out, [TABLE])
+    write_boards(load([records_dir]), out, [TABLE])
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    write_boards(records_dir, out, [])
+    write_boards(load([records_dir]), out, [])
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
     (stored,) = json.loads((out / "published.json").read_text())
     assert [row["method"] for row in stored["rows"]] == ["dch"]  # only what stands beside a measured cell
@@ -161,7 +173,7 @@ def test_published_values_stay_when_their_plugin_is_absent(records_dir):
 ])  # fmt: skip
 def test_one_changed_digit_is_found_and_named(records_dir, name, old, new):
     out = records_dir.parent
-    write_boards(records_dir, out, [TABLE])
+    write_boards(load([records_dir]), out, [TABLE])
     path = out / name
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(WorkError, match=re.escape(f"{path} line ")):
@@ -170,7 +182,7 @@ def test_one_changed_digit_is_found_and_named(records_dir, name, old, new):
 
 def test_a_changed_published_value_is_found(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out, [TABLE])
+    write_boards(load([records_dir]), out, [TABLE])
     path = out / "published.json"
     path.write_text(path.read_text().replace("0.7901", "0.7902"))
     with pytest.raises(WorkError, match="do not follow from their records"):
@@ -179,8 +191,8 @@ def test_a_changed_published_value_is_found(records_dir):
 
 def test_a_new_or_edited_record_makes_the_check_fail(records_dir, make_record, store):
     out = records_dir.parent
-    write_boards(records_dir, out)
-    accept([store(make_record(seed=2, metrics={"map": 0.5}), folder="more")], records_dir)
+    write_boards(load([records_dir]), out)
+    accept(collect([store(make_record(seed=2, metrics={"map": 0.5}), folder="more")]), records_dir)
     with pytest.raises(WorkError, match="do not follow from their records"):
         check_boards(records_dir, out)
     record = next(records_dir.rglob("bits-032-seed-1.json"))
@@ -191,7 +203,7 @@ def test_a_new_or_edited_record_makes_the_check_fail(records_dir, make_record, s
 
 def test_missing_and_left_over_boards_are_named_and_put_right(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out)
+    write_boards(load([records_dir]), out)
     (out / "README.md").write_text("# Ours\n")
     missing, left_over = out / f"{P}_alexnet-finetune_map@h2.md", out / f"{P}_alexnet-frozen_map.md"
     missing.unlink()
@@ -201,7 +213,7 @@ def test_missing_and_left_over_boards_are_named_and_put_right(records_dir):
         check_boards(records_dir, out)
     assert f"{missing} is missing" in str(caught.value)
     assert f"{left_over} has no record behind it" in str(caught.value)
-    write_boards(records_dir, out)
+    write_boards(load([records_dir]), out)
     assert not left_over.exists()
     assert not left_over.with_suffix(".csv").exists()
     assert (out / "README.md").read_text() == "# Ours\n"
@@ -210,7 +222,7 @@ def test_missing_and_left_over_boards_are_named_and_put_right(records_dir):
 
 def test_damaged_published_values_are_a_sentence(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out, [TABLE])
+    write_boards(load([records_dir]), out, [TABLE])
     (out / "published.json").write_text('[{"id": 1')
     with pytest.raises(WorkError, match=r"published\.json is damaged"):
         check_boards(records_dir, out)
@@ -233,11 +245,11 @@ def test_boards_import_no_torch_and_records_no_pandas():
 def test_no_name_leads_out_of_the_board_folder(tmp_path, make_record, store, name):
     records = tmp_path / "deep" / "boards" / "records"
     record = make_record(name, protocol=name, backbone={"image": name}, metrics={"map": 0.5})
-    (path,) = accept([store(record)], records)
+    (path,) = accept(collect([store(record)]), records)
     assert path.is_relative_to(records)
     assert path.resolve().is_relative_to(records.resolve())
     assert len(path.relative_to(records).parts) == 4
-    write_boards(records, records.parent)
+    write_boards(load([records]), records.parent)
     assert {child.name for child in tmp_path.iterdir()} == {"deep", "runs"}
     assert {child.name for child in (tmp_path / "deep").iterdir()} == {"boards"}
     check_boards(records, records.parent)
@@ -249,18 +261,18 @@ def test_a_link_out_of_the_record_folder_is_refused(tmp_path, make_record, store
     records.mkdir(parents=True)
     (records / P).symlink_to(outside)
     with pytest.raises(WorkError, match="leads out of"):
-        accept([store(make_record())], records)
+        accept(collect([store(make_record())]), records)
     assert not list(outside.iterdir())
 
 
 def test_damage_never_calls_for_deletion(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out, [TABLE], Known({"dch": {"finetune": {"recipe": None, "defaults": {}}}}))
+    write_boards(load([records_dir]), out, [TABLE], Known({"dch": {"finetune": {"recipe": None, "defaults": {}}}}))
     for name in ("published.json", "registered.json"):
         whole = (out / name).read_text()
         (out / name).write_text('[{"id": 1')
         with pytest.raises(WorkError, match=name) as caught:
-            write_boards(records_dir, out)
+            write_boards(load([records_dir]), out)
         assert "move it away" in str(caught.value)
         assert "delete" not in str(caught.value)
         (out / name).write_text(whole)
@@ -268,8 +280,8 @@ def test_damage_never_calls_for_deletion(records_dir):
 
 def test_files_of_others_in_the_board_folder_stay(records_dir):
     out = records_dir.parent
-    write_boards(records_dir, out)
+    write_boards(load([records_dir]), out)
     (out / "notes.csv").write_text("mine\n")
     check_boards(records_dir, out)
-    write_boards(records_dir, out)
+    write_boards(load([records_dir]), out)
     assert (out / "notes.csv").read_text() == "mine\n"

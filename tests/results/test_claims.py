@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashzoo.plugins import registry
 from hashzoo.results.claims import as_json, claims_text, judge, markdown
 from hashzoo.results.commands import show_claims
 from hashzoo.results.known import Known
@@ -93,6 +94,19 @@ def test_only_rows_of_one_board_and_of_the_methods_own_settings_are_compared(mak
     assert judge([CLAIM], [*other_loss, *rows(make_record, "hashnet")], of, known)[0].verdict == "not measured"
 
 
+@pytest.mark.parametrize("other", [{"split_sha256": "e" * 64}, {"convention": "csq"}, {"ties": "worst"}])
+def test_rows_of_another_split_convention_or_tie_rule_stand_on_another_board(make_record, other) -> None:
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    own, elsewhere = rows(make_record, "dch"), rows(make_record, "hashnet", **other)
+    assert judge([CLAIM], [*own, *elsewhere], of, Known())[0].verdict == "not measured"
+    there = rows(make_record, "dch", **other)
+    narrow = Claim("a", "Table 1", "dch", "hashnet", "map", protocols=("cifar10-5k-disjoint",))
+    [finding] = judge([narrow], [*own, *there, *elsewhere], of, Known())[0].findings
+    assert finding.seeds == (3, 3)
+    said, value = next(iter(other.items()))
+    assert finding.protocol == f"cifar10-5k-disjoint ({said.removesuffix('_sha256')} {value[:8]})"
+
+
 def test_a_claim_of_some_bits_and_protocols_is_judged_there_only(make_record) -> None:
     records = [r for bits in (16, 48) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
     narrow = Claim("long codes", "Table 1", "dch", "hashnet", "map", bits=(48, 64))
@@ -153,6 +167,13 @@ def test_the_command_judges_accepted_records(make_record, tmp_path: Path) -> Non
             folder = tmp_path / method / f"bits-{record.bits:03d}" / f"seed-{record.seed}"
             folder.mkdir(parents=True)
             write_record(folder / "record.json", record)
-    text = show_claims([tmp_path], tmp_path / "boards", method="dch")
-    assert text.splitlines()
-    assert all(line.split()[0] in {"undecided", "not"} for line in text.splitlines())
+    stated = [claim for item in registry().plugins for claim in item.items.get("claims", ())]
+    own = {claim.text for claim in stated if "dch" in (claim.better, claim.worse)}
+    shown = json.loads(show_claims([tmp_path], tmp_path / "boards", method="dch", fmt="json"))
+    assert set() < own < {claim.text for claim in stated}
+    assert {claim["text"] for claim in shown} == own
+    assert all(claim["verdict"] in {"undecided", "not measured"} for claim in shown)
+    # every claim has its line, with the verdict first
+    lines = show_claims([tmp_path], tmp_path / "boards", method="dch").splitlines()
+    assert len(lines) == len(own)
+    assert all(line.split()[0] in {"undecided", "not"} for line in lines)

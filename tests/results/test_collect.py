@@ -7,12 +7,12 @@ import pytest
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results.boards import accept
-from hashzoo.results.collect import collect, find_records
+from hashzoo.results.collect import collect
 
 
 def test_records_are_found_in_run_directories_accepted_records_and_by_name(tmp_path, make_record, store):
     runs = store(make_record(seed=0), make_record(seed=1))
-    (accepted,) = accept([store(make_record(seed=2), folder="other")], tmp_path / "accepted")
+    (accepted,) = accept(collect([store(make_record(seed=2), folder="other")]), tmp_path / "accepted")
     (runs / "run-0" / "split.json").write_text("{}")
     (runs / "run-0" / "config.json").write_text("{")
     found = collect([runs, accepted])
@@ -28,7 +28,7 @@ def test_a_file_reached_twice_is_one_record(make_record, store):
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(UsageError, match="There is no file or folder"):
-        find_records([tmp_path / "none"])
+        collect([tmp_path / "none"])
 
 
 def test_duplicates_name_both_files(make_record, store):
@@ -84,7 +84,7 @@ def test_every_unreadable_record_is_named_at_once(make_record, store):
 
 def test_an_accepted_copy_gives_way_to_its_own_run_only(tmp_path, make_record, store):
     runs = store(make_record())
-    accept([runs], tmp_path / "accepted")
+    accept(collect([runs]), tmp_path / "accepted")
     (found,) = collect([tmp_path / "accepted", runs])
     assert found.path == runs / "run-0" / "record.json"
     again = store(make_record(metrics={"map": 0.75}), folder="again")

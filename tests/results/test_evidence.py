@@ -11,10 +11,11 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, save_codes
-from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, write_bundle
+from hashzoo.results.acceptance import few_seeds, own_plugins, refuse_unrepeatable, write_bundle
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import accept, check_boards, write_boards
 from hashzoo.results.collect import Found, collect
+from hashzoo.results.commands import load
 from hashzoo.results.evidence import Evidence, codes_file, place_of, values_file
 from hashzoo.results.record import PluginInfo, Record, read_record, write_record
 from hashzoo.runner.progress import Quiet
@@ -51,8 +52,8 @@ def boards(tmp_path, make_record) -> Path:
             folder = tmp_path / "runs" / method / f"seed-{seed}"
             write_record(folder / "record.json", record)
             save_codes(folder / "codes.npz", codes)
-    accept([tmp_path / "runs"], tmp_path / "leaderboards" / "records")
-    write_boards(tmp_path / "leaderboards" / "records", tmp_path / "leaderboards")
+    accept(collect([tmp_path / "runs"]), tmp_path / "leaderboards" / "records")
+    write_boards(load([tmp_path / "leaderboards" / "records"]), tmp_path / "leaderboards")
     return tmp_path / "leaderboards"
 
 
@@ -84,8 +85,58 @@ def test_values_by_query_lie_beside_every_record_and_codes_beside_one_a_method(b
 
 def test_accepting_again_changes_no_byte(boards, tmp_path):
     before = {path: path.read_bytes() for path in boards.rglob("*") if path.is_file()}
-    accept([tmp_path / "runs"], boards / "records")
+    accept(collect([tmp_path / "runs"]), boards / "records")
     assert {path: path.read_bytes() for path in boards.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("with_codes", [True, False])
+def test_a_run_that_replaces_another_brings_its_evidence_or_leaves_none(boards, tmp_path, make_record, with_codes):
+    codes = draw(99, 0.3)
+    metrics = evaluate(codes["query.image"], codes["database.image"], "map")
+    write_record(
+        tmp_path / "new" / "record.json", make_record("dch", 8, metrics=metrics, codes_sha256=codes_sha256(codes))
+    )
+    if with_codes:
+        save_codes(tmp_path / "new" / "codes.npz", codes)
+    accept(collect([tmp_path / "new"]), boards / "records", replace_old=True)
+    record, place = stored(boards)
+    assert bool(record.evidence) is with_codes
+    assert (values_file(place).exists(), codes_file(place).exists()) == (with_codes, with_codes)
+    write_boards(load([boards / "records"]), boards)
+    assert check_boards(boards / "records", boards) > 0
+
+
+def test_a_submission_that_replaces_another_leaves_none_of_its_codes(boards, tmp_path, make_record):
+    """The codes of a submission are thinned: the record names some that are not beside it."""
+    codes = draw(99, 0.3)
+    metrics = evaluate(codes["query.image"], codes["database.image"], "map")
+    write_record(
+        tmp_path / "new" / "record.json", make_record("dch", 8, metrics=metrics, codes_sha256=codes_sha256(codes))
+    )
+    save_codes(tmp_path / "new" / "codes.npz", codes)
+    accept(collect([tmp_path / "new"]), tmp_path / "sent" / "records")
+    codes_file(next((tmp_path / "sent").rglob("*.values.npz")).with_name("bits-008-seed-0")).unlink()
+    accept(collect([tmp_path / "sent" / "records"]), boards / "records", replace_old=True)
+    write_boards(load([boards / "records"]), boards)
+    assert check_boards(boards / "records", boards) > 0
+
+
+def test_files_of_others_among_the_evidence_stay(boards, tmp_path):
+    theirs = boards / "evidence" / "figures.npz"
+    np.savez(theirs, a=np.zeros(3))
+    accept(collect([tmp_path / "runs"]), boards / "records")
+    assert theirs.exists()
+
+
+def test_each_row_with_few_seeds_is_named(make_record):
+    alone = [make_record(seed=seed) for seed in (0, 1, 2)]
+    frozen = [make_record(seed=seed, regime="frozen") for seed in (0, 1)]
+    slow = [make_record(seed=7, config={"recipe": {"lr": 0.5}})]
+    assert few_seeds(alone) == []
+    said = few_seeds([*alone, *frozen, *slow])
+    assert [(("frozen" in line), line.split(" has ")[1].split(" seed")[0]) for line in said] == [
+        (False, "1"), (True, "2"),
+    ]  # fmt: skip
 
 
 def test_boards_mark_the_group_tied_with_the_best(boards):
@@ -99,7 +150,7 @@ def test_boards_mark_the_group_tied_with_the_best(boards):
 def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
     record, _ = stored(boards)
     forge(boards, metrics={**record.metrics, "map": 0.999})
-    write_boards(boards / "records", boards)
+    write_boards(load([boards / "records"]), boards)
     assert Evidence(boards).of(stored(boards)[0]).level == "reported only"
     with pytest.raises(WorkError, match=r"map is 0\.9990 in the record and 0"):
         check_boards(boards / "records", boards)
@@ -108,14 +159,14 @@ def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
 def test_a_forged_figure_without_its_evidence_named_fails_where_codes_lie_beside_it(boards):
     record, _ = stored(boards)
     forge(boards, metrics={**record.metrics, "map": 0.999}, evidence={})
-    write_boards(boards / "records", boards)
+    write_boards(load([boards / "records"]), boards)
     with pytest.raises(WorkError, match="which names no codes"):
         check_boards(boards / "records", boards)
 
 
 def test_a_record_that_never_brought_codes_stands_as_reported_only(boards, make_record):
     write_record(boards / "records" / P / "x" / "alexnet-finetune" / "bits-008-seed-0.json", make_record("x", 8))
-    write_boards(boards / "records", boards)
+    write_boards(load([boards / "records"]), boards)
     check_boards(boards / "records", boards)
     assert "reported only" in (boards / f"{P}_alexnet-finetune_map.md").read_text()
 
@@ -166,7 +217,7 @@ def test_own_plugins_are_those_beside_the_boards(tmp_path):
 
 def test_a_submission_is_accepted_with_its_evidence(boards, tmp_path):
     again = tmp_path / "again" / "leaderboards"
-    accept([boards / "records"], again / "records")
+    accept(collect([boards / "records"]), again / "records")
     records = [item.record for item in collect([again / "records"])]
     assert len(records) == 9
     evidence = Evidence(again)

@@ -9,6 +9,8 @@ import pytest
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Plugin, Registry
 from hashzoo.results.boards import accept, check_boards, write_boards
+from hashzoo.results.collect import collect
+from hashzoo.results.commands import load
 from hashzoo.results.known import Known
 from hashzoo.results.measure import tidy
 from hashzoo.results.render import render
@@ -126,12 +128,12 @@ def test_another_loss_is_accepted_only_as_a_row_of_its_own(tmp_path, wave, store
     known = Known(own_settings(records, REGISTRY))
     folder = tmp_path / "boards" / "records"
     with pytest.raises(UsageError, match="is wave with loss hashnet, and that is not the method as its"):
-        accept([store(*records)], folder, known=known)
+        accept(collect([store(*records)]), folder, known=known)
     assert not folder.exists()
-    own, other = accept([store(*records)], folder, known=known, other_parts=True)
+    own, other = accept(collect([store(*records)]), folder, known=known, other_parts=True)
     assert own.parent.parent.name == "wave"
     assert other.parent.parent.name == "wave-with-loss-hashnet"
-    write_boards(folder, folder.parent, known=known)
+    write_boards(load([folder]), folder.parent, known=known)
     page = (folder.parent / f"{P}_alexnet-frozen_map.md").read_text()
     assert "| wave | 0.5000 |" in page
     assert "| wave with loss hashnet | **0.9000** |" in page
@@ -141,11 +143,11 @@ def test_committed_boards_follow_without_the_plugin(tmp_path, wave, store):
     records = [wave(recipe={"lr": 1e-3})]
     known = Known(own_settings(records, REGISTRY))
     folder = tmp_path / "boards" / "records"
-    accept([store(*records)], folder, known=known)
-    write_boards(folder, folder.parent, known=known)
+    accept(collect([store(*records)]), folder, known=known)
+    write_boards(load([folder]), folder.parent, known=known)
     assert "recipe.lr=0.001" in (folder.parent / f"{P}_alexnet-frozen_map.md").read_text()
     assert check_boards(folder, folder.parent) == 5
-    write_boards(folder, folder.parent)  # the plugin is gone: what it said stays
+    write_boards(load([folder]), folder.parent)  # the plugin is gone: what it said stays
     assert check_boards(folder, folder.parent) == 5
 
 

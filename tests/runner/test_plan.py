@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from hashzoo.errors import UsageError
-from hashzoo.plugins import Registry
+from hashzoo.plugins import Plugin, Registry
 from hashzoo.plugins.option_docs import option_docs
 from hashzoo.plugins.options import accepted_options
+from hashzoo.results.settings import changes
 from hashzoo.runner.plan import Plan, check_component, resolve
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
@@ -67,6 +69,40 @@ def test_another_loss_takes_none_of_the_method_s_loss_options(reg: Registry) -> 
     found = plan(reg, freeze_backbone=True, loss="other", settings={"loss.delta": 3})
     assert found.config.loss.model_dump() == {"name": "other", "options": {"delta": 3}}
     assert plan(reg, loss="toy").config.loss.options == {"gamma": 0.5}  # naming its own changes nothing
+
+
+def test_a_name_with_its_distribution_is_the_same_run_as_the_name_alone(reg: Registry) -> None:
+    for short, long in (
+        ({"backbone": "pixels"}, {"backbone": "hashzoo:pixels"}),
+        ({"backbone": "toy-family/any"}, {"backbone": "hashzoo-toy:toy-family/any"}),
+        ({"loss": "toy"}, {"loss": "hashzoo-toy:toy"}),
+        ({"hash_layer": "linear"}, {"hash_layer": "hashzoo:linear"}),
+    ):
+        assert plan(reg, **long).config == plan(reg, **short).config
+    assert plan(reg, backbone="hashzoo:pixels").config.regime == "frozen"
+    assert plan(reg, loss="hashzoo-toy:toy").config.loss.options == {"gamma": 0.5}
+
+
+def test_a_name_that_two_bring_keeps_its_distribution(reg: Registry) -> None:
+    items = {"backbones": (replace(reg.get("backbones", "toy-family/any"), summary="another"),)}
+    both = reg.extended(Plugin("other", "hashzoo-other", "1.0", "other = hashzoo_other", items=items))
+    found = plan(both, backbone="hashzoo-other:toy-family/any")
+    assert found.config.backbones["image"].name == "hashzoo-other:toy-family/any"
+    assert not set(found.name) & set(":/")
+
+
+def test_what_was_changed_is_named_against_the_method_s_own_setting(reg: Registry) -> None:
+    def changed(method: str = "toy", **options: object) -> dict[str, object]:
+        return changes(plan(reg, method, **options).config, reg)
+
+    assert changed() == changed(freeze_backbone=True) == changed(backbone="toy-pretrained") == {}
+    assert changed(freeze_backbone=True, settings={"lr": 0.5, "loss.margin": 1}) == {"lr": 0.5, "loss.margin": 1}
+    assert changed("toy-blind", freeze_backbone=True) == {}  # no setting of its own: the default is compared
+    assert changed("toy-blind", freeze_backbone=True, settings={"lr": 0.5, "schedule.name": "cosine"}) == {
+        "lr": 0.5, "schedule.name": "cosine",
+    }  # fmt: skip
+    assert changed(settings={"loss.margin": 1}) == {}  # its default, said aloud
+    assert changed(loss="other")["loss"] == "other"
 
 
 def test_backbones_and_their_options_are_chosen_for_each_modality(reg: Registry) -> None:

@@ -16,11 +16,13 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, same_result
+from hashzoo.runner.cell import RunDirectory
 from hashzoo.runner.plan import resolve
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.reevaluate import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
+from hashzoo.runner.runs import list_runs
 
 LSH = RunRequest(method="lsh", backbone="smallcnn", bits=(16,), freeze_backbone=True)
 OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False, "ranking": "hamming"}
@@ -86,9 +88,12 @@ def test_a_cell_that_another_process_holds_is_left_to_it_and_the_others_are_done
             if (folder / "seed-1" / "record.json").exists():
                 break
             time.sleep(0.1)
+        else:
+            pytest.fail("the free cell was not done beside the held one")
         assert not (folder / "seed-0" / "record.json").exists()
         assert worker.is_alive()
     worker.join(timeout=60)
+    assert not worker.is_alive()
     assert [record.seed for record in records[0]] == [0, 1]
 
 
@@ -125,6 +130,48 @@ def test_a_damaged_codes_file_is_made_again_and_said(tmp_path: Path) -> None:
     assert any("codes.npz is not the file that was written" in line for line in said)
     assert [record.codes_sha256 for record in after] == [record.codes_sha256 for record in before]
     check_run(run_folder(tmp_path / "runs"))
+
+
+def test_a_record_of_other_codes_than_those_made_again_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine, or number of threads, can give other codes from the same upstream."""
+    from hashzoo.runner import stages
+
+    request = RunRequest(method="lsh", bits=(16,), out=tmp_path / "runs")
+    (before,) = run(request)
+    cell = run_folder(tmp_path / "runs") / "bits-016" / "seed-0"
+    stamp = (cell / "record.json").stat().st_mtime_ns
+    (cell / "codes.npz").unlink()
+    run(request)
+    assert (cell / "record.json").stat().st_mtime_ns == stamp  # the same codes: the record stays
+    encode = stages.encode
+    monkeypatch.setattr(stages, "encode", lambda *a, **k: encode(*a, **k) * np.r_[-1, np.ones(15)].astype("f"))
+    (cell / "codes.npz").unlink()
+    (after,) = run(request)
+    assert after.codes_sha256 != before.codes_sha256
+    assert "record(s)" in check_run(run_folder(tmp_path / "runs"))
+
+
+def test_files_of_others_in_a_run_directory_without_cells_stay(tmp_path: Path) -> None:
+    folder = RunDirectory(tmp_path / "run")
+    folder.describe({"config.json": {}, "split.json": {}})
+    (folder.path / "notes.txt").write_text("mine")
+    folder.remove_if_empty()
+    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+    (folder.path / "notes.txt").unlink()
+    folder.remove_if_empty()
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "{}"])
+def test_a_configuration_that_is_none_stops_no_list_of_runs(tmp_path: Path, text: str) -> None:
+    run(RunRequest(method="lsh", bits=(16,), out=tmp_path))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text(text)
+    rows = list_runs(tmp_path)
+    assert sorted("fault" in row for row in rows) == [False, True]
+    assert next(row for row in rows if "fault" in row)["name"] == "other"
 
 
 def test_a_damaged_codes_file_is_named(tmp_path: Path) -> None:

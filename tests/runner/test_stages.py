@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from hashzoo.data import images
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import Registry
@@ -145,6 +149,23 @@ def test_a_model_on_frozen_features_is_loaded_with_its_backbone_in_front(
     assert np.array_equal(found, codes.signs())
 
 
+def test_loading_a_model_leaves_the_random_state(own: Registry, toy: RunRequest) -> None:
+    run(toy, reg=own)
+
+    def draws() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    drawn = []
+    for load in (False, True):
+        random.seed(5)
+        np.random.seed(5)
+        torch.manual_seed(5)
+        if load:
+            Cell(cell_of(toy)).model()
+        drawn.append(draws())
+    assert drawn[0] == drawn[1]
+
+
 def test_packed_codes_have_the_distances_of_the_signs(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
     run(toy, reg=own)  # 12 bits: the second byte is padded
     paths = export_codes(cell_of(toy), tmp_path / "out")
@@ -159,6 +180,21 @@ def test_packed_codes_have_the_distances_of_the_signs(own: Registry, toy: RunReq
     assert np.array_equal(distances[:, 0] == 0, (signs[0] == signs[1][0]).all(1))
     ids = (tmp_path / "out" / "query.vector.ids.txt").read_text().splitlines()
     assert ids == [str(i) for i in stored["query.vector"].ids]
+
+
+def test_an_export_that_fails_leaves_nothing_behind(
+    own: Registry, toy: RunRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(toy, reg=own)
+
+    def full(stream: BinaryIO, array: np.ndarray) -> None:
+        stream.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(WorkError, match="No space left on device"):
+        export_codes(cell_of(toy), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_codes_of_another_cell_are_not_exported(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
@@ -180,7 +216,9 @@ def test_vectors_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunRequ
     assert np.array_equal(new.packed[rows], stored.packed)
 
 
-def test_images_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunRequest, tmp_path: Path) -> None:
+def test_images_are_encoded_to_the_codes_of_the_run(
+    own: Registry, toy: RunRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -192,7 +230,12 @@ def test_images_are_encoded_to_the_codes_of_the_run(own: Registry, toy: RunReque
         "data.stored_size": 16, "backbone.width": 4, "epochs": 1, "batch_size": 4,
     }  # fmt: skip
     run(replace(toy, dataset="imagefolder", backbone="smallcnn", settings=settings), reg=own)
+    held = []  # how many images are decoded at a time
+    decode_any = images.decode_any
+    monkeypatch.setattr(images, "decode_any", lambda some, *form: held.append(len(some)) or decode_any(some, *form))
+    monkeypatch.setattr(exporting, "AT_ONCE", 10)
     write_encoded(cell_of(toy), tmp_path / "photos", tmp_path / "new.npz", modality=None, device="cpu")
+    assert held == [10, 10, 4]
     new = load_codes(tmp_path / "new.npz")["image"]
     place = {str(name): row for row, name in enumerate(new.ids)}
     for part in load_codes(cell_of(toy) / "codes.npz").values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, save_codes
 from hashzoo.results.boards import accept, write_boards
+from hashzoo.results.collect import collect
+from hashzoo.results.commands import load
 from hashzoo.results.record import Record, write_record
 
 P = "cifar10-5k-disjoint"
@@ -58,6 +61,16 @@ def write_run(folder: Path, record: Record, codes: dict[str, Codes]) -> None:
     save_codes(folder / "codes.npz", codes)
 
 
+@pytest.fixture(scope="session", name="record_of")
+def _record_of() -> Callable[..., Record]:
+    return record_of
+
+
+@pytest.fixture(scope="session", name="write_run")
+def _write_run() -> Callable[..., None]:
+    return write_run
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
@@ -83,13 +96,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def boards(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("boards") / "leaderboards"
-    accept([runs], folder / "records")
+    accept(collect([runs]), folder / "records")
     evil = record_of(
         EVIL, 16, 0, metrics={"map": 0.25, f"{EVIL}/map": 0.1}, environment={"system": f"</script>{EVIL}"},
         notes=[EVIL], versions={"hashzoo": EVIL},
     )  # fmt: skip
     write_record(folder / "records" / P / "evil" / "alexnet-frozen" / "bits-016-seed-0.json", evil)
-    write_boards(folder / "records", folder)
+    write_boards(load([folder / "records"]), folder)
     return folder
 
 

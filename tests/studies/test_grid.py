@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from hashzoo.studies.grid import Study, duration, earlier_records, estimate, eve
 from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
 from hashzoo.studies.task import Outcome, Task, do_task
+from hashzoo.testing import write_distribution
 
 
 class Shuffled:
@@ -109,29 +111,80 @@ def test_progress_counts_the_whole_study(tmp_path: Path) -> None:
     assert said.lines[1].startswith("cell 2 of 2: itq on digits-1k, 16 bits, seed 0: map 0.")
 
 
-def test_a_killed_worker_costs_its_task_one_try(tmp_path: Path) -> None:
-    """A worker that dies in its task gives it to another; the others know nothing of it."""
+def test_killed_workers_cost_their_tasks_one_try(tmp_path: Path) -> None:
+    """Every worker is killed when the first cell is done: the one that has nothing to do, and the one in its task."""
     study = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16), seeds=(0, 1), out=tmp_path)])
-    engine = LocalEngine(workers=2)
     killed: list[int] = []
 
     class Killing(Quiet):
         def say(self, text: str) -> None:
             if not killed:
-                victim = children()[0]
-                killed.append(victim)
-                os.kill(victim, signal.SIGKILL)
+                killed.extend(process.pid for process in multiprocessing.active_children() if process.pid)
+                for victim in killed:
+                    os.kill(victim, signal.SIGKILL)
 
-    records, failed = run_study(study, engine, Killing())
-    assert killed
+    records, failed = run_study(study, LocalEngine(workers=2), Killing())
+    assert len(killed) == 2
     assert failed == []
     assert [(record.bits, record.seed) for record in records] == [(8, 0), (8, 1), (16, 0), (16, 1)]
 
 
-def children() -> list[int]:
-    import multiprocessing
+DEADLY = """
+    import os
+    import signal
+    from pathlib import Path
 
-    return [process.pid for process in multiprocessing.active_children() if process.pid is not None]
+    import torch
+
+    from hashzoo import Component, Method, Paper, hookimpl
+
+    PAPER = Paper("deadly-2030", "Ends its process", "A. Author", "", 2030)
+
+
+    class Deadly:
+        def __init__(self, problem, *, name: str = "", deaths: int = 0):
+            self.bits, self.note, self.deaths = problem.bits, Path(os.environ["DEATHS"], name), deaths
+
+        def fit(self, features, labels, seed):
+            died = len(self.note.read_text()) if self.note.exists() else 0
+            if died < self.deaths:
+                self.note.write_text("x" * (died + 1))
+                os.kill(os.getpid(), signal.SIGKILL)
+            draw = torch.Generator().manual_seed(seed)
+            width = features["image"].shape[1]
+            weight = torch.randn(width, self.bits, generator=draw)
+            return {"image": {"mean": torch.zeros(width), "weight": weight, "bias": torch.zeros(self.bits)}}
+
+
+    @hookimpl
+    def hashzoo_register_fitters():
+        return [Component("deadly", Deadly)]
+
+
+    @hookimpl
+    def hashzoo_register_methods():
+        return [
+            Method(name, PAPER, training="fit", fitter="deadly", hash_layer="projection", supervision="unsupervised",
+                   options={"fitter": {"name": name, "deaths": deaths}})
+            for name, deaths in (("dies-once", 1), ("dies-always", 9))
+        ]
+"""
+
+
+def test_a_task_whose_process_is_killed_twice_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-deadly", DEADLY)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("DEATHS", str(tmp_path))
+    asked = [
+        RunRequest(name, protocol="digits-1k", bits=(8,), out=tmp_path / "runs")
+        for name in ("dies-always", "dies-once", "lsh")
+    ]
+    records, failed = run_study(plan_study(asked), LocalEngine(workers=2), keep_going=True)
+    assert [record.method for record in records] == ["dies-once", "lsh"]
+    ((label, reason),) = failed
+    assert label.startswith("dies-always on digits-1k")
+    assert reason == "its process ended with exit code -9, twice"
+    assert [len((tmp_path / name).read_text()) for name in ("dies-once", "dies-always")] == [1, 2]
 
 
 def test_times_are_estimated_from_earlier_records(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hashzoo.testing import write_distribution
 
 HOOKS = """
-from hashzoo import Component, Method, Paper, PaperRow, PaperTable, Recipe, hookimpl
+from hashzoo import Component, Method, Paper, PaperRow, PaperTable, Range, Recipe, hookimpl
 
 PAPER = Paper("@name@-2020", "A title", "A. Author", "A venue", 2020)
 TABLE = PaperTable(
@@ -46,8 +46,9 @@ def hashzoo_register_paper_tables():
 @hookimpl
 def hashzoo_register_methods():
     recipe = Recipe(epochs=1, batch_size=32, lr=0.1)
+    space = {"loss.gamma": Range(0.1, 10.0, log=True, source="by hand")}
     return [
-        Method("@name@", PAPER, loss="@name@", hash_layer="@name@", recipe=recipe, trainer="@name@"@more@)
+        Method("@name@", PAPER, loss="@name@", hash_layer="@name@", recipe=recipe, trainer="@name@", space=space@more@)
     ]
 """
 

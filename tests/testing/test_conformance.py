@@ -14,7 +14,9 @@ from hashzoo.testing import (
     check_component,
     check_method,
     conformance,
+    write_distribution,
 )
+from hashzoo.testing.toy import toy_splits
 
 pytest_plugins = "pytester"
 
@@ -102,8 +104,6 @@ HOOKS = {
 
 @pytest.mark.parametrize(("kind", "check"), BAD_COMPONENTS)
 def test_a_bad_component_is_caught(site, kind, check):
-    from hashzoo.testing import write_distribution
-
     code, says = BAD_COMPONENTS[kind, check]
     item = HOOKS.get(kind, "Component('odd', 'hashzoo_odd_code:build')")
     source = f"from hashzoo import *\n\n@hookimpl\ndef hashzoo_register_{kind}():\n    return [{item}]\n"
@@ -111,6 +111,55 @@ def test_a_bad_component_is_caught(site, kind, check):
     name = "odd-2020-t" if kind == "paper_tables" else "odd"
     (result,) = check_component(kind, name, only=[check])
     assert result.status == "failed"
+    assert says in result.message
+
+
+DATASET = """
+from dataclasses import replace
+
+from hashzoo import Dataset, Protocol, WorkError, hookimpl
+from hashzoo.testing.toy import toy_splits
+
+
+def load(protocol, root{options}):
+    if protocol.id in {fails}:
+        raise WorkError("the file is damaged")
+    return toy_splits()
+
+
+@hookimpl
+def hashzoo_register_datasets():
+    protocols = [Protocol(name, "odd", (80, 400, 400), sha256=sha) for name, sha in {protocols}]
+    return [Dataset("odd", {{"image": "vector"}}, tuple(protocols), "hashzoo_odd:load", files={files})]
+"""
+RIGHT = toy_splits().sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "fails", "protocols", "files", "status", "says"),
+    [
+        ("", (), (("odd", RIGHT), ("odd-2", RIGHT)), (), "passed", ""),
+        ("", (), (("odd", RIGHT), ("odd-2", "0" * 64)), (), "failed", f"promises sha256 {'0' * 64} and gives {RIGHT}"),
+        # data that are here and cannot be read: embedded ones, and files that exist
+        ("", ("odd",), (("odd", RIGHT),), (), "failed", "protocol 'odd' cannot be loaded"),
+        (", path=''", ("odd",), (("odd", RIGHT),), ("site",), "failed", "the file is damaged"),
+        # data that are not here: missing files, an option without default, a place that the loader alone knows
+        ("", (), (("odd", RIGHT),), ("odd.bin",), "n/a", "odd.bin"),
+        (", path", (), (("odd", RIGHT),), (), "n/a", "path of the user's own"),
+        (", path=''", ("odd",), (("odd", RIGHT),), (), "n/a", "the file is damaged"),
+        # one protocol without data hides no mistake in the next
+        (", path=''", ("odd",), (("odd", RIGHT), ("odd-2", "0" * 64)), (), "failed", "protocol 'odd-2' promises"),
+        (", path=''", ("odd",), (("odd", RIGHT), ("odd-2", RIGHT)), (), "passed", ""),
+    ],
+)
+def test_a_dataset_is_checked_wherever_its_data_are_here(
+    site, tmp_path, monkeypatch, options, fails, protocols, files, status, says
+):
+    monkeypatch.setenv("HASHZOO_DATA", str(tmp_path))
+    source = DATASET.format(options=options, fails=fails, protocols=protocols, files=files)
+    write_distribution(site, "hashzoo-odd", source)
+    (result,) = check_component("datasets", "odd", only=["splits_keep_their_promises"])
+    assert result.status == status, result.message
     assert says in result.message
 
 
@@ -177,9 +226,10 @@ def run(pytester: pytest.Pytester, body: str, *select: str) -> dict[str, int]:
 
 
 def test_three_lines_test_a_method(pytester):
-    found = run(pytester, "test_conformance = conformance('random')")
-    assert found["passed"] + found["skipped"] == len(CHECKS)
-    assert "failed" not in found
+    body = "test_conformance = conformance('random')"
+    collected = pytester.inline_genitems(pytester.makepyfile(f"from hashzoo.testing import conformance\n\n{body}\n"))
+    assert [item.callspec.params["check"] for item in collected[0]] == list(CHECKS)
+    assert run(pytester, body, "-k", "names_agree or learns_the_toy_problem") == {"passed": 1, "skipped": 1}
 
 
 def test_expected_failures_are_strict(pytester, make):

@@ -14,6 +14,7 @@ from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Batch, HashOutput, Recipe, Schedule
+from hashzoo.training import loop
 from hashzoo.training.job import TrainJob
 from hashzoo.training.loop import GradientTrainer
 from hashzoo.training.optimizers import check_recipe, schedule_factor
@@ -149,9 +150,7 @@ def test_a_trainer_may_be_for_one_loss_and_one_process(make_job: MakeJob) -> Non
         one_process = "it likes to be alone"
 
     Picky().fit(make_job(Recipe(1, 2, 0.1), Square()))
-    with pytest.raises(
-        UsageError, match="Picky trains loss 'square' and got a Identity; use --loss square, or a method"
-    ):
+    with pytest.raises(UsageError, match="trains loss 'square' and got a Identity; use --loss square, or a method"):
         Picky().fit(make_job(Recipe(1, 2, 0.1), nn.Identity()))
     job = make_job(Recipe(1, 2, 0.1), Square())
     job = replace(job, accelerator=SimpleNamespace(num_processes=2))
@@ -240,6 +239,30 @@ def test_a_batch_larger_than_the_train_split_is_refused(make_job: MakeJob) -> No
         GradientTrainer().fit(make_job(Recipe(1, 5, 0.1)))
 
 
+class Turns(nn.Module):
+    """Returns its terms in another order in each step, or drops one in the second."""
+
+    def __init__(self, drops: bool) -> None:
+        super().__init__()
+        self.drops, self.step = drops, 0
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        self.step += 1
+        terms = {"square": output.relaxed.square().mean() / 2, "zero": 0 * output.relaxed.sum()}
+        if self.step == 2 and self.drops:
+            terms.pop("zero")
+        return dict(reversed(terms.items())) if self.step % 2 else terms
+
+
+def test_terms_are_told_apart_by_name_and_not_by_place(make_job: MakeJob) -> None:
+    seen: list[dict[str, float]] = []
+    recipe = Recipe(1, 2, 0.0, "sgd", momentum=0.0)
+    GradientTrainer().fit(make_job(recipe, Turns(drops=False), report=lambda _, terms: seen.append(dict(terms))))
+    assert seen == [{"square": pytest.approx((1 + 4 + 9 + 16) / 4 * 4 / 2), "zero": 0.0}]
+    with pytest.raises(WorkError, match="returned the terms square, and zero, square before"):
+        GradientTrainer().fit(make_job(recipe, Turns(drops=True)))
+
+
 class ReadsLabels(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"classification": (output.relaxed * batch.labels[:, :1]).sum()}
@@ -251,3 +274,40 @@ def test_hidden_labels_cannot_be_used_unnoticed(make_job: MakeJob) -> None:
     with pytest.raises(WorkError, match="'classification' is not finite in epoch 1, step 1"):
         GradientTrainer().fit(job)
     GradientTrainer().fit(make_job(ONE_STEP, hide_labels=True))  # a loss that does not look is not disturbed
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("clip", [0.0, 0.5])
+def test_a_plain_step_is_the_one_that_accelerate_would_take(
+    tmp_path: Path,
+    make_job: MakeJob,
+    half_square: Callable[[], nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    clip: float,
+) -> None:
+    recipe = Recipe(3, 2, 0.01, optimizer, weight_decay=0.1, clip=clip)
+    found = []
+    for plain in (True, False):
+        monkeypatch.setattr(loop, "is_plain", lambda _, plain=plain: plain)
+        told: list[Mapping[str, float]] = []
+        job = make_job(recipe, half_square(), folder=tmp_path / str(plain))
+        job.report = lambda _, terms, told=told: told.append(terms)  # type: ignore[misc] # bound at once
+        trainer = GradientTrainer()
+        trainer.fit(job)
+        assert (type(trainer.optimizer).__name__ == "AcceleratedOptimizer") is not plain
+        kept = job.checkpoints.latest()
+        assert kept is not None
+        found.append((values(job), told, {name: value.tolist() for name, value in kept.tensors.items()}))
+    assert found[0] == found[1]
+
+
+def test_a_step_with_a_scaled_loss_is_accelerate_s(make_job: MakeJob) -> None:
+    job = make_job(ONE_STEP, inputs=INPUTS)
+    assert loop.is_plain(job.accelerator)
+    job.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    assert not loop.is_plain(job.accelerator)
+    trainer = GradientTrainer()
+    trainer.fit(job)
+    _, dw = gradients(1.0, 2.0, (1.0, 3.0))
+    assert values(job)["w"] == pytest.approx(2.0 - 0.01 * dw, rel=1e-6)

@@ -10,6 +10,7 @@ from hashzoo import (
     Method,
     Paper,
     PaperTable,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -37,6 +38,10 @@ RECIPE = Recipe(
     schedule=Schedule("geometric", gamma=1e-2),  # ... to 1e-6, evenly in the logarithm
 )
 
+SPACE = {
+    "loss.gamma": Range(20.0, 2000.0, log=True, source="ours: a tenth to ten times the released code's 200"),
+}
+
 ADSH = Method(
     name="adsh",
     paper=PAPER,
@@ -58,6 +63,7 @@ ADSH = Method(
     },
     backbones={"image": "cnn-f"},
     summary="a network for queries, learned codes for the database, whose labels are seen",
+    space=SPACE,
     database="labels",
 )
 INDUCTIVE = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 hashzoo_expected_failures = {
@@ -22,6 +22,10 @@ PAPER = Paper(
     url="https://papers.nips.cc/paper/2009/hash/6602294be910b1e3c4571bd98c4d5484-Abstract.html",
 )
 
+SPACE = {
+    "fitter.points": Range(10, 100, log=True, source="ours: the code's 20 and the paper's 50 are inside"),
+}
+
 BRE = Method(
     name="bre",
     paper=PAPER,
@@ -29,6 +33,7 @@ BRE = Method(
     fitter="bre",
     hash_layer="projection",
     summary="coordinate descent on the error between code distances and 0 for alike, 1 for unlike pairs",
+    space=SPACE,
 )
 
 

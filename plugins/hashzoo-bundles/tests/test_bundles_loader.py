@@ -20,11 +20,6 @@ PIXELS = np.stack([HWCN[..., n] for n in range(6)])  # what a loader has to give
 SIZES = {"queries": 1, "train": 2}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
-
-
 def labels(n: int, c: int) -> np.ndarray:
     matrix = np.array([[float((i + j) % (j + 2) == 0) for j in range(c)] for i in range(n)])
     matrix[~matrix.any(axis=1), 0] = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -32,6 +32,14 @@ FROZEN = Setting(
     source="first guess, not tuned",
 )
 
+SPACE = {
+    "loss.temperature": Range(0.2, 0.4, source="the authors' grid, released code"),
+    "loss.bottleneck_weight": Range(1e-5, 5e-3, log=True, source="the authors' grid, released code"),
+    "trainer.noise": Range(
+        0.1, 3.0, log=True, source="ours: views of features stand for the paper's of images; without effect on those"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -49,6 +57,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": SCRATCH, "frozen": FROZEN},
             backbones={"image": "vgg16"},
             summary="codes of two views of an image agree, and differ from those of other images",
+            space=SPACE,
         ),
     )
 

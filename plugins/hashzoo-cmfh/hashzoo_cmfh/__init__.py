@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, hookimpl
+from hashzoo import Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 
@@ -14,6 +14,14 @@ PAPER = Paper(
     year=2014,
     url="https://openaccess.thecvf.com/content_cvpr_2014/html/Ding_Collective_Matrix_Factorization_2014_CVPR_paper.html",
 )
+
+SPACE = {
+    "fitter.lam": Range(0.1, 0.9, source="ours: around the released code's 0.5"),
+    "fitter.mu": Range(1.0, 1e4, log=True, source="ours: two decades around the released code's 100"),
+    "fitter.gamma": Range(
+        1e-4, 10.0, log=True, source="ours: the released code's 0.01, and up, for hardly more items than dimensions"
+    ),
+}
 
 
 @hookimpl
@@ -29,6 +37,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             modalities=("image", "text"),
             supervision="unsupervised",
             summary="one latent factor for both modalities, linear projections onto it",
+            space=SPACE,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -21,6 +21,10 @@ RECIPE = Recipe(
     lr=1e-5,  # DeepHash-pytorch
     optimizer="adam",  # DeepHash-pytorch; the paper trains a small network from scratch by SGD
 )
+
+SPACE = {
+    "loss.regression": Range(choices=("squared", "sigmoid"), source="which of the two the paper means is not known"),
+}
 
 CNNH = Method(
     name="cnnh",
@@ -41,6 +45,7 @@ CNNH = Method(
     },
     backbones={"image": "alexnet"},
     summary="codes from the label similarities, then regression of them",
+    space=SPACE,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -33,6 +33,12 @@ FROZEN = Setting(
     source="first guess, not tuned",
 )
 
+SPACE = {
+    "loss.quantization_weight": Range(
+        1e-4, 1.0, log=True, source="released code: 1e-4, 1e-3 and 0.05, by network and bits; ours above"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -49,6 +55,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": SCRATCH, "frozen": FROZEN},
             backbones={"image": "resnet50"},
             summary="cross-entropy of every bit with the class's Hadamard centre",
+            space=SPACE,
         ),
     )
 

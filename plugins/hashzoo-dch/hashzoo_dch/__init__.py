@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -43,6 +43,20 @@ SIGMOID_FROZEN = Setting(  # at DCH's own rate the sigmoid cross-entropy collaps
     source=FROZEN.source,
 )
 
+SCALE = {
+    "loss.gamma": Range(2.0, 100.0, log=True, source="by validation in the paper; ports 20 and 15; the range is ours"),
+}
+QUANTIZATION = {
+    "loss.quantization_weight": Range(
+        1e-3, 10.0, log=True, source="by validation in the paper; ports 0.1 and 1; the range is ours"
+    ),
+}
+SLOPE = {
+    "loss.slope": Range(
+        1.0, 100.0, log=True, source="ours: a tenth to ten times HashNet's; that of DCH-C is not known"
+    ),
+}
+
 DCH = Method(
     name="dch",
     paper=PAPER,
@@ -53,6 +67,7 @@ DCH = Method(
     settings={"scratch": SCRATCH, "frozen": FROZEN},
     backbones={"image": "alexnet"},
     summary="Cauchy cross-entropy of the normalized distance, Cauchy quantization",
+    space=SCALE | QUANTIZATION,
 )
 
 
@@ -66,6 +81,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             name="dch-q",
             options={"loss": {"quantization_weight": 0.0}},
             summary="DCH without quantization (lambda = 0)",
+            space=SCALE,
         ),
         replace(
             DCH,
@@ -73,6 +89,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             loss="dch-c",
             settings={"scratch": SCRATCH, "frozen": SIGMOID_FROZEN},
             summary="DCH with the sigmoid cross-entropy instead of the Cauchy one",
+            space=SCALE | QUANTIZATION | SLOPE,
         ),
         replace(
             DCH,

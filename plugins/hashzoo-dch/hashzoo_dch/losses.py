@@ -119,7 +119,8 @@ class DCHSigmoidLoss(DCHLoss):
     """DCH-C (CVPR 2018): the Cauchy cross-entropy replaced by softplus(alpha <z, z>) - s alpha <z, z>.
 
     Options:
-        alpha: slope of the sigmoid; not known of DCH-C, None is 10 / K as in HashNet
+        alpha: slope of the sigmoid; None for `slope` / K
+        slope: alpha times the bits, where alpha is None; not known of DCH-C, 10 as in HashNet
         gamma: scale of the quantization; as in DCH
         quantization_weight: lambda; as in DCH
         weights: of the pairs; as in DCH
@@ -130,13 +131,16 @@ class DCHSigmoidLoss(DCHLoss):
         problem: Problem,
         *,
         alpha: float | None = None,
+        slope: float = 10.0,
         gamma: float = 20.0,
         quantization_weight: float = 0.1,
         weights: str = "two_sided",
     ) -> None:
         super().__init__(problem, gamma=gamma, quantization_weight=quantization_weight, weights=weights)
-        self.alpha = 10.0 / problem.bits if alpha is None else alpha
-        _check_positive(alpha=self.alpha)
+        _check_positive(alpha=1.0 if alpha is None else alpha, slope=slope)
+        if slope != 10.0 and alpha is not None:
+            raise UsageError(f"slope is read where alpha is None only; got alpha={alpha!r}.")
+        self.alpha = slope / problem.bits if alpha is None else alpha
 
     def each_pair(self, z: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
         """Return the unweighted loss (N, N) of every pair."""

@@ -213,3 +213,13 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> N
         DCHLoss(problem(8), **options)
     with pytest.raises(UsageError, match="alpha must be"):
         DCHSigmoidLoss(problem(8), alpha=-1.0)
+    with pytest.raises(UsageError, match="slope must be"):
+        DCHSigmoidLoss(problem(8), slope=0.0)
+    with pytest.raises(UsageError, match="alpha is None only"):
+        DCHSigmoidLoss(problem(8), alpha=1.0, slope=5.0)
+
+
+def test_the_slope_of_the_sigmoid_is_a_number_over_the_bits() -> None:
+    assert DCHSigmoidLoss(problem(8)).alpha == 10.0 / 8
+    assert DCHSigmoidLoss(problem(32), slope=16.0).alpha == 0.5
+    assert DCHSigmoidLoss(problem(32), alpha=0.25).alpha == 0.25

@@ -7,6 +7,7 @@ from hashzoo import (
     Method,
     Paper,
     PaperTable,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -42,6 +43,10 @@ SMALL = Setting(
     source="rate out of 1e-3 and 1e-2 on a validation part of the train split of digits-halves, on its vectors",
 )
 
+SPACE = {
+    "loss.theta": Range(0.25, 0.9, source="ours: the released code's 0.5 and 0.75 are inside"),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -56,6 +61,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             modalities=("image", "text"),
             settings={"frozen": SMALL, "scratch": SMALL},
             summary="soft choices of bits, pulled together and pushed apart to a margin",
+            space=SPACE,
         ),
     )
 

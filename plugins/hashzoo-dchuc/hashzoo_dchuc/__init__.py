@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -35,6 +35,12 @@ FROZEN = Setting(
     source="first guess for linear layers on frozen features",
 )
 
+SPACE = {
+    "loss.gamma": Range(20.0, 2000.0, log=True, source="ours: a tenth to ten times the released code's 200"),
+    "loss.mu": Range(5.0, 500.0, log=True, source="ours: a tenth to ten times the released code's 50"),
+    "loss.alpha": Range(5.0, 500.0, log=True, source="ours: a tenth to ten times the released code's 50"),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -51,6 +57,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"frozen": FROZEN, "scratch": SCRATCH},
             backbones={"image": "alexnet", "text": "mlp"},
             summary="codes that both modalities share, learnt with their networks and a classifier, in turn",
+            space=SPACE,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -38,6 +38,15 @@ FROZEN = Setting(
     source="first guess for linear layers on frozen features",
 )
 
+SPACE = {
+    "loss.gamma": Range(
+        0.01, 10.0, log=True, source="chosen by validation in the paper, which found 1; the range is ours"
+    ),
+    "loss.eta": Range(
+        1e-3, 10.0, log=True, source="chosen by validation in the paper, which found 1; the range is ours"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -56,6 +65,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": SCRATCH, "frozen": FROZEN},
             backbones={"image": "cnn-f", "text": "mlp"},
             summary="cross-modal likelihood over the whole training set, closed-form codes, alternating steps",
+            space=SPACE,
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -45,6 +45,10 @@ SQUARED_FROZEN = Setting(  # the squared loss divides the product by K, so its g
     source=FROZEN.source,
 )
 
+SPACE = {
+    "loss.quantization_weight": Range(1e-5, 100.0, log=True, source="range of the paper's cross-validation"),
+}
+
 DHN = Method(
     name="dhn",
     paper=PAPER,
@@ -55,6 +59,7 @@ DHN = Method(
     settings={"scratch": SCRATCH, "frozen": FROZEN},
     backbones={"image": "alexnet"},
     summary="pairwise logistic likelihood of inner products, log cosh quantization",
+    space=SPACE,
 )
 NO_QUANTIZATION = {"loss": {"quantization_weight": 0.0}}
 
@@ -64,7 +69,13 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
     """Return DHN and the variants of its ablation."""
     return (
         DHN,
-        replace(DHN, name="dhn-q", options=NO_QUANTIZATION, summary="DHN without quantization (lambda = 0)"),
+        replace(
+            DHN,
+            name="dhn-q",
+            options=NO_QUANTIZATION,
+            summary="DHN without quantization (lambda = 0)",
+            space={},
+        ),
         replace(
             DHN,
             name="dhn-e",

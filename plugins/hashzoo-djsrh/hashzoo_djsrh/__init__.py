@@ -8,6 +8,7 @@ from hashzoo import (
     Method,
     Paper,
     PaperTable,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -48,6 +49,12 @@ FROZEN = Setting(
     source="options: released code for Wiki; rate out of 1e-3 and 1e-2 on a validation part of digits-halves",
 )
 
+SPACE = {
+    "loss.beta": Range(0.1, 0.9, source="released code: 0.9, 0.6 and 0.3, by data set"),
+    "loss.lambda1": Range(0.03, 1.0, log=True, source="released code: 0.1 and 0.3, by data set; the range is ours"),
+    "loss.lambda2": Range(0.03, 1.0, log=True, source="released code: 0.1 and 0.3, by data set; the range is ours"),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -64,6 +71,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"frozen": FROZEN, "scratch": SCRATCH},
             backbones={"image": "alexnet", "text": "mlp"},
             summary="code cosines reconstruct one affinity of images and texts, first and second order",
+            space=SPACE,
         ),
     )
 

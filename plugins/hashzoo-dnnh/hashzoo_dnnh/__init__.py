@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -24,6 +24,12 @@ RECIPE = Recipe(
     schedule=Schedule("step", every=60, gamma=0.1),  # the same after 60 % (and again after 70 %)
 )
 
+SPACE = {
+    "loss.margin": Range(
+        0.25, 4.0, log=True, source="the paper's 1 is recalled, a re-implementation has 2; the range is ours"
+    ),
+}
+
 DNNH = Method(
     name="dnnh",
     paper=PAPER,
@@ -42,6 +48,7 @@ DNNH = Method(
     },
     backbones={"image": "alexnet"},
     summary="triplet ranking hinge, each bit from a slice of the features",
+    space=SPACE,
 )
 
 

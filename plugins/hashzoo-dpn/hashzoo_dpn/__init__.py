@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -37,6 +37,12 @@ FROZEN = Setting(
     source="first guess, not tuned",
 )
 
+SPACE = {
+    "loss.norm_weight": Range(
+        choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1), source="released code 0, its README 0.001; the others are ours"
+    ),
+}
+
 DPN = Method(
     name="dpn",
     paper=PAPER,
@@ -47,6 +53,7 @@ DPN = Method(
     settings={"scratch": SCRATCH, "frozen": FROZEN},
     backbones={"image": "alexnet"},
     summary="a hinge per bit towards the random target of the class",
+    space=SPACE,
 )
 
 

@@ -8,6 +8,7 @@ from hashzoo import (
     Method,
     Paper,
     PaperTable,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -35,6 +36,15 @@ RECIPE = Recipe(
     schedule=Schedule("step", every=50, gamma=0.1),  # released code
 )
 
+SPACE = {
+    "loss.eta": Range(
+        1.0,
+        1000.0,
+        log=True,
+        source="by validation in the paper (recalled); released code 10 and 50; the range is ours",
+    ),
+}
+
 DPSH = Method(
     name="dpsh",
     paper=PAPER,
@@ -55,6 +65,7 @@ DPSH = Method(
     },
     backbones={"image": "cnn-f"},
     summary="pairwise likelihood of a batch against all train outputs, quantization",
+    space=SPACE,
 )
 
 

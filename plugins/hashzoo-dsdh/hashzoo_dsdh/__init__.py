@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -26,6 +26,12 @@ RECIPE = Recipe(
     weight_decay=2.5e-4,  # released code: 5e-4
     schedule=Schedule("geometric", gamma=1e-4),  # ... to 1e-6, evenly in the logarithm
 )
+
+SPACE = {
+    "loss.eta": Range(0.5, 500.0, log=True, source="released code 55, 5.5 on digits; the range is ours"),
+    "loss.mu": Range(0.01, 10.0, log=True, source="1 in the released code, 0.01 to 5 in a port"),
+    "loss.nu": Range(0.01, 10.0, log=True, source="0.1 in the released code, 1 and 5 in ports"),
+}
 
 DSDH = Method(
     name="dsdh",
@@ -49,6 +55,7 @@ DSDH = Method(
     },
     backbones={"image": "cnn-f"},
     summary="pairwise likelihood, codes that also classify, found bit by bit after each epoch",
+    space=SPACE,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -26,6 +26,10 @@ RECIPE = Recipe(
     bias_decay=False,  # released code
 )
 
+SPACE = {
+    "loss.alpha": Range(1e-3, 0.1, log=True, source="ours: a tenth to ten times the paper's 0.01"),
+}
+
 DSH = Method(
     name="dsh",
     paper=PAPER,
@@ -46,6 +50,7 @@ DSH = Method(
     },
     backbones={"image": "alexnet"},
     summary="contrastive loss of squared distances, outputs pulled to -1 and +1",
+    space=SPACE,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -59,6 +59,17 @@ UNSUPERVISED_SCRATCH = Setting(
     source="chosen on a validation part of the train split of digits, with smallcnn",
 )
 
+SPACE = {
+    "loss.quantization_weight": Range(
+        1e-3, 10.0, log=True, source="paper: 0.1 for CIFAR-10, 1 for ImageNet; the range is ours"
+    ),
+}
+UNSUPERVISED_SPACE = SPACE | {
+    "loss.center_features": Range(
+        choices=(False, True), source="ours: cosines of features without negative numbers are all near 1"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -74,6 +85,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": SCRATCH, "frozen": FROZEN},
             backbones={"image": "alexnet"},
             summary="straight-through sign, softmax classifier on the codes, cubed quantization",
+            space=SPACE,
         ),
         Method(
             name="greedyhash-unsupervised",
@@ -86,6 +98,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": UNSUPERVISED_SCRATCH, "frozen": UNSUPERVISED_FROZEN},
             backbones={"image": "vgg16"},
             summary="straight-through sign, codes keep the cosines of frozen features",
+            space=UNSUPERVISED_SPACE,
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -40,6 +40,15 @@ FROZEN = Setting(
     source="chosen on a validation part of the train split of cifar10-jpeg with EfficientNet-Lite0: docs/results.md",
 )
 
+SLOPE = {
+    "loss.slope": Range(1.0, 100.0, log=True, source="ours: a tenth to ten times the released code's 10"),
+}
+SPACE = SLOPE | {
+    "hash_layer.last_beta": Range(
+        1.5, 100.0, log=True, source="ours: the paper goes to infinity and does not print its slopes; released code 7.1"
+    ),
+}
+
 HASHNET = Method(
     name="hashnet",
     paper=PAPER,
@@ -50,6 +59,7 @@ HASHNET = Method(
     settings={"scratch": SCRATCH, "frozen": FROZEN},
     backbones={"image": "alexnet"},
     summary="weighted pairwise likelihood; tanh(beta z) approaches sign during training",
+    space=SPACE,
 )
 
 
@@ -75,6 +85,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             name="hashnet-sgn",
             options={"hash_layer": {"schedule": "none"}},
             summary="HashNet with tanh in training and sign afterwards, no continuation",
+            space=SLOPE,
         ),
     )
 

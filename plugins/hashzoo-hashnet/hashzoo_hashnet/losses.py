@@ -20,7 +20,8 @@ class HashNetLoss(nn.Module):
     |y_i or y_j|. h is the activated output of the hash layer, tanh(beta z). There is no quantization term.
 
     Options:
-        alpha: slope of the adaptive sigmoid; released code, None for 10 / K
+        alpha: slope of the adaptive sigmoid; None for `slope` / K
+        slope: alpha times the bits, where alpha is None; released code, 10
         weights: "two_sided" from the batch, the paper's; "one_sided"; "none", HashNet-W; "constant", released code
         similarity: c_ij of similar pairs, "binary", or "jaccard" for HashNet+C; no difference with one label per image
         similar_weight: weight of similar pairs with weights "constant", divided by the mean; released code, class_num
@@ -31,14 +32,18 @@ class HashNetLoss(nn.Module):
         problem: Problem,
         *,
         alpha: float | None = None,
+        slope: float = 10.0,
         weights: str = "two_sided",
         similarity: str = "binary",
         similar_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.alpha = 10.0 / problem.bits if alpha is None else alpha
-        if not self.alpha > 0:
-            raise UsageError(f"alpha must be a number above 0; got {alpha!r}.")
+        for name, value in (("alpha", 1.0 if alpha is None else alpha), ("slope", slope)):
+            if not value > 0:
+                raise UsageError(f"{name} must be a number above 0; got {value!r}.")
+        if slope != 10.0 and alpha is not None:
+            raise UsageError(f"slope is read where alpha is None only; got alpha={alpha!r}.")
+        self.alpha = slope / problem.bits if alpha is None else alpha
         if not similar_weight > 0:
             raise UsageError(f"similar_weight must be a number above 0; got {similar_weight!r}.")
         if weights not in (*WEIGHTS, CONSTANT):

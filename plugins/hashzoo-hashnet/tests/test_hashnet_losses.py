@@ -94,6 +94,8 @@ def test_alpha_is_ten_over_the_bits() -> None:
     assert default.item() == pytest.approx(loop(h, labels, 10.0 / 6.0, True, False), rel=1e-6)
     continuous = pairwise(HashNetLoss(problem(6, 4), similarity="jaccard"), h, labels)
     assert continuous.item() == pytest.approx(loop(h, labels, 10.0 / 6.0, True, True), rel=1e-6)
+    steep = pairwise(HashNetLoss(problem(6, 4), slope=30.0), h, labels)
+    assert steep.item() == pytest.approx(loop(h, labels, 5.0, True, False), rel=1e-6)
 
 
 def test_constant_weights_are_those_of_the_released_code() -> None:
@@ -134,6 +136,8 @@ def test_odd_batches_stay_finite(labels: list[list[float]], dtype: torch.dtype) 
     "options",
     [
         {"alpha": 0.0},
+        {"slope": 0.0},
+        {"alpha": 0.5, "slope": 5.0},
         {"weights": "both"},
         {"similarity": "cosine"},
         {"similar_weight": 0.0, "weights": "constant"},
@@ -141,5 +145,5 @@ def test_odd_batches_stay_finite(labels: list[list[float]], dtype: torch.dtype) 
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"above 0|Known|constant"):
+    with pytest.raises(UsageError, match=r"above 0|Known|constant|alpha is None"):
         HashNetLoss(problem(8), **options)

@@ -16,7 +16,6 @@ PLAIN, PAIRS = HF.protocols[0], HF_PAIRS.protocols[0]
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     datasets.disable_progress_bars()

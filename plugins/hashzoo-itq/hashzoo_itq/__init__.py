@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 
@@ -14,6 +14,12 @@ PAPER = Paper(
     year=2011,
     url="https://slazebni.cs.illinois.edu/publications/ITQ.pdf",
 )
+
+SPACE = {
+    "fitter.regularization": Range(
+        1e-6, 1.0, log=True, source="ours: released code 1e-4, which depends on the features"
+    ),
+}
 
 
 @hookimpl
@@ -28,6 +34,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             hash_layer="projection",
             supervision="unsupervised",
             summary="PCA and the rotation that brings the projections closest to their signs",
+            space={},  # the rounds are the paper's, and more of them change next to nothing
         ),
         Method(
             name="itq-cca",
@@ -36,6 +43,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             fitter="itq-cca",
             hash_layer="projection",
             summary="CCA with the labels, axes scaled by their correlation, and ITQ's rotation",
+            space=SPACE,
         ),
     )
 

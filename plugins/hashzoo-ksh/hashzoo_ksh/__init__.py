@@ -24,6 +24,7 @@ KSH = Method(
     fitter="ksh",
     hash_layer="anchors",
     summary="kernel hash functions found bit by bit, whose inner products fit the similarities",
+    space={},  # the paper fixes the number of anchors, and the kernel's width follows from them
 )
 
 

@@ -19,7 +19,6 @@ def text(path, content: str, newline: str = "\r\n") -> None:
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """Six images as the official archives have them: line ends of DOS, empty tags, an _r1 file, a README to skip."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loader, "IMAGES", 6)
     root = tmp_path / "mirflickr25k"
     for number in range(1, 7):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 
@@ -14,6 +14,16 @@ PAPER = Paper(
     year=2011,
     url="https://icml.cc/2011/papers/238_icmlpaper.pdf",
 )
+
+SPACE = {
+    "fitter.rho_share": Range(0.05, 0.5, source="by validation in the paper, whose range is not known; ours"),
+    "fitter.weight_decay": Range(
+        1e-6,
+        0.1,
+        log=True,
+        source="released code's candidates 1e-6 to 1e-2, of which the last did best; one decade more",
+    ),
+}
 
 
 @hookimpl
@@ -27,6 +37,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             fitter="mlh",
             hash_layer="projection",
             summary="hinge losses on Hamming distances, lowered through their structured upper bound",
+            space=SPACE,
         ),
     )
 

@@ -95,7 +95,8 @@ class MLHFitter:
     of the paper's rows of unit length (released code). Items without any label are left out.
 
     Options:
-        rho: Hamming distance at which similar pairs begin to cost; by validation in the paper, 0 here is K / 4 rounded.
+        rho: Hamming distance at which similar pairs begin to cost; by validation in the paper, 0 for `rho_share` K.
+        rho_share: rho over the bits, rounded, where rho is 0; ours, 0.25.
         similar_share: least share of similar pairs in a batch (the released code's lambda); 0.5, released code.
         weight_decay: 1e-2, the best of the released code's candidates on a validation part of digits (README).
         lr: first rate, falling evenly to 0; 0.1, released code.
@@ -108,6 +109,7 @@ class MLHFitter:
         problem: Problem,
         *,
         rho: int = 0,
+        rho_share: float = 0.25,
         similar_share: float = 0.5,
         weight_decay: float = 1e-2,
         lr: float = 0.1,
@@ -116,13 +118,14 @@ class MLHFitter:
     ) -> None:
         if not 0 <= rho <= problem.bits:
             raise UsageError(f"MLH's option rho must lie between 0 and the {problem.bits} bits; got {rho!r}.")
-        if not 0 <= similar_share <= 1:
-            raise UsageError(f"MLH's option similar_share must lie between 0 and 1; got {similar_share!r}.")
+        for name, share in (("rho_share", rho_share), ("similar_share", similar_share)):
+            if not 0 <= share <= 1:
+                raise UsageError(f"MLH's option {name} must lie between 0 and 1; got {share!r}.")
         for name, value in (("weight_decay", weight_decay), ("lr", lr), ("iterations", iterations), ("pca", pca)):
             if not value >= 0:
                 raise UsageError(f"MLH's option {name} must be a number of at least 0; got {value!r}.")
         self.bits = problem.bits
-        self.losses = losses(problem.bits, rho or max(1, round(problem.bits / 4)))
+        self.losses = losses(problem.bits, rho or max(1, round(rho_share * problem.bits)))
         self.similar_share, self.decay, self.lr = similar_share, weight_decay, lr
         self.iterations, self.pca = iterations, pca
 

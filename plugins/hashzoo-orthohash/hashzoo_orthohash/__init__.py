@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashzoo import Claim, Component, Method, Paper, PaperTable, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -36,6 +36,13 @@ FROZEN = Setting(
     source="first guess, not tuned",
 )
 
+SPACE = {
+    "loss.scale": Range(
+        2.0, 32.0, log=True, source="tuned by data set in the paper (recalled); released code 8; the range is ours"
+    ),
+    "loss.margin": Range(0.05, 0.8, source="tuned by data set in the paper (recalled); released code 0.2 and 0.3"),
+}
+
 ORTHOHASH = Method(
     name="orthohash",
     paper=PAPER,
@@ -46,6 +53,7 @@ ORTHOHASH = Method(
     settings={"scratch": SCRATCH, "frozen": FROZEN},
     backbones={"image": "alexnet"},
     summary="softmax over cosines with a fixed binary codebook, margin on the cosine",
+    space=SPACE,
 )
 
 

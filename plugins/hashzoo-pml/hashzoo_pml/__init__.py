@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -53,6 +53,21 @@ FROZEN = Setting(
     source="first guess, not tuned",
 )
 
+# Numbers of the papers are recalled. The library's distances are of outputs of unit length.
+SPACES = {
+    "contrastive": {"loss.neg_margin": Range(0.25, 2.0, source="ours: the library's 1; 2 is the largest distance")},
+    "triplet": {"loss.margin": Range(0.02, 0.5, log=True, source="the library's 0.05, the paper's 0.2; ours around")},
+    "multi-similarity": {
+        "loss.alpha": Range(1.0, 10.0, log=True, source="paper and library 2; the range is ours"),
+        "loss.beta": Range(10.0, 100.0, log=True, source="paper and library 50; the range is ours"),
+        "loss.base": Range(0.0, 1.0, source="the library's 0.5, the paper's 1"),
+    },
+    "proxy-anchor": {
+        "loss.margin": Range(0.05, 0.5, log=True, source="paper and library 0.1; the range is ours"),
+        "loss.alpha": Range(8.0, 64.0, log=True, source="paper and library 32; the range is ours"),
+    },
+}
+
 
 def _method(variant: str, paper: Paper, loss: str, summary: str) -> Method:
     return Method(
@@ -65,6 +80,7 @@ def _method(variant: str, paper: Paper, loss: str, summary: str) -> Method:
         settings={"scratch": SCRATCH, "frozen": FROZEN},
         backbones={"image": "alexnet"},
         summary=f"{summary}, on relaxed codes",
+        space=SPACES[variant],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, hookimpl
+from hashzoo import Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 hashzoo_expected_failures = {
@@ -23,6 +23,12 @@ PAPER = Paper(
     url="https://ojs.aaai.org/index.php/AAAI/article/view/8995",
 )
 
+SPACE = {
+    "fitter.regularization": Range(
+        1e-6, 1e3, log=True, source="ours: released code 1e-6, which hardly regularizes where features are many"
+    ),
+}
+
 
 def _method(name: str, solver: str, summary: str) -> Method:
     return Method(
@@ -34,6 +40,7 @@ def _method(name: str, solver: str, summary: str) -> Method:
         modalities=("image", "text"),
         options={"fitter": {"solver": solver}},
         summary=summary,
+        space=SPACE,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 hashzoo_expected_failures = {
@@ -24,6 +24,14 @@ PAPER = Paper(
 
 ANCHORS = 1000  # released code
 
+SPACE = {
+    "fitter.sigma": Range(0.1, 2.0, log=True, source="ours: the released code's 0.4 belongs to its features (README)"),
+    "fitter.fit_weight": Range(1e-7, 1e-2, log=True, source="ours: around 1e-5, paper and released code"),
+    "fitter.kernel_ridge": Range(
+        1e-4, 1.0, log=True, source="ours: a hundredth to a hundred times the released code's; the paper has none"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -37,6 +45,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             hash_layer="anchors",
             options={"hash_layer": {"anchors": ANCHORS}},
             summary="codes from which labels are regressed, found bit by bit, and a kernel ridge to them",
+            space=SPACE,
         ),
     )
 

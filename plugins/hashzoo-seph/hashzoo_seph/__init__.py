@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, hookimpl
+from hashzoo import Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 
@@ -15,6 +15,14 @@ PAPER = Paper(
     url="https://openaccess.thecvf.com/content_cvpr_2015/html/Lin_Semantics-Preserving_Hashing_for_2015_CVPR_paper.html",
 )
 
+SPACE = {
+    "fitter.alpha": Range(1e-4, 1.0, log=True, source="ours: a hundredth to a hundred times the paper's 0.01"),
+    "fitter.beta": Range(1e-4, 1.0, log=True, source="ours: a hundredth to a hundred times the paper's 0.01"),
+    "fitter.rate": Range(
+        30.0, 1000.0, log=True, source="releases 100 and 500; belongs to the number of items (README)"
+    ),
+}
+
 
 def _method(name: str, sampling: str, summary: str) -> Method:
     return Method(
@@ -26,6 +34,7 @@ def _method(name: str, sampling: str, summary: str) -> Method:
         modalities=("image", "text"),
         options={"fitter": {"sampling": sampling}, "hash_layer": {"anchors": 500}},
         summary=summary,
+        space=SPACE,
     )
 
 

@@ -35,6 +35,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             hash_layer="sh",
             supervision="unsupervised",
             summary="signs of the smoothest cosines along the principal axes",
+            space={},  # there is no option
         ),
     )
 

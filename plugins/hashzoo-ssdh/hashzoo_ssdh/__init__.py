@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Claim, Component, Method, Paper, Recipe, Schedule, Setting, hookimpl
+from hashzoo import Claim, Component, Method, Paper, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
 
@@ -41,6 +41,17 @@ FROZEN = Setting(
     source="std tried on a validation part of the train split of digits, with EfficientNet-Lite0: README",
 )
 
+SPACE = {
+    "loss.alpha": Range(0.5, 3.0, source="ours: around the released code's 2"),
+    "loss.beta": Range(0.5, 3.0, source="ours: around the released code's 2"),
+    "hash_layer.std": Range(
+        0.01, 1.0, log=True, source="ours: decides the start of the saturation (README); released code 0.001"
+    ),
+    "loss.center_features": Range(
+        choices=(False, True), source="ours: cosines of features without negative numbers are all near 1"
+    ),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -57,6 +68,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"scratch": SCRATCH, "frozen": FROZEN},
             backbones={"image": "vgg16"},
             summary="codes keep the pairs that the features' distances show to be surely near or surely far",
+            space=SPACE,
         ),
     )
 

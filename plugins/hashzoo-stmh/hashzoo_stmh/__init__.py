@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashzoo import Component, Method, Paper, hookimpl
+from hashzoo import Component, Method, Paper, Range, hookimpl
 
 hashzoo_api = 2
 
@@ -14,6 +14,21 @@ PAPER = Paper(
     year=2015,
     url="https://www.ijcai.org/Proceedings/15/Papers/546.pdf",
 )
+
+SPACE = {
+    "fitter.lam": Range(
+        1e-7,
+        1.0,
+        log=True,
+        source="1e-6 in the authors' entry point, 0.5 in a later copy; which is the paper's is not known",
+    ),
+    "fitter.gamma": Range(
+        1e-7,
+        1e-2,
+        log=True,
+        source="1e-6 in the authors' entry point, 1e-4 in a later copy; which is the paper's is not known",
+    ),
+}
 
 
 @hookimpl
@@ -29,6 +44,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             modalities=("image", "text"),
             supervision="unsupervised",
             summary="robust image concepts and text topics, linked by a linear map",
+            space=SPACE,
         ),
     )
 

@@ -8,6 +8,7 @@ from hashzoo import (
     Method,
     Paper,
     PaperTable,
+    Range,
     Recipe,
     Schedule,
     Setting,
@@ -43,6 +44,11 @@ SCRATCH = Setting(
     source="numbers of the paper but for epochs and batch: first guess for small data sets",
 )
 
+SPACE = {
+    "loss.beta": Range(0.1, 0.95, source="by validation in the paper; released code 0.7 and 0.9"),
+    "loss.shift": Range(0.05, 1.0, log=True, source="above 0 in the paper; released code 0.1 and 1"),
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -59,6 +65,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
             settings={"frozen": FROZEN, "scratch": SCRATCH},
             backbones={"image": "torchvision/vgg19", "text": "identity"},
             summary="contrast against a memory of codes, and a cross-modal ranking loss",
+            space=SPACE,
         ),
     )
 
