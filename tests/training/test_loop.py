@@ -150,9 +150,7 @@ def test_a_trainer_may_be_for_one_loss_and_one_process(make_job: MakeJob) -> Non
         one_process = "it likes to be alone"
 
     Picky().fit(make_job(Recipe(1, 2, 0.1), Square()))
-    with pytest.raises(
-        UsageError, match="Picky trains loss 'square' and got a Identity; use --loss square, or a method"
-    ):
+    with pytest.raises(UsageError, match="trains loss 'square' and got a Identity; use --loss square, or a method"):
         Picky().fit(make_job(Recipe(1, 2, 0.1), nn.Identity()))
     job = make_job(Recipe(1, 2, 0.1), Square())
     job = replace(job, accelerator=SimpleNamespace(num_processes=2))
