@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_evaluation_page import machine
+from machine import machine, sentence
 
 RESULTS = Path(__file__).parent / "results" / "parts.md"
 METRICS = "map,map@1000,precision@h16,recall@h16,ndcg@100"
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=16)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
+    output = args.output.absolute()  # the folder of the codes becomes the working one
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         write("q", args.queries)
@@ -49,7 +50,7 @@ def main() -> None:
     whole["result"].pop("warning", None)
     assert merged["result"] == whole["result"], "the parts are not the whole"
     text = page(args, counted, merged, whole, size)
-    args.output.write_text(text, encoding="utf-8")
+    output.write_text(text, encoding="utf-8")
     print(text)
 
 
@@ -88,7 +89,7 @@ def page(
     """Return the page of figures."""
     pairs = args.queries * args.items
     seconds = [one["seconds"] for one in counted]
-    about = machine()
+    about = machine("numpy", "numba")
     figures = "".join(f"| `{name}` | {whole['result'][name]:.9f} | the same |\n" for name in METRICS.split(","))
     return f"""# Evaluation in parts
 
@@ -110,8 +111,7 @@ whole to the last bit:
 | metric | whole | parts |
 |---|---|---|
 {figures}
-{about["date"]}: {about["cpu"]}, {about["cores"]} cores (load before {about["load_before"]}),
-{about["system"]}, Python {about["python"]}, numpy {about["versions"]["numpy"]}, numba {about["versions"]["numba"]}.
+{sentence(about)}
 """
 
 
