@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_evaluation_page import machine
+from machine import machine, sentence
 
 RESULTS = Path(__file__).parent / "results" / "parts.md"
 METRICS = "map,map@1000,precision@h16,recall@h16,ndcg@100"
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
+    output = args.output.absolute()  # the folder of the codes becomes the working one
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         write("q", args.queries)
@@ -54,7 +55,7 @@ def main() -> None:
     for parts in (merged, spread, again):
         assert parts["result"] == whole["result"], "the parts are not the whole"
     text = page(args, counted, {"merged": merged, "spread": spread, "again": again, "whole": whole}, size)
-    args.output.write_text(text, encoding="utf-8")
+    output.write_text(text, encoding="utf-8")
     print(text)
 
 
@@ -92,7 +93,7 @@ def page(args: argparse.Namespace, counted: list[dict[str, Any]], found: dict[st
     merged, spread, again, whole = (found[name] for name in ("merged", "spread", "again", "whole"))
     pairs = args.queries * args.items
     seconds = [one["seconds"] for one in counted]
-    about = machine()
+    about = machine("numpy", "numba")
     figures = "".join(f"| `{name}` | {whole['result'][name]:.9f} | the same |\n" for name in METRICS.split(","))
     return f"""# Evaluation in parts
 
@@ -116,8 +117,7 @@ whole to the last bit:
 | metric | whole | parts |
 |---|---|---|
 {figures}
-{about["date"]}: {about["cpu"]}, {about["cores"]} cores (load before {about["load_before"]}),
-{about["system"]}, Python {about["python"]}, numpy {about["versions"]["numpy"]}, numba {about["versions"]["numba"]}.
+{sentence(about)}
 """
 
 

@@ -9,14 +9,13 @@ small models. Start-up of the workers is part of them. Both ways must give the s
 from __future__ import annotations
 
 import os
-import platform
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+from machine import machine, sentence
+
 from hashzoo.results.record import Record, same_result
-from hashzoo.runner.environment import processor
 from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import plan_study, run_study
 from hashzoo.studies.local import LocalEngine
@@ -40,7 +39,7 @@ def measure(out: Path, workers: int) -> tuple[float, list[Record]]:
 
 def main() -> None:
     """Measure, compare the records and write the page."""
-    load = os.getloadavg()[0]
+    about = machine()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         os.environ["HASHZOO_CACHE"] = str(root / "cache")
@@ -64,8 +63,7 @@ Written by `python benchmarks/bench_study.py`. {cells} cells of {", ".join(METHO
 
 The records of both are the same but for dates and timings.
 
-{datetime.now(UTC):%Y-%m-%d}: {processor()}, {os.cpu_count()} cores (load before {load:.2f}),
-{platform.system()}, Python {platform.python_version()}.
+{sentence(about)}
 """
     )
     print(RESULT.read_text())

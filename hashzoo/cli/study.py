@@ -26,14 +26,9 @@ def do_study(values: Mapping[str, Any], *, dry_run: bool, as_json: bool, quiet: 
     warn_of_broken_plugins()
     engine = choose_engine(values.get("engine"), values.get("workers"))
     requests = requests_of(values, registry())
-    do_requests(
-        requests,
-        engine,
-        keep_going=bool(values.get("keep_going")),
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    keep_going = bool(values.get("keep_going"))
+    failed = do_requests(requests, engine, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    end_with(failed)
 
 
 def do_requests(
@@ -44,8 +39,8 @@ def do_requests(
     dry_run: bool,
     as_json: bool = False,
     quiet: bool = False,
-) -> None:
-    """Do the cells of requests and print their records; exit code 1, after a list of what failed, where any did."""
+) -> list[tuple[str, str]]:
+    """Do the cells of requests, print their records, and return (what, why) of those that failed."""
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.grid import plan_study, run_study
@@ -55,7 +50,7 @@ def do_requests(
     study = plan_study(requests)
     if dry_run:
         _show_cells(requests, study, engine, as_json)
-        return
+        return []
     with terminal_reporter(quiet) as reporter:
         records, failed = run_study(study, built, reporter, keep_going=keep_going)
     if as_json:
@@ -64,12 +59,17 @@ def do_requests(
         from hashzoo.results.summary import print_study
 
         print_study(records, next((request.metrics for request in requests if request.metrics), ()))
+    return failed
+
+
+def end_with(failed: Sequence[tuple[str, str]]) -> None:
+    """List what failed and end with exit code 1, where anything did."""
     if failed:
         count = len(failed)
         click.echo(f"Error: {count} {'thing' if count == 1 else 'things'} could not be done:", err=True)
         for what, why in failed:
             click.echo(f"  {what}: {why}", err=True)
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def refuse_launchers(what: str, else_do: str = "") -> None:
@@ -84,15 +84,16 @@ def refuse_launchers(what: str, else_do: str = "") -> None:
 
 
 def _show_cells(requests: Sequence[RunRequest], study: Any, engine: EngineChoice, as_json: bool) -> None:
-    from hashzoo.studies.grid import duration, earlier_records, estimate
+    from hashzoo.studies.grid import duration, earlier_records, estimate, times_of
 
     todo = study.todo()
     outs: list[Path] = list(dict.fromkeys(request.out for request in requests))
     records: list[Record] = [record for out in outs for record in earlier_records(out)]
-    total = estimate(todo, records)
+    times = times_of(records)
+    total = estimate(todo, times)
     rows = []
     for task in study.tasks:
-        alone = None if task.number in study.done else estimate([task], records)
+        alone = None if task.number in study.done else times.of(task)
         rows.append(
             {
                 "method": task.request.method,

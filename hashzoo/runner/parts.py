@@ -47,8 +47,8 @@ class PartRequest:
             return False  # cut short or damaged: it is counted again
         return found is not None and (found.part, found.parts) == (self.part, self.parts)
 
-    def do(self, threads: int = 0) -> None:
-        """Count it; threads of torch make no difference to counts."""
+    def do(self, threads: int = 0, wait: bool = True) -> None:
+        """Count it; threads of torch make no difference to counts, and nothing is waited for."""
         kernel = self.kernel if self.device == "auto" else f"{self.kernel}:{self.device}"
         count_part((self.part, self.parts), self.output, {**self.options, "kernel": kernel})
 

@@ -101,10 +101,11 @@ class RunRequest:
         where = self.protocol or self.dataset or "the default data"
         return f"{self.method} on {where}, {bits}, seed {self.seeds[0]}"
 
-    def do(self, threads: int = 0) -> None:
+    def do(self, threads: int = 0, wait: bool = True) -> None:
         """Make the records as a task of a study, with `threads` of torch where a number is given.
 
-        What its data and backbone gave stays in memory for the next task of this process.
+        What its data and backbone gave stays in memory for the next task of this process. Without `wait`, a cell that
+        another process works on is `BusyError`.
         """
         from hashzoo.runner.run import run
         from hashzoo.runner.shelf import OF_TASKS
@@ -113,7 +114,7 @@ class RunRequest:
             import torch
 
             torch.set_num_threads(threads)
-        run(self, shelf=OF_TASKS)
+        run(self, shelf=OF_TASKS, wait=wait)
 
 
 MOST_NUMBERS = 100_000

@@ -14,7 +14,7 @@ from hashzoo.data.checks import require_usable
 from hashzoo.data.roots import cache_root, data_root
 from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
-from hashzoo.errors import WorkError
+from hashzoo.errors import BusyError, WorkError
 from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, plugin_file_hash, registry
 from hashzoo.runner.build import frozen_backbone
@@ -24,7 +24,7 @@ from hashzoo.runner.plan import RAW, Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter, stage
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.shelf import Shelf
-from hashzoo.runner.stages import Workshop, run_cell
+from hashzoo.runner.stages import Workshop, data_digests, run_cell
 from hashzoo.training.feature_cache import frozen_features
 from hashzoo.training.loop import require_batch
 
@@ -40,12 +40,14 @@ def run(
     reporter: Reporter | None = None,
     reg: Registry | None = None,
     shelf: Shelf | None = None,
+    wait: bool = True,
 ) -> list[Record]:
     """Do what the request asks and return the records, one per (bits, seed), in order.
 
     Raises UsageError for a request that cannot be right and WorkError for work that failed; whatever was finished
     before stays in the run directory, and the same request goes on from there. `shelf` belongs to a process
-    that does many runs: those of the same data and backbone find there what they share.
+    that does many runs: those of the same data and backbone find there what they share. A cell that another process
+    works on is waited for at the end; without `wait` it is `BusyError` once the other cells are done.
     """
     reporter = reporter or Quiet()
     reg = reg or registry()
@@ -63,7 +65,7 @@ def run(
     if request.track:
         accelerator.init_trackers(plan.name)
     try:
-        records = _run_cells(shop, folder, request.overwrite == "always")
+        records = _run_cells(shop, folder, request.overwrite == "always", wait)
     except torch.OutOfMemoryError as error:
         raise WorkError(
             "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
@@ -90,8 +92,7 @@ def prepare(
     """Load the data and compute what all cells share: frozen features (kept in `cache`) and the digests of weights."""
     shelf = shelf or Shelf()
     config, device = plan.config, str(accelerator.device)
-    data = [config.dataset.model_dump(mode="json"), config.protocol, config.validation, str(data_root())]
-    backbones = [*data, {modality: part.model_dump(mode="json") for modality, part in config.backbones.items()}]
+    data, backbones = _data_of(plan), _backbones_of(plan)
     with accelerator.main_process_first():
         splits, described = shelf.get("splits", data, lambda: _described(load_data(plan, reporter), plan))
         if config.recipe is not None:
@@ -107,6 +108,27 @@ def prepare(
     return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights, described)
 
 
+def sources(plan: Plan, reg: Registry, shelf: Shelf) -> dict[str, str]:
+    """Return what `Workshop.upstream` says of the data and of the weights that backbones start from, as they are now.
+
+    Raises HashzooError where they are not here.
+    """
+    splits, _ = shelf.get("splits", _data_of(plan), lambda: _described(load_data(plan, Quiet()), plan))
+    return data_digests(splits, shelf.get("weights", _backbones_of(plan), lambda: _weights(plan, reg, splits)))
+
+
+def _data_of(plan: Plan) -> list[Any]:
+    """Return all that decides which splits are loaded."""
+    config = plan.config
+    return [config.dataset.model_dump(mode="json"), config.protocol, config.validation, str(data_root())]
+
+
+def _backbones_of(plan: Plan) -> list[Any]:
+    """Return all that decides what backbones see and start from."""
+    parts = {modality: part.model_dump(mode="json") for modality, part in plan.config.backbones.items()}
+    return [*_data_of(plan), parts]
+
+
 def _described(splits: Splits, plan: Plan) -> tuple[Splits, dict[str, Any]]:
     return splits, split_json(splits, plan.protocol)
 
@@ -118,22 +140,27 @@ def _weights(plan: Plan, reg: Registry, splits: Splits) -> dict[str, str]:
     return {modality: digest for modality, digest in found.items() if digest}
 
 
-def _run_cells(shop: Workshop, folder: RunDirectory, again: bool) -> list[Record]:
+def _run_cells(shop: Workshop, folder: RunDirectory, again: bool, wait: bool) -> list[Record]:
     """Return the record of every (bits, seed), in order.
 
-    A cell that another process is working on is left to it and read at the end. `again`: what a cell holds is removed
-    when its turn comes.
+    A cell that another process is working on is left to it and read at the end; without `wait`, BusyError is raised.
+    `again`: what a cell holds is removed when its turn comes.
     """
     cells = [(bits, seed) for bits in shop.plan.bits for seed in shop.plan.seeds]
     records: dict[tuple[int, int], Record] = {}
-    for wait in (False, True):
+    for late in (False, True) if wait else (False,):
         for bits, seed in cells:
             if (bits, seed) in records:
                 continue
-            record = _held(shop, folder, bits, seed, again and not wait, wait)
+            record = _held(shop, folder, bits, seed, again and not late, late)
             if record is not None:
                 records[bits, seed] = record
                 shop.reporter.say(summary_line(record))
+    left = [cell for cell in cells if cell not in records]
+    if left:
+        raise BusyError(
+            f"Another process is working on {folder.cell(*left[0]).path}; repeat the command when it ended."
+        )
     return [records[cell] for cell in cells]
 
 

@@ -118,9 +118,7 @@ class Workshop:
         training = {
             "configuration": json_sha256(config.upstream()),
             "cell": f"{bits} bits, seed {seed}",
-            "split": self.splits.sha256,
-            "data": self.splits.table.fingerprint,
-            "weights": json_sha256(dict(self.weights)),
+            **data_digests(self.splits, self.weights),
             "precision": self.precision,
             "device": self.accelerator.device.type,
             "processes": str(self.accelerator.num_processes),
@@ -140,6 +138,11 @@ class Workshop:
                 **_plugins(evaluators),
             },
         }
+
+
+def data_digests(splits: Splits, weights: Mapping[str, str]) -> dict[str, str]:
+    """Return digests of the split, of the table that it is of and of the weights that backbones start from."""
+    return {"split": splits.sha256, "data": splits.table.fingerprint, "weights": json_sha256(dict(weights))}
 
 
 def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:

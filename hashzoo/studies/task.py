@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hashzoo.runner.request import RunRequest
 
@@ -22,8 +22,11 @@ class Work(Protocol):
     def device(self) -> str:
         """Where it computes; "cuda" and "cuda:1" ask for a GPU."""
 
-    def do(self, threads: int = 0) -> None:
-        """Do it in this process and leave its file; what fails is raised."""
+    def do(self, threads: int = 0, wait: bool = True) -> None:
+        """Do it in this process and leave its file; what fails is raised.
+
+        Without `wait`, a file that another process is making is not waited for: BusyError.
+        """
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class Task:
     """One piece of work; `number` is its place among its study's, `folder` that of what it leaves.
 
     `request` knows how to do it: a run of one cell, or the counts of one part of a database; engines need not tell
-    them apart. Tasks can be pickled, and `do_task` does one in any process.
+    them apart. Tasks can be pickled, and `do_task` does one in any process. Without `wait`, one that another process
+    is doing is not waited for: its outcome says that it is busy.
     """
 
     number: int
     request: Work
     folder: Path
+    wait: bool = field(default=True, kw_only=True)
 
     @property
     def label(self) -> str:
@@ -51,18 +56,27 @@ class Task:
 
 @dataclass(frozen=True)
 class CellTask(Task):
-    """A task whose work is one (method, protocol, bits, seed)."""
+    """A task whose work is one (method, protocol, bits, seed).
+
+    `method` and `protocol` are called as in records, whatever name the request has for them.
+    """
 
     request: RunRequest
+    method: str = field(default="", kw_only=True)
+    protocol: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: `error` is "" where what it should leave stands in its folder."""
+    """What came of a task: `error` is "" where what it should leave stands in its folder.
+
+    `busy`: another process is doing the task, which was not waited for; its study asks again.
+    """
 
     number: int
     error: str = ""
     seconds: float = 0.0
+    busy: bool = False
 
 
 class Engine(Protocol):
@@ -77,11 +91,13 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
 
     `threads`: how many torch may use here, where the process was started with another number than the study's own.
     """
-    from hashzoo.errors import HashzooError
+    from hashzoo.errors import BusyError, HashzooError
 
     begin = time.perf_counter()
     try:
-        task.request.do(threads)
+        task.request.do(threads, task.wait)
+    except BusyError:
+        return Outcome(task.number, "", time.perf_counter() - begin, busy=True)
     except HashzooError as error:
         return Outcome(task.number, str(error), time.perf_counter() - begin)
     except KeyboardInterrupt:
@@ -94,3 +110,19 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
         text = str(known) if known else f"{type(error).__name__}: {error} (traceback in {keep_traceback(error)})"
         return Outcome(task.number, text, time.perf_counter() - begin)
     return Outcome(task.number, "", time.perf_counter() - begin)
+
+
+def placed(task: Task) -> Task:
+    """Return a task as an engine hands it to a machine that the engine chooses.
+
+    `auto` is the device that it is on the machine that asks, so that cells do not depend on where they are done; and a
+    GPU is the one that the engine gives the task, whatever its number here.
+    """
+    request: Any = task.request
+    if isinstance(request, RunRequest) and request.device == "auto":
+        from hashzoo.runner.devices import choose_device
+
+        request = replace(request, device=choose_device("auto"))
+    if request.device.startswith("cuda:"):
+        request = replace(request, device="cuda")
+    return task if request is task.request else replace(task, request=request)

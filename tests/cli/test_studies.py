@@ -99,6 +99,40 @@ def test_a_table_is_measured_and_laid_out(
     assert "0.5" in done.out
 
 
+BROKEN = """
+
+class Broken:
+    def __init__(self, problem):
+        pass
+
+    def fit(self, features, labels, seed):
+        raise RuntimeError("it cannot be fitted")
+
+
+@hookimpl
+def hashzoo_register_fitters():
+    return [Component("broken", Broken)]
+
+
+@hookimpl
+def hashzoo_register_methods():
+    return [Method("newest", PAPER, training="fit", fitter="broken", hash_layer="projection")]
+"""
+
+
+def test_a_table_is_laid_out_where_a_cell_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TABLE.replace("import Paper,", "import Component, Method, Paper,") + BROKEN
+    write_distribution(tmp_path / "site", "hashzoo-failing-tables", source)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert hashzoo("reproduce", "toy-2030-table1", "--keep-going") == 1
+    done = capsys.readouterr()
+    assert "newest on digits-1k" in done.err
+    assert "it cannot be fitted" in done.err
+    assert "reported" in done.out  # the table, after the records of what was done
+
+
 def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert hashzoo("reproduce", "greedyhash-2018-cifar10-I") == 1
     assert "its data are not there" in capsys.readouterr().err

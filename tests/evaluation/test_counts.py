@@ -208,6 +208,7 @@ def test_unknown_kernel_is_a_sentence(make_codes):
         count(*make_codes(), kernel="cuda")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 @pytest.mark.parametrize(("bits", "classes"), [(12, 10), (64, 80), (128, 100), (2048, 3)])
 def test_the_gpu_counts_the_same(bits, classes):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hashzoo import Outcome, Task, UsageError, WorkError, do_task
+from hashzoo import Outcome, Task, UsageError, WorkError, do_task, placed
 
 PASSED_ON = ("HASHZOO_DATA", "HASHZOO_CACHE", "HASHZOO_PLUGINS", "HF_HOME", "HF_HUB_OFFLINE", "NUMBA_NUM_THREADS")
 """Variables of this process that the workers get, where they are set."""
@@ -28,7 +27,8 @@ class RayEngine:
     Options:
         address: the cluster's address; "auto" finds a running one, "local" starts one on this machine.
         cpus: cores of a task; 1 unless given.
-        gpus: GPUs of a task, 0.5 lets two share one; -1: one with --device cuda or --kernel torch:cuda, else none.
+        gpus: GPUs of a task, 0.5 lets two share one; -1: one with --device cuda or --kernel torch:cuda, else none,
+            where --device auto means what it does on this machine.
         tries: how often a task may lose its worker before it counts as failed; 3 unless given.
     """
 
@@ -57,10 +57,10 @@ class RayEngine:
 
         def submit(task: Task, attempt: int) -> None:
             options = {"num_cpus": self.cpus, "num_gpus": self.gpus_of(task), "name": task.label}
-            running[remote.options(**options).remote(on_its_gpu(task), *shared)] = (task, attempt)
+            running[remote.options(**options).remote(task, *shared)] = (task, attempt)
 
         try:
-            for task in tasks:
+            for task in map(placed, tasks):
                 submit(task, 1)
             while running:
                 (ready,), _ = ray.wait(list(running), num_returns=1)
@@ -95,13 +95,6 @@ class RayEngine:
                 f"No Ray cluster answers at {self.address!r} ({str(error).splitlines()[0]}); start one with ray start "
                 "--head, or use --engine ray:address=local."
             ) from error
-
-
-def on_its_gpu(task: Task) -> Task:
-    """Return the task on the GPU that Ray gives it, which is the only one that it sees."""
-    if not task.device.startswith("cuda:"):
-        return task
-    return replace(task, request=replace(task.request, device="cuda"))
 
 
 def work(task: Task, variables: Mapping[str, str], folder: str, threads: int) -> Outcome:

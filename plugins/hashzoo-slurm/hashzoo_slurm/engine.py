@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hashzoo import Outcome, Task, UsageError, WorkError, do_task
+from hashzoo import Outcome, Task, UsageError, WorkError, do_task, placed
 
 TRIES = 2
 """How often a job is submitted; one that is lost (killed, out of memory, a node that fails) resumes in the next."""
@@ -31,7 +31,8 @@ class SlurmEngine:
         jobs: jobs in the queue at a time; 0: all (with cluster=local: 2).
         partition: Slurm's partition; the cluster's default unless given.
         cpus: cores of a job; 1 unless given.
-        gpus: GPUs of a job; -1: one with --device cuda or --kernel torch:cuda, else none.
+        gpus: GPUs of a job; -1: one with --device cuda or --kernel torch:cuda, else none; --device auto
+            means what it does on this machine.
         minutes: longest time of a job; 120 unless given.
         memory: memory of a job in GB; 0: the cluster's default.
         folder: where job files and logs are kept; "slurm-jobs" unless given.
@@ -67,6 +68,7 @@ class SlurmEngine:
         """Yield the outcome of each task as it ends."""
         if not tasks:
             return
+        tasks = [placed(task) for task in tasks]
         executor = self._executor(self._gpus(tasks))
         import torch
 
