@@ -148,9 +148,7 @@ def test_one_bit_length_has_its_own_order_gaps_and_a_dot_per_method(browser, sit
     opened(browser, site / BOARD, "#metric=map&bits=32")
     shown = "document.querySelector('[data-view]:not([hidden])')"
     cells = f"[...{shown}.querySelectorAll('tbody:not(.fixed) tr[data-i]:not([hidden])')]"
-    values = browser.execute_script(
-        f"return {cells}.map((row) => row.querySelector('td:not([hidden])')?.textContent)"
-    )
+    values = browser.execute_script(f"return {cells}.map((row) => row.querySelector('td:not([hidden])')?.textContent)")
     numbers = [float(value[:6]) for value in values if value and value[0].isdigit()]
     assert len(numbers) == 4
     assert numbers == sorted(numbers, reverse=True)
