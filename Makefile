@@ -7,13 +7,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEPENDENCIES := pyproject.toml constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: run install test lint format-check types unit chaos bench boards site clean
+.PHONY: run install test lint format-check types unit chaos bench boards site picture clean
 
 run: $(VENV)/.core ## train and evaluate GreedyHash on the embedded digits
 	$(SAY) "Running hashzoo run --method greedyhash"
 	@$(BIN)/hashzoo run --method greedyhash
 
-install: $(VENV)/.installed ## the core and every plugin, editable
+install: $(VENV)/.installed ## the core with what tune, plot and site need, and every plugin, editable
 
 test: $(VENV)/.installed-test lint format-check types unit ## everything that CI runs
 
@@ -32,7 +32,7 @@ $(VENV)/.core: $(DEPENDENCIES) plugins/hashzoo-greedyhash/pyproject.toml | $(BIN
 
 $(VENV)/.installed: $(VENV)/.core $(wildcard plugins/*/pyproject.toml)
 	$(SAY) "Installing $(words $(PLUGINS)) plugins"
-	@$(PIP) -c constraints.txt --no-build-isolation $(addprefix -e ,$(PLUGINS))
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,tune,site]" $(addprefix -e ,$(PLUGINS))
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -65,8 +65,11 @@ boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 	$(BIN)/python docs/make_readme.py
 
 site: $(VENV)/.installed ## the boards as a static site, in site/
-	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site]"
 	$(BIN)/hashzoo site leaderboards site
+
+picture: $(VENV)/.installed ## docs/site.png, the picture of the site in README.md; needs Chromium
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site]"
+	$(BIN)/python docs/make_picture.py
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -112,6 +112,10 @@ def page() -> str:
     return "\n".join([INTRODUCTION, listed, *(_hook(kind, KINDS[kind]) for kind in order)]).rstrip() + "\n"
 
 
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
+
 def _hook(kind: str, described: Kind) -> str:
     function = getattr(hookspecs, described.hook)
     signature = inspect.signature(function)
@@ -123,7 +127,8 @@ def _hook(kind: str, described: Kind) -> str:
         "",
         inspect.getdoc(function) or "",
         "",
-        f"Listed by `hashzoo list {kind}`; a {described.singular}'s name is its `{described.key}`.",
+        f"Listed by `hashzoo list {kind}`; {_article(described.singular)} {described.singular}'s name is its "
+        f"`{described.key}`.",
         "",
     ]
     for noun in PARTS.get(kind, ()):

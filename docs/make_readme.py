@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 INTRODUCTION = """\
 CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, one linear layer on frozen EfficientNet-Lite0 features;
-mean ± standard deviation over three seeds. How this was made and what was found: [docs/results.md](docs/results.md).
+mean ± standard deviation over three seeds, (1) where there was one. Bold marks the rows tied with the best of a column
+where values by query were kept, else the highest mean. How this was made and what was found:
+[docs/results.md](docs/results.md).
 """
 BOARDS = (
     ("mAP over the whole database", "cifar10-jpeg-5k-disjoint", "map"),

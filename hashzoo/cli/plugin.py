@@ -22,7 +22,7 @@ def new_command(method: str, into: Path, author: str, kind: str, title: str, as_
 
     \b
     Example:
-      hashzoo new mymethod
+      hashzoo new mymethod --title "My Method"
       pip install -e hashzoo-mymethod
       hashzoo run --method mymethod
     """

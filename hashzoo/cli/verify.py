@@ -28,8 +28,8 @@ def verify_command(
 
     \b
     Examples:
-      hashzoo verify leaderboards/records/digits-1k/dch/smallcnn-scratch/bits-032-seed-0.json
-      hashzoo verify --codes leaderboards/records/digits-1k/dch/smallcnn-scratch/bits-032-seed-0.json
+      hashzoo verify leaderboards/records/digits-1k/dch/pixels-frozen/bits-032-seed-0.json
+      hashzoo verify --codes leaderboards/records/digits-1k/dch/pixels-frozen/bits-032-seed-0.json
     """
     if published and (no_train or note):
         raise click.UsageError("--codes trains nothing; leave out --no-train and --note.")

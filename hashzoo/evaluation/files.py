@@ -146,7 +146,11 @@ def _indices(side: Side) -> NDArray[np.int64]:
 
 
 def _numbered(indices: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return indices by their place among the known classes, -1 for another class; what is below -1 stays wrong."""
+    """Return indices by their place among the known classes, -1 for another class; what is below -1 stays wrong.
+
+    >>> _numbered(np.array([7, 9, -1]), np.array([3, 9])).tolist()
+    [-1, 1, -1]
+    """
     place = np.searchsorted(known, indices)
     here = known[np.minimum(place, max(len(known) - 1, 0))] == indices if len(known) else np.zeros(len(indices), bool)
     return np.where(here, place, np.minimum(indices, -1))

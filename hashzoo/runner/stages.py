@@ -16,7 +16,7 @@ from hashzoo.errors import WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
-from hashzoo.plugins import Plugin, Registry, is_editable, plugin_file_hash
+from hashzoo.plugins import PARTS, Plugin, Registry, is_editable, plugin_file_hash
 from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
 from hashzoo.runner.build import build_model
@@ -92,9 +92,7 @@ class Workshop:
         """Distribution, version and file hash of the plugin behind each part, and whether it is editable; read once."""
         config = self.plan.config
         named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
-        for role, kind in (
-            ("loss", "losses"), ("hash_layer", "hash_layers"), ("trainer", "trainers"), ("fitter", "fitters"),
-        ):  # fmt: skip
+        for role, kind in PARTS.items():
             part = getattr(config, role)
             if part is not None:
                 named[role] = (kind, part.name)

@@ -20,7 +20,7 @@ from hashzoo.errors import HashzooError, UsageError
 from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import BOARD_METRICS
-from hashzoo.results.evidence import LEVELS, Evidence, pairs_of
+from hashzoo.results.evidence import BY_QUERY, LEVELS, Evidence, pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
@@ -437,6 +437,10 @@ def _no_group(evidence: Evidence, view: View) -> str:
         return "this metric has no better direction."
     if len(contending) < 2:
         return "there is one method."
+    bare = view.metric.rpartition("/")[2]
+    if bare not in (*BY_QUERY, contending[0].records[0].headline):
+        kept = ", ".join(BY_QUERY[:-1])
+        return f"values by query are kept of {kept} and {BY_QUERY[-1]}, not of {bare}, to keep the evidence small."
     there = [any(view.metric in evidence.of(record).values for record in row.records) for row in contending]
     if not any(there):
         return "the records of this board keep no values by query of this metric."

@@ -21,7 +21,7 @@ from hashzoo.results.boards import BOARD_METRICS, REGISTERED
 from hashzoo.results.claims import Judged, judge
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Evidence, Standing
+from hashzoo.results.evidence import LEVELS, RECORDS, Evidence, Standing
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
@@ -292,7 +292,7 @@ class Content:
     @classmethod
     def read(cls, board_dir: Path) -> Content:
         """Read a board folder; UsageError where it holds no records."""
-        folder = board_dir / "records"
+        folder = board_dir / RECORDS
         records = [item.record for item in collect([folder])] if folder.is_dir() else []
         if not records:
             raise UsageError(f"{board_dir} holds no records; give a board folder such as leaderboards.")

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import WorkError
-from hashzoo.evaluation.counting.counts import require_kernel
 from hashzoo.evaluation.counting.parts import Part
 from hashzoo.evaluation.files import Whole
 from hashzoo.runner.parts import PartRequest, part_requests
 from hashzoo.runner.progress import Quiet, Reporter
-from hashzoo.runner.reevaluate import evaluate_parts, whole_of
+from hashzoo.runner.reevaluate import check_parts, evaluate_parts
 from hashzoo.studies.task import Engine, Task
 
 FOLDER = Path("parts")
@@ -32,8 +31,7 @@ def evaluate_in_parts(
     there and whole is not counted again. A part that fails stops no other; WorkError says so in the end.
     """
     reporter = reporter or Quiet()
-    require_kernel(options["kernel"])
-    whole = whole_of(parts, options)  # what cannot be right is said before anything is started
+    whole = check_parts(parts, metrics, options)
     requests = part_requests(parts, options.get("output") or FOLDER, options)
     folder = requests[0].output.parent
     _make(folder)

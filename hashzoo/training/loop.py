@@ -10,13 +10,13 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
 
 from hashzoo.errors import HashzooError, UsageError, WorkError
-from hashzoo.models.hash_model import HashModel
+from hashzoo.models.hash_model import HashModel, full_precision
 from hashzoo.specs import Batch, HashOutput
 from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
 from hashzoo.training.job import TrainData, TrainJob
@@ -55,7 +55,7 @@ class Objective(nn.Module):
     def terms(self, outputs: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
         """Return the loss terms of outputs by role; a method of one role gets its output alone."""
         single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
-        with torch.autocast(device_type=batch.labels.device.type, enabled=False):
+        with full_precision(batch.labels.device):
             terms: dict[str, torch.Tensor] = self.loss(single, batch)
         return terms
 
@@ -125,8 +125,13 @@ class GradientTrainer:
 
     `job`, `optimizer` and `objective` (model and loss) are there from `begin` on. What has to survive an interruption
     is a buffer of loss or model.
+
+    Two class attributes refuse what a subclass cannot do: `trains`, name and class of the only loss it is made for, and
+    `one_process`, the reason why several processes cannot share its work.
     """
 
+    trains: ClassVar[tuple[str, type[nn.Module]] | None] = None
+    one_process: ClassVar[str] = ""
     job: TrainJob
     objective: Any
     optimizer: Any
@@ -164,6 +169,7 @@ class GradientTrainer:
 
     def fit(self, job: TrainJob) -> None:
         """Train in place; goes on from the last checkpoint, giving what an unbroken run gives."""
+        self._require_possible(job)
         self.job = job
         recipe, device = job.recipe, job.accelerator.device
         check_recipe(recipe)
@@ -189,6 +195,18 @@ class GradientTrainer:
             job.report(epoch, means)
             if job.checkpoints.due() and epoch + 1 < recipe.epochs and job.accelerator.is_main_process:
                 self._save(epoch + 1, history)
+
+    def _require_possible(self, job: TrainJob) -> None:
+        """Refuse another loss than the one that this trainer is made for, and several processes where it needs one."""
+        name = type(self).__name__
+        if self.trains is not None and not isinstance(job.loss, self.trains[1]):
+            raise UsageError(
+                f"{name} trains loss {self.trains[0]!r} and got a {type(job.loss).__name__}; use --loss "
+                f"{self.trains[0]}, or a method whose trainer is 'gradient'."
+            )
+        processes = job.accelerator.num_processes if self.one_process else 1
+        if processes > 1:
+            raise UsageError(f"{name} runs in one process, because {self.one_process}; got {processes} processes.")
 
     def _epoch(self, epoch: int, trained: list[nn.Parameter]) -> dict[str, float]:
         """Run one epoch and return the mean of each term."""

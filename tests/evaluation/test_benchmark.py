@@ -32,7 +32,7 @@ def test_the_benchmark_writes_its_figures(tmp_path):
 
 def test_the_benchmark_of_parts_compares_them_with_the_whole(tmp_path):
     output = tmp_path / "parts.md"
-    sizes = ["--items", "2000", "--queries", "5", "--parts", "2"]
+    sizes = ["--items", "2000", "--queries", "5", "--parts", "2", "--workers", "1"]
     command = [sys.executable, str(BENCHMARKS / "bench_parts.py"), *sizes, "--output", output.name]
     subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
     assert "| `map` |" in output.read_text(encoding="utf-8")

@@ -16,6 +16,8 @@ from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256
 from hashzoo.plugins import registry
 from hashzoo.results.boards import accept, write_boards
+from hashzoo.results.collect import collect
+from hashzoo.results.commands import load
 from hashzoo.results.record import Record
 from hashzoo.site import drawing, pictures
 from hashzoo.specs import Splits, Table
@@ -80,8 +82,8 @@ def boards(tmp_path: Path, splits: Splits, record_of: Callable[..., Record], wri
             )  # fmt: skip
             write_run(tmp_path / "runs" / method / "bits-016" / f"seed-{seed}", record, codes)
     folder = tmp_path / "leaderboards"
-    accept([tmp_path / "runs"], folder / "records")
-    write_boards(folder / "records", folder)
+    accept(collect([tmp_path / "runs"]), folder / "records")
+    write_boards(load([folder / "records"]), folder)
     return folder
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -133,6 +135,27 @@ def test_recipes_that_cannot_be_are_refused(recipe: Recipe, message: str) -> Non
 
 class BrokenOffError(Exception):
     """Stands for the end of a process."""
+
+
+class Square(nn.Module):
+    """Mean of z^2 / 2 over the batch."""
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"square": output.relaxed.square().mean() / 2}
+
+
+def test_a_trainer_may_be_for_one_loss_and_one_process(make_job: MakeJob) -> None:
+    class Picky(GradientTrainer):
+        trains = ("square", Square)
+        one_process = "it likes to be alone"
+
+    Picky().fit(make_job(Recipe(1, 2, 0.1), Square()))
+    with pytest.raises(UsageError, match="trains loss 'square' and got a Identity; use --loss square, or a method"):
+        Picky().fit(make_job(Recipe(1, 2, 0.1), nn.Identity()))
+    job = make_job(Recipe(1, 2, 0.1), Square())
+    job = replace(job, accelerator=SimpleNamespace(num_processes=2))
+    with pytest.raises(UsageError, match="Picky runs in one process, because it likes to be alone; got 2 processes"):
+        Picky().fit(job)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])

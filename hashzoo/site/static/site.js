@@ -79,10 +79,15 @@
       }
     }
     // One bit length: beside each value how far it is behind the best, what was published, and where it lies.
+    const label = (name, text) => {
+      const made = Object.assign(document.createElement("span"), { className: `col ${name}` });
+      made.dataset.label = text;
+      return made;
+    };
     const heads = (view) => {
       const words = [[view.querySelector("td > b"), "g", "behind the best [95 %]"], [view.querySelector("td > u"), "p", "published"], [true, "d", "mean and deviation"]];
       for (const head of view.querySelectorAll("thead [data-bits]")) {
-        head.append(...words.filter(([there]) => there).map(([, name, text]) => Object.assign(document.createElement("span"), { className: `col ${name}`, textContent: text })));
+        head.append(...words.filter(([there]) => there).map(([, name, text]) => label(name, text)));
       }
       for (const value of view.querySelectorAll("td > a")) {
         for (const [there, part] of [[true, "i"], [words[0][0], "b"], [words[1][0], "u"]]) {
@@ -100,7 +105,7 @@
     const dots = (view, column) => {
       for (const old of view.querySelectorAll(".dot")) old.remove();
       if (!column) return;
-      const cells = [...view.querySelectorAll("tr[data-i]:not([hidden])")].map((row) => row.cells[column]).filter((cell) => cell?.querySelector("a"));
+      const cells = [...view.querySelectorAll("tr[data-i]:not([hidden]):not([data-floor])")].map((row) => row.cells[column]).filter((cell) => cell?.querySelector("a"));
       const values = cells.map((cell) => [Number.parseFloat(cell.querySelector("a").textContent), Number.parseFloat(cell.querySelector("i").textContent.slice(1)) || 0]);
       const low = Math.min(...values.map(([v, sd]) => v - sd)), high = Math.max(...values.map(([v, sd]) => v + sd));
       cells.forEach((cell, n) => {

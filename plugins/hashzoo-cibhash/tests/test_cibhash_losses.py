@@ -187,7 +187,7 @@ def test_what_cannot_work_is_refused() -> None:
         CIBHashTrainer().begin(two)
     many = SimpleNamespace(data=SimpleNamespace(modalities=("image",)), accelerator=SimpleNamespace(num_processes=2))
     with pytest.raises(UsageError, match="one process"):
-        CIBHashTrainer().begin(many)
+        CIBHashTrainer().fit(many)
     u = U.clone().requires_grad_()
     with pytest.raises(UsageError, match="--hash-layer cibhash"):
         CIBHashLoss(problem())(HashOutput(u, u, sign(u)), Batch({}, torch.zeros(4, 3), torch.arange(4)))

@@ -45,6 +45,11 @@ def test_tags_and_labels(copy, tmp_path):
     assert splits.details == {"vocabulary": ["sky", "blue"]}
 
 
+def test_a_tag_may_hold_a_separator_of_unicode(copy):
+    text(copy / "mirflickr/meta/tags/tags1.txt", "a\u2028b\nsky\n")
+    assert official.read_tags(copy / "mirflickr", 1) == [["a\u2028b", "sky"]]
+
+
 def test_absent_list_of_tags_is_counted(copy, tmp_path, monkeypatch):
     (copy / "mirflickr/doc/common_tags.txt").unlink()
     monkeypatch.setattr(official, "TAG_AT_LEAST", 3)

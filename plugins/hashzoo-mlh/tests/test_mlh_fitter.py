@@ -120,6 +120,12 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, int]) -> None
         MLHFitter(Problem(8, 2, 10), **options)
 
 
+def test_too_many_label_sets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashzoo_mlh.fitter.MAX_LABEL_SETS", 2)
+    with pytest.raises(UsageError, match=r"MLH keeps .*: 3 are more than 2; train on fewer items"):
+        Pairs(torch.eye(3))
+
+
 @pytest.mark.parametrize(
     ("bits", "options", "rho"),
     [(32, {}, 8), (6, {}, 2), (64, {"rho_share": 0.1}, 6), (4, {"rho_share": 0.05}, 1), (64, {"rho": 3}, 3)],
