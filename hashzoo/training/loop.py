@@ -67,7 +67,7 @@ class Tally:
         self._epoch = epoch
         self._kept = kept
         self._names: tuple[str, ...] = ()
-        self._recent: list[torch.Tensor] = []
+        self._recent: list[list[torch.Tensor]] = []
         self._weights: list[float] = []
         self._steps = 0
         self._weight = 0.0
@@ -75,9 +75,14 @@ class Tally:
 
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
-        self._names = self._names or tuple(terms)
-        values = list(terms.values())
-        self._recent.append(torch.stack([value.detach() for value in values]))
+        names, values = tuple(terms), list(terms.values())
+        self._names = self._names or names
+        if names != self._names or not names:
+            raise WorkError(
+                f"The loss gave the terms {', '.join(names) or '(none)'} in epoch {self._epoch + 1} and "
+                f"{', '.join(self._names) or '(none)'} before; it is to give the same ones in every step."
+            )
+        self._recent.append([value.detach() for value in values])
         self._weights.append(weight)
         if len(self._recent) == CHECK_EVERY:
             self.check()
@@ -87,7 +92,8 @@ class Tally:
         """Add up the terms since the last check; WorkError with the first that is not finite, and its step."""
         if not self._recent:
             return
-        rows = torch.stack(self._recent).double().tolist()
+        noted = torch.stack([value for row in self._recent for value in row])
+        rows = noted.double().view(-1, len(self._names)).tolist()
         weights = self._weights
         self._recent, self._weights = [], []
         for row, weight in zip(rows, weights, strict=True):
