@@ -67,7 +67,7 @@ class Tally:
         self._epoch = epoch
         self._kept = kept
         self._names: tuple[str, ...] = ()
-        self._recent: list[torch.Tensor] = []
+        self._recent: list[list[torch.Tensor]] = []
         self._weights: list[float] = []
         self._steps = 0
         self._weight = 0.0
@@ -76,13 +76,13 @@ class Tally:
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
         self._names = self._names or tuple(terms)
-        if set(terms) != set(self._names):
+        if set(terms) != set(self._names) or not terms:
             raise WorkError(
-                f"The loss returned the terms {', '.join(terms)}, and {', '.join(self._names)} before in the same "
-                "epoch; it has to return the same names in every step."
+                f"The loss returned the terms {', '.join(terms) or '(none)'}, and {', '.join(self._names) or '(none)'} "
+                "before in the same epoch; it has to return the same names in every step."
             )
         values = [terms[name] for name in self._names]
-        self._recent.append(torch.stack([value.detach() for value in values]))
+        self._recent.append([value.detach() for value in values])
         self._weights.append(weight)
         if len(self._recent) == CHECK_EVERY:
             self.check()
@@ -92,7 +92,8 @@ class Tally:
         """Add up the terms since the last check; WorkError with the first that is not finite, and its step."""
         if not self._recent:
             return
-        rows = torch.stack(self._recent).cpu().double().tolist()  # on the CPU: Apple's GPUs have no float64
+        noted = torch.stack([value for row in self._recent for value in row])
+        rows = noted.cpu().double().view(-1, len(self._names)).tolist()  # on the CPU: Apple's GPUs have no float64
         weights = self._weights
         self._recent, self._weights = [], []
         for row, weight in zip(rows, weights, strict=True):

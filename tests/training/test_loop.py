@@ -311,3 +311,31 @@ def test_a_step_with_a_scaled_loss_is_accelerate_s(make_job: MakeJob) -> None:
     trainer.fit(job)
     _, dw = gradients(1.0, 2.0, (1.0, 3.0))
     assert values(job)["w"] == pytest.approx(2.0 - 0.01 * dw, rel=1e-6)
+
+
+class Changing(nn.Module):
+    """Gives another set of terms in its last step."""
+
+    def __init__(self, last: tuple[str, ...]) -> None:
+        super().__init__()
+        self.last, self.steps = last, 0
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        self.steps += 1
+        value = output.relaxed.square().mean()
+        return dict.fromkeys(("first", "second") if self.steps < 2 else self.last, value)
+
+
+@pytest.mark.parametrize("last", [("first",), ("first", "second", "third"), ()])
+def test_terms_that_change_from_step_to_step_are_refused(make_job: MakeJob, last: tuple[str, ...]) -> None:
+    with pytest.raises(WorkError, match=r"returned the terms .*, and first, second before"):
+        GradientTrainer().fit(make_job(Recipe(1, 2, 0.01, "sgd", momentum=0.0), Changing(last)))
+
+
+def test_the_means_of_an_epoch_of_many_steps(make_job: MakeJob) -> None:
+    """Terms are looked at every 50 steps; what lies before, between and behind counts alike."""
+    inputs = [[float(n % 7)] for n in range(3 * 123 + 1)]  # 124 steps, the last of one item
+    seen: list[Mapping[str, float]] = []
+    job = make_job(Recipe(1, 3, 0.0, "sgd", momentum=0.0), inputs=inputs, report=lambda _, terms: seen.append(terms))
+    GradientTrainer().fit(job)
+    assert seen[0]["square"] == pytest.approx(sum(4 * x * x / 2 for (x,) in inputs) / len(inputs), rel=1e-6)
