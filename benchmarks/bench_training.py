@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from bench_study import made_up
-from machine import machine
+from machine import machine, sentence
 from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
