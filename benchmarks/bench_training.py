@@ -37,7 +37,7 @@ from hashzoo.runner.plan import Plan, problem_of, resolve
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import load_data
-from hashzoo.runner.train import train_data
+from hashzoo.runner.train import threads_for, train_data
 from hashzoo.specs import Batch, HashOutput, Splits
 from hashzoo.training import Checkpoints, GradientTrainer, TrainJob
 
@@ -167,7 +167,8 @@ def plain_epochs(plan: Plan, splits: Splits, files: list[Path], folder: Path, wo
     backbone, layer = job.model.backbones["image"], job.model.hash_layers["image"]
     network = copy.deepcopy(backbone.network).to(memory_format=torch.contiguous_format)
     chosen = backbone.preprocessing
-    data = Files(files, chosen.size, chosen.mean, chosen.std)
+    side = chosen.size or splits.table.inputs["image"].shape[1]
+    data = Files(files, side, chosen.mean, chosen.std)
     recipe = job.recipe
     loader = DataLoader(data, recipe.batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
     parameters = [*network.parameters(), *layer.parameters(), *job.loss.parameters()]
@@ -189,19 +190,25 @@ def images_page(args: argparse.Namespace, root: Path) -> str:
     """Return the table of images a second."""
     torch.set_num_threads(args.threads)
     draws = np.random.default_rng(0)
-    files = [root / "photos" / str(i % CLASSES) / f"{i:04d}.jpg" for i in range(args.images + 2 * CLASSES)]
+    each = args.images // CLASSES
+    files = [root / "photos" / str(i % CLASSES) / f"{i:04d}.jpg" for i in range((each + 2) * CLASSES)]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         coarse = draws.integers(0, 256, (args.side // 8, args.side // 8, 3), np.uint8)
         Image.fromarray(coarse).resize((args.side, args.side), Image.Resampling.BICUBIC).save(file, quality=90)
-    settings = {"data.path": str(root / "photos"), "data.queries": CLASSES, "epochs": args.rounds + 1, "lr": 1e-5}
+    settings: dict[str, Any] = {
+        "data.path": str(root / "photos"),
+        "data.queries_per_class": 1,
+        "data.train_per_class": each,
+    }
+    settings["data.stored_size"] = args.side
     request = RunRequest(
         "dch",
         dataset="imagefolder",
         backbone=args.backbone,
         weights="random",
         bits=(args.bits,),
-        settings={**settings, "optimizer": "sgd", "batch_size": args.batch},
+        settings={**settings, "epochs": args.rounds + 1, "lr": 1e-5, "optimizer": "sgd", "batch_size": args.batch},
         precision="fp32",
     )
     plan = resolve(request, registry())
@@ -214,7 +221,7 @@ def images_page(args: argparse.Namespace, root: Path) -> str:
     for workers, epochs in plain.items():
         next(epochs)  # starts the workers
         found[f"plain loop, {workers} workers that load"] = min(next(epochs) for _ in range(args.rounds))
-    _, found["hashzoo"] = trained(plan, splits, root / "own", time.perf_counter)
+    trainer, found["hashzoo"] = trained(plan, splits, root / "own", time.perf_counter)
     for workers, epochs in plain.items():  # and once more, so that neither has the quieter half of the time
         name = f"plain loop, {workers} workers that load"
         found[name] = min(found[name], next(epochs))
@@ -224,9 +231,9 @@ def images_page(args: argparse.Namespace, root: Path) -> str:
     )
     return f"""## Fine-tuning beside a plain loop
 
-{len(train)} JPEG files of {args.side} x {args.side} pixels to train, {args.backbone} at \
-{plan.config.backbones["image"].options.get("size", "its own size")}, batch {args.batch}, float32, SGD,
-{args.threads} thread(s) of torch; best of {args.rounds} epochs and more.
+{len(train)} JPEG files of {args.side} x {args.side} pixels to train, {args.backbone} at the size that it takes, batch
+{args.batch}, float32, SGD, {args.threads} thread(s) of torch in both; best of {args.rounds} epochs or more. Without
+`--threads`, `hashzoo run` would train this model with {threads_for(trainer.job.model, 0)}.
 
 | | images a second | beside the quickest plain loop |
 |---|---|---|
@@ -243,7 +250,7 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--images", type=int, default=192)
+    parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=2)
