@@ -97,7 +97,8 @@ def page(args: argparse.Namespace, counted: list[dict[str, Any]], found: dict[st
     figures = "".join(f"| `{name}` | {whole['result'][name]:.9f} | the same |\n" for name in METRICS.split(","))
     return f"""# Evaluation in parts
 
-Written by `python benchmarks/bench_parts.py`. {args.queries:,} queries, {args.items:,} random codes of
+Written by `python benchmarks/bench_parts.py --items {args.items} --queries {args.queries} --parts {args.parts}`.
+{args.queries:,} queries, {args.items:,} random codes of
 {8 * BYTES} bits, {CLASSES} classes, read from memory-mapped files; {pairs:.3g} pairs.
 Processes ran one after another, start-up included; the whole also looks for collapsed codes, which a part cannot.
 
