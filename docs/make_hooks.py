@@ -127,7 +127,8 @@ def _hook(kind: str, described: Kind) -> str:
         "",
         inspect.getdoc(function) or "",
         "",
-        f"Listed by `hashzoo list {kind}`; {_article(described.singular)} {described.singular}'s name is its `{described.key}`.",
+        f"Listed by `hashzoo list {kind}`; {_article(described.singular)} {described.singular}'s name is its "
+        f"`{described.key}`.",
         "",
     ]
     for noun in PARTS.get(kind, ()):
