@@ -237,7 +237,7 @@ class Claim:
     """What a paper claims, in a form that a program can check: `better` is ahead of `worse` in `metric`.
 
     `better` and `worse` are names of methods; `bits` and `protocols` narrow the claim (empty: all). `source` says where
-    the paper makes it.
+    the paper makes it. `instead` is the metric that judges it where `metric` was not measured of both ("": none).
     """
 
     text: str
@@ -247,6 +247,7 @@ class Claim:
     metric: str
     bits: tuple[int, ...] = ()
     protocols: tuple[str, ...] = ()
+    instead: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ import click
 @click.option("--protocol", "-p", help="Only this protocol.")
 @click.option("--findings", is_flag=True, help="Each finding with its interval, not only the verdicts.")
 @click.option(
-    "--boards", type=click.Path(path_type=Path), default=Path("leaderboards"), show_default=True, help="Board folder."
+    "--boards",
+    type=click.Path(path_type=Path),
+    help="Board folder, with the evidence.  [default: that of RUNS, else leaderboards]",
 )
 @click.option("--format", "fmt", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -23,18 +25,19 @@ def claims_command(
     method: str | None,
     protocol: str | None,
     findings: bool,
-    boards: Path,
+    boards: Path | None,
     fmt: str,
     as_json: bool,
     output: Path | None,
 ) -> None:
     """Say of each claim of the papers whether the records under RUNS bear it out (default: runs, else accepted ones).
 
-    A claim holds, does not hold, differs from place to place, is undecided, or was not measured.
+    A claim holds, does not hold, is decided in part, differs from place to place, is undecided, or was not measured,
+    not judged (collapsed codes) or not comparable (one method saw the database).
 
     \b
     Examples:
-      hashzoo claims
+      hashzoo claims leaderboards/records
       hashzoo claims leaderboards/records --method dch --findings
       hashzoo claims leaderboards/records --format markdown --output leaderboards/claims.md
     """

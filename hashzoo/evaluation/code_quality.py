@@ -65,6 +65,15 @@ def collapse_warning(stats: dict[str, Any]) -> str | None:
     return None
 
 
+def is_collapse(note: str) -> bool:
+    """Whether a record's note is a warning of `collapse_warning`; in front may stand the direction measured.
+
+    >>> is_collapse("image-to-text/Collapsed: 8 of 16 bits are the same in every item.")
+    True
+    """
+    return note.rpartition("/")[2].startswith("Collapsed: ")
+
+
 def _bit_sums(codes: Codes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how many items have each bit set, (K,), and each pair of bits, (K, K)."""
     ones = np.zeros(codes.bits)

@@ -1,4 +1,4 @@
-"""What measured values say of a paper's claim: holds, does not hold, undecided, or not measured."""
+"""What measured values say of a paper's claim: holds, does not hold, undecided, not measured, and where."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashzoo.errors import UsageError
+from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.uncertainty import holm, paired_difference
 from hashzoo.results.known import Known
 from hashzoo.results.measure import protocol_key, protocol_labels
@@ -20,6 +21,9 @@ from hashzoo.specs import Claim
 
 LEVEL = 0.05
 """A difference whose corrected p value is above this is undecided."""
+
+COLLAPSED = "not judged: collapsed"
+"""The verdict of a finding where a record of either method notes that its codes collapsed."""
 
 Values = Callable[[Record], Mapping[str, NDArray[Any]]]
 """Gives a record's values by query, {metric: (Q,)}; without a metric where they were not kept."""
@@ -31,7 +35,8 @@ class Finding:
 
     `difference` is positive where the claim's better method is ahead, whichever way the metric points. `low` and
     `high` are its 95 % interval and `p_value` is corrected for the number of findings of the claim; None where a
-    record kept no values by query, and nothing can then be decided.
+    record kept no values by query, and nothing can then be decided. `collapsed`: a record of either method notes that
+    its codes collapsed, so the difference says nothing of the methods.
     """
 
     protocol: str
@@ -45,10 +50,13 @@ class Finding:
     high: float | None
     p_value: float | None
     records: tuple[str, ...]
+    collapsed: bool = False
 
     @property
     def verdict(self) -> str:
         """What this finding says of the claim."""
+        if self.collapsed:
+            return COLLAPSED
         if self.p_value is None or self.p_value > LEVEL:
             return "undecided"
         return "holds" if self.difference > 0 else "does not hold"
@@ -56,25 +64,76 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its findings."""
+    """A claim with its findings; `saw_database` names which of its methods did, where that alone keeps them apart."""
 
     claim: Claim
     findings: tuple[Finding, ...]
+    saw_database: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """The verdict over all findings: that of those that are decided where they agree, else "differs"."""
+        """The verdict over all findings, in two or three words.
+
+        "holds" or "does not hold": at least one finding is decided so, and no difference points the other way.
+        "partly decided": at least one is decided, and an undecided difference points the other way. "differs": some are
+        decided for the claim, some against. Else "undecided", "not judged" (codes collapsed wherever both were
+        measured), "not comparable" (one method saw the database) or "not measured".
+        """
         if not self.findings:
-            return "not measured"
-        decided = {finding.verdict for finding in self.findings} - {"undecided"}
-        return "undecided" if not decided else decided.pop() if len(decided) == 1 else "differs"
+            return "not comparable" if self.saw_database else "not measured"
+        judged = [finding for finding in self.findings if not finding.collapsed]
+        if not judged:
+            return "not judged"
+        decided = {finding.verdict for finding in judged} - {"undecided"}
+        if len(decided) != 1:
+            return "differs" if decided else "undecided"
+        verdict = decided.pop()
+        sign = 1 if verdict == "holds" else -1
+        return "partly decided" if any(sign * finding.difference < 0 for finding in judged) else verdict
+
+    @property
+    def said(self) -> str:
+        """The verdict with what it needs to be understood: "holds at 16 bits on digits-1k, undecided elsewhere"."""
+        if self.verdict == "not comparable":
+            return f"{self.verdict} ({self.details})"
+        return self.details or (COLLAPSED if self.verdict == "not judged" else self.verdict)
+
+    @property
+    def details(self) -> str:
+        """Where a claim is decided how, or which method saw the database; "" where the verdict says it all."""
+        if self.saw_database:
+            return f"{' and '.join(self.saw_database)} saw the database"
+        if self.verdict not in ("partly decided", "differs"):
+            return ""
+        parts = {name: [f for f in self.findings if f.verdict == name] for name in ("holds", "does not hold")}
+        words = [f"{name} {self._where(found)}" for name, found in parts.items() if found]
+        return ", ".join([*words, *(["undecided elsewhere"] if self._has("undecided") else [])])
 
     @property
     def counted(self) -> str:
         """How many findings say what: "7 hold, 1 does not, 4 undecided"."""
         said = [finding.verdict for finding in self.findings]
-        words = (("holds", "hold"), ("does not hold", "do not hold"), ("undecided", "undecided"))
-        return ", ".join(f"{said.count(verdict)} {word}" for verdict, word in words if verdict in said)
+        words = {"holds": "hold", "does not hold": "do not hold", "undecided": "undecided", COLLAPSED: COLLAPSED}
+        return ", ".join(f"{said.count(verdict)} {word}" for verdict, word in words.items() if verdict in said)
+
+    def _has(self, verdict: str) -> bool:
+        return any(finding.verdict == verdict for finding in self.findings)
+
+    def _where(self, chosen: Sequence[Finding]) -> str:
+        """Return "at 16 and 32 bits on digits-1k"; set-up and metric are named where the findings have several."""
+        setups = {(f.protocol, f.backbone, f.regime) for f in self.findings}
+        several = len({protocol for protocol, _, _ in setups}) < len(setups)
+        metrics = len({f.metric for f in self.findings}) > 1
+        places: dict[str, list[int]] = {}
+        for f in chosen:
+            setup = f" ({f.backbone}, {f.regime})" if several else ""
+            places.setdefault(f"on {f.protocol}{setup}{f' in {f.metric}' if metrics else ''}", []).append(f.bits)
+        return ", ".join(f"at {_listed(map(str, bits))} bits {place}" for place, bits in places.items())
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def judge(claims: Iterable[Claim], records: Sequence[Record], values: Values, known: Known) -> list[Judged]:
@@ -86,7 +145,12 @@ def judge(claims: Iterable[Claim], records: Sequence[Record], values: Values, kn
     for their number (Holm, 1979).
     """
     rows = _rows(records, known)
-    return [Judged(claim, tuple(_corrected(list(_findings(claim, rows, values, known))))) for claim in claims]
+    return [_judged(claim, rows, values, known) for claim in claims]
+
+
+def _judged(claim: Claim, rows: _Rows, values: Values, known: Known) -> Judged:
+    findings = tuple(_corrected(list(_findings(claim, rows, values, known))))
+    return Judged(claim, findings, () if findings else _saw_database(claim, rows))
 
 
 _Place = tuple[str, str, str, str, str]
@@ -106,6 +170,21 @@ def _rows(records: Sequence[Record], known: Known) -> _Rows:
     return found
 
 
+def _saw_database(claim: Claim, rows: _Rows) -> tuple[str, ...]:
+    """Return which of a claim's methods saw the database, where the two were measured alike but for that."""
+    sights: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for (id_, *place, sight), here in rows.items():
+        for method in {method for method, _ in here} & {claim.better, claim.worse}:
+            if not claim.protocols or id_ in claim.protocols:
+                sights[id_, *place][method].add(sight)
+    alike = [found for found in sights.values() if len(found) == 2]
+    return tuple(
+        method
+        for method in (claim.better, claim.worse)
+        if any(found[method] != {"hidden"} and not found[claim.better] & found[claim.worse] for found in alike)
+    )
+
+
 def _findings(claim: Claim, rows: _Rows, values: Values, known: Known) -> Iterator[Finding]:
     for (id_, protocol, backbone, regime, _), here in sorted(rows.items()):
         if claim.protocols and id_ not in claim.protocols:
@@ -118,9 +197,15 @@ def _findings(claim: Claim, rows: _Rows, values: Values, known: Known) -> Iterat
             if not better or not worse:
                 continue
             shared = set.intersection(*(set(record.metrics) for record in (*better, *worse)))
-            for metric in sorted(m for m in shared if m == claim.metric or m.rpartition("/")[2] == claim.metric):
+            measured = [{m for m in shared if name in (m, m.rpartition("/")[2])} for name in _metrics(claim)]
+            for metric in sorted(next(filter(None, measured), ())):
                 sign = 1.0 if known.direction(metric) is not False else -1.0
                 yield _finding((protocol, backbone, regime, metric, bits), better, worse, values, sign)
+
+
+def _metrics(claim: Claim) -> tuple[str, ...]:
+    """Return the metrics that judge a claim, in the order in which they are looked for."""
+    return (claim.metric, claim.instead) if claim.instead else (claim.metric,)
 
 
 def _finding(
@@ -132,11 +217,14 @@ def _finding(
 ) -> Finding:
     protocol, backbone, regime, metric, bits = place
     means = [float(np.mean([record.metrics[metric] for record in row])) for row in (better, worse)]
-    by_query = [[values(record).get(metric) for record in row] for row in (better, worse)]
     finding = Finding(
         protocol, backbone, regime, metric, bits, (len(better), len(worse)), sign * (means[0] - means[1]),
         None, None, None, tuple(str(record.path) for record in (*better, *worse)),
+        any(is_collapse(note) for record in (*better, *worse) for note in record.notes),
     )  # fmt: skip
+    if finding.collapsed:
+        return finding
+    by_query = [[values(record).get(metric) for record in row] for row in (better, worse)]
     kept = [[value for value in row if value is not None] for row in by_query]
     if [len(row) for row in kept] != [len(row) for row in by_query]:
         return finding
@@ -164,6 +252,7 @@ def as_json(judged: Sequence[Judged]) -> list[dict[str, Any]]:
         {
             **vars(item.claim),
             "verdict": item.verdict,
+            "said": item.said,
             "findings": [{**vars(finding), "verdict": finding.verdict} for finding in item.findings],
         }
         for item in judged
@@ -175,9 +264,9 @@ def claims_text(judged: Sequence[Judged], findings: bool = False) -> str:
     lines: list[str] = []
     for item in judged:
         claim = item.claim
-        lines.append(f"{item.verdict:<14} {claim.better} over {claim.worse} in {claim.metric}: {claim.text}")
-        if item.counted:
-            lines[-1] += f" ({item.counted})"
+        lines.append(f"{item.verdict:<14} {claim.better} over {claim.worse} in {_metric_text(claim)}: {claim.text}")
+        if details := "; ".join(filter(None, (item.details, item.counted))):
+            lines[-1] += f" ({details})"
         for f in item.findings if findings else ():
             where = f"{f.protocol}, {f.backbone} {f.regime}, {f.metric}, {f.bits} bits"
             lines.append(f"    {f.verdict:<13} {where}: {difference_text(f)}, seeds {f.seeds[0]} and {f.seeds[1]}")
@@ -195,15 +284,23 @@ def markdown(judged: Sequence[Judged], command: str) -> str:
         f"{LEVEL:g}. Every method stands with its plugin's own setting; where that was not tuned like the other's, a",
         "verdict is one on the settings, not on the methods.",
         "",
+        "A claim holds where at least one finding is decided for it and no difference points the other way; most rest",
+        "on one small board. Where an undecided difference points the other way, the verdict says at which bit lengths",
+        "and on which protocol it is decided. `no values by query`: the records have means only, so nothing can be",
+        "decided there, however large the difference. Collapsed codes (a record notes that half of the bits or more",
+        "never change, or that most items share one code) are not judged, and a method that saw the database in",
+        "training is not compared with one that did not. `recalled` in the column source: not read in the paper for",
+        "this page, but known from memory or from notes on it.",
+        "",
         "| claim | source | verdict | findings |",
         "|---|---|---|---|",
     ]
     for item in judged:
         claim = item.claim
-        what = f"{_cell(claim.text)} (`{claim.better}` over `{claim.worse}`, {claim.metric})"
-        lines.append(f"| {what} | {_cell(claim.source)} | {item.verdict} | {item.counted or 'none'} |")
+        what = f"{_cell(claim.text)} (`{claim.better}` over `{claim.worse}`, {_metric_text(claim)})"
+        lines.append(f"| {what} | {_cell(claim.source)} | {item.said} | {item.counted or 'none'} |")
     for item in (item for item in judged if item.findings):
-        lines += ["", f"## {item.claim.text}: {item.verdict}", ""]
+        lines += ["", f"## {item.claim.text}: {item.said}", ""]
         lines += [
             "| protocol | set-up | metric | bits | seeds | difference | p | verdict |",
             "|---|---|---|---|---|---|---|---|",
@@ -216,9 +313,15 @@ def markdown(judged: Sequence[Judged], command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _metric_text(claim: Claim) -> str:
+    return ", else ".join(_metrics(claim))
+
+
 def difference_text(finding: Finding) -> str:
     """Return "+3.1 [+2.0, +4.2]" in points."""
     text = f"{100 * finding.difference:+.1f}"
+    if finding.collapsed:
+        return text
     if finding.low is None or finding.high is None:
         return f"{text} (no values by query)"
     return f"{text} [{100 * finding.low:+.1f}, {100 * finding.high:+.1f}]"

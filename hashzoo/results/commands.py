@@ -172,9 +172,13 @@ def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None)
 
 
 def judged_claims(
-    runs: Sequence[Path], boards: Path = BOARDS, *, method: str | None = None, protocol: str | None = None
+    runs: Sequence[Path], boards: Path | None = None, *, method: str | None = None, protocol: str | None = None
 ) -> list[Judged]:
-    """Return the claims of the installed methods (those about `method`) with what the records say of each."""
+    """Return the claims of the installed methods (those about `method`) with what the records say of each.
+
+    `boards` None is the board folder in whose `records` the first of `runs` lies, else `leaderboards`.
+    """
+    boards = boards or _board_folder(runs)
     found = registry()
     if method is not None:
         found.get("methods", method)
@@ -196,9 +200,15 @@ def judged_claims(
     return judge(about, records, lambda record: values(record.record_sha256), known)
 
 
+def _board_folder(runs: Sequence[Path]) -> Path:
+    """Return the folder that holds the `records` in which the first run lies, and `BOARDS` where none does."""
+    first = [path.resolve() for path in runs[:1]]
+    return next((up.parent for path in first for up in (path, *path.parents) if up.name == RECORDS), BOARDS)
+
+
 def show_claims(
     runs: Sequence[Path],
-    boards: Path = BOARDS,
+    boards: Path | None = None,
     *,
     method: str | None = None,
     protocol: str | None = None,

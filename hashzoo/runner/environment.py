@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import hashzoo
+
 CORE_DISTRIBUTIONS = (
     "hashzoo", "torch", "torchvision", "timm", "numpy", "numba", "pandas", "pluggy", "accelerate",
     "safetensors", "scikit-learn", "scipy", "pillow", "pydantic",
@@ -17,11 +19,14 @@ CORE_DISTRIBUTIONS = (
 
 
 def versions(extra: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return {distribution: version} of what decides a number; absent ones are left out."""
+    """Return {distribution: version} of what decides a number; absent ones are left out.
+
+    hashzoo says its own: the metadata of an editable install keep the version that was installed first.
+    """
     found: dict[str, str] = {"python": platform.python_version()}
     for name in (*CORE_DISTRIBUTIONS, *extra):
         try:
-            found[name] = _version(name)
+            found[name] = hashzoo.__version__ if name == "hashzoo" else _version(name)
         except metadata.PackageNotFoundError:
             continue
     return found

@@ -177,3 +177,117 @@ def test_the_command_judges_accepted_records(make_record, tmp_path: Path) -> Non
     lines = show_claims([tmp_path], tmp_path / "boards", method="dch").splitlines()
     assert len(lines) == len(own)
     assert all(line.split()[0] in {"undecided", "not"} for line in lines)
+
+
+def at(bits_to_shift: Mapping[int, float], collapsed: tuple[int, ...] = ()) -> Callable[..., Any]:
+    """Return a judge of CLAIM over several bit lengths: dch is ahead by the shift, with a clear or a wide spread."""
+
+    def judged(make_record: Callable[..., Record], spread: float = 0.1) -> Any:
+        note = "Collapsed: 8 of 16 bits are the same in every item."
+        records = [
+            make_record(method, bits, seed, metrics={"map": 0.5 + shift * (method == "dch")})
+            for bits, shift in bits_to_shift.items()
+            for method in ("dch", "hashnet")
+            for seed in range(3)
+        ]
+        records = [
+            record.model_copy(update={"notes": [note]}) if record.bits in collapsed and record.seed == 1 else record
+            for record in records
+        ]
+
+        def values(record: Record) -> Mapping[str, Any]:
+            of = values_of({"dch": bits_to_shift[record.bits], "hashnet": 0.0}, spread)
+            return of(record)
+
+        [found] = judge([CLAIM], records, values, Known())
+        return found
+
+    return judged
+
+
+def test_a_claim_does_not_hold_where_any_difference_points_the_other_way(make_record) -> None:
+    assert at({16: 0.1, 32: 0.0})(make_record).findings[1].verdict == "undecided"
+    clear = at({16: 0.1, 32: 0.1})(make_record)
+    assert (clear.verdict, clear.said) == ("holds", "holds")
+    for shift, contrary, word in ((0.1, -0.012, "holds"), (-0.1, 0.0, "does not hold")):  # the draw adds about 0.007
+        partly = at({16: shift, 24: shift, 32: contrary})(make_record)
+        assert [f.verdict for f in partly.findings] == [word, word, "undecided"]
+        assert partly.findings[2].difference * shift < 0
+        assert partly.verdict == "partly decided"
+        assert partly.said == f"{word} at 16 and 24 bits on cifar10-5k-disjoint, undecided elsewhere"
+        assert partly.said in markdown([partly], "x")
+        assert partly.said in claims_text([partly])
+    differs = at({16: 0.1, 32: -0.1})(make_record)
+    assert differs.said == ("holds at 16 bits on cifar10-5k-disjoint, does not hold at 32 bits on cifar10-5k-disjoint")
+
+
+def test_collapsed_rows_are_not_judged_and_do_not_count(make_record) -> None:
+    mixed = at({16: 0.1, 32: -0.1}, collapsed=(32,))(make_record)
+    assert [f.verdict for f in mixed.findings] == ["holds", "not judged: collapsed"]
+    assert (mixed.verdict, mixed.counted) == ("holds", "1 hold, 1 not judged: collapsed")
+    assert mixed.findings[1].p_value is None
+    assert mixed.findings[0].p_value == at({16: 0.1})(make_record).findings[0].p_value  # corrected for those judged
+    alone = at({16: 0.1}, collapsed=(16,))(make_record)
+    assert (alone.verdict, alone.said) == ("not judged", "not judged: collapsed")
+    assert "no values by query" not in claims_text([alone], findings=True)
+
+
+def test_the_warning_of_collapsed_codes_is_what_claims_look_for() -> None:
+    from hashzoo.evaluation.code_quality import code_quality, collapse_warning, is_collapse
+    from hashzoo.evaluation.codes import Codes
+
+    warning = collapse_warning(code_quality(Codes.from_signs(np.ones((8, 16)), np.zeros(8, int))))
+    assert warning is not None
+    assert is_collapse(warning)
+    assert is_collapse(f"image-to-text/{warning}")
+    assert not is_collapse("Curves kept in the run directory only: pr_curve.")
+
+
+def test_a_method_that_saw_the_database_is_not_comparable_with_one_that_did_not(make_record) -> None:
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    saw, hidden = rows(make_record, "dch", config={"database": "labels"}), rows(make_record, "hashnet")
+    [judged] = judge([CLAIM], [*saw, *hidden], of, Known())
+    assert (judged.verdict, judged.said) == ("not comparable", "not comparable (dch saw the database)")
+    assert judged.said in markdown([judged], "x")
+    elsewhere = rows(make_record, "hashnet", protocol="cifar10-50k")
+    assert judge([CLAIM], [*saw, *elsewhere], of, Known())[0].verdict == "not measured"
+    both = rows(make_record, "hashnet", config={"database": "labels"})
+    assert judge([CLAIM], [*saw, *both], of, Known())[0].verdict == "holds"
+
+
+def test_another_metric_judges_only_where_the_papers_was_not_measured(make_record) -> None:
+    claim = Claim("a", "Table 1", "dch", "hashnet", "map@h2-reranked", instead="map")
+    records = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
+    of = values_of({"dch": 0.1, "hashnet": 0.0})
+    [finding] = judge([claim], records, of, Known())[0].findings
+    assert (finding.metric, finding.verdict) == ("map", "holds")
+    both = [r.model_copy(update={"metrics": {"map": 0.5, "map@h2-reranked": 0.5}}) for r in records]
+    [finding] = judge([claim], both, lambda r: {"map@h2-reranked": of(r)["map"]}, Known())[0].findings
+    assert finding.metric == "map@h2-reranked"
+    assert "map@h2-reranked, else map" in claims_text(judge([claim], both, of, Known()))
+
+
+def test_evidence_is_looked_for_beside_the_records_given(monkeypatch, tmp_path: Path) -> None:
+    import hashzoo.results.commands as commands
+
+    looked: list[Path] = []
+
+    class Looking(commands.Evidence):
+        def __init__(self, board_dir: Path) -> None:
+            looked.append(board_dir)
+            super().__init__(board_dir)
+
+    monkeypatch.setattr(commands, "Evidence", Looking)
+    records = tmp_path / "boards" / "records"
+    (records / "digits").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for given_, wanted in (
+        ([records], tmp_path / "boards"),
+        ([records / "digits"], tmp_path / "boards"),
+        ([Path("boards/records")], tmp_path / "boards"),
+        ([tmp_path], Path("leaderboards")),
+    ):
+        commands.judged_claims(given_)
+        assert looked.pop() == wanted
+    commands.judged_claims([records], tmp_path / "named")
+    assert looked == [tmp_path / "named"]

@@ -135,7 +135,7 @@ def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims: learned database codes are ahead of symmetric deep methods."""
-    source = "comparison on CIFAR-10, MS-COCO and NUS-WIDE, recalled and not read again"
+    source = "comparison on CIFAR-10, MS-COCO and NUS-WIDE (recalled)"
     return (
         Claim("Asymmetric hashing is ahead of DPSH", source, "adsh", "dpsh", "map"),
         Claim("Asymmetric hashing is ahead of DSDH", source, "adsh", "dsdh", "map"),

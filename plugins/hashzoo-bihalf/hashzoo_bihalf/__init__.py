@@ -92,7 +92,7 @@ def hashzoo_register_hash_layers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results tables (recalled, not read here)"
+    source = "results tables (recalled)"
     return (
         Claim(
             "Splitting each bit in halves beats sign (GreedyHash)", source, "bihalf", "greedyhash-unsupervised", "map"

@@ -97,7 +97,7 @@ def hashzoo_register_trainers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "Table 1 (recalled, not read here)"
+    source = "Table 1 (recalled)"
     return (
         Claim(
             "Contrastive codes beat those that keep cosines (GreedyHash)",

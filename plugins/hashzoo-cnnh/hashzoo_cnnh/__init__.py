@@ -64,7 +64,7 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against shallow methods."""
-    source = "comparison on CIFAR-10, recalled and not read again"
+    source = "comparison on CIFAR-10 (recalled)"
     return (
         Claim("CNNH is ahead of KSH", source, "cnnh", "ksh", "map"),
         Claim("CNNH is ahead of ITQ-CCA", source, "cnnh", "itq-cca", "map"),

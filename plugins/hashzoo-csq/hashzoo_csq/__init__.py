@@ -75,7 +75,7 @@ def hashzoo_register_hash_layers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results tables (recalled, not read here)"
+    source = "results tables (recalled)"
     return (
         Claim("Central similarity beats pairwise similarity (HashNet)", source, "csq", "hashnet", "map"),
         Claim("Central similarity beats Cauchy pairs (DCH)", source, "csq", "dch", "map"),

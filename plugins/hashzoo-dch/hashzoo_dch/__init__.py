@@ -70,6 +70,11 @@ DCH = Method(
     space=SCALE | QUANTIZATION,
 )
 
+TAKEN_OVER = {
+    regime: replace(setting, source="taken over from `dch`, not chosen for this variant")
+    for regime, setting in DCH.settings.items()
+}
+
 
 @hookimpl
 def hashzoo_register_methods() -> tuple[Method, ...]:
@@ -79,6 +84,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
         replace(
             DCH,
             name="dch-q",
+            settings=TAKEN_OVER,
             options={"loss": {"quantization_weight": 0.0}},
             summary="DCH without quantization (lambda = 0)",
             space=SCALE,
@@ -94,6 +100,7 @@ def hashzoo_register_methods() -> tuple[Method, ...]:
         replace(
             DCH,
             name="dch-e",
+            settings=TAKEN_OVER,
             options={"loss": {"distance": "euclidean"}},
             summary="DCH with the Euclidean instead of the normalized distance",
         ),
@@ -111,15 +118,21 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
-    """Return what the paper claims against methods of this registry and in its ablation."""
+    """Return what the paper claims against methods of this registry and in its ablation.
+
+    The paper's MAP within radius 2 ranks the ball by real-valued outputs.
+    """
     table, ablation = "Table 1, MAP within Hamming radius 2", "Table 2, ablation"
-    return (
-        Claim("DCH leads HashNet within Hamming radius 2", table, "dch", "hashnet", "map@h2"),
-        Claim("DCH leads HashNet most at long codes", table, "dch", "hashnet", "map@h2", bits=(48, 64)),
-        Claim("DCH leads DHN within Hamming radius 2", table, "dch", "dhn", "map@h2"),
-        Claim("The Cauchy quantization helps", ablation, "dch", "dch-q", "map@h2"),
-        Claim("The Cauchy cross-entropy beats the sigmoid one", ablation, "dch", "dch-c", "map@h2"),
-        Claim("The normalized distance beats the Euclidean one", ablation, "dch", "dch-e", "map@h2"),
+    return tuple(
+        Claim(text, source, "dch", other, "map@h2-reranked", bits, instead="map@h2")
+        for text, source, other, bits in (
+            ("DCH leads HashNet within Hamming radius 2", table, "hashnet", ()),
+            ("DCH leads HashNet at 48 and 64 bits", table, "hashnet", (48, 64)),
+            ("DCH leads DHN within Hamming radius 2", table, "dhn", ()),
+            ("The Cauchy quantization helps", ablation, "dch-q", ()),
+            ("The Cauchy cross-entropy beats the sigmoid one", ablation, "dch-c", ()),
+            ("The normalized distance beats the Euclidean one", ablation, "dch-e", ()),
+        )
     )
 
 

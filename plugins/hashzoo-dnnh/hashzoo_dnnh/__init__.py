@@ -73,5 +73,5 @@ def hashzoo_register_hash_layers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims: learning both at once is ahead of two stages."""
-    source = "comparison on CIFAR-10 and NUS-WIDE, recalled and not read again"
+    source = "comparison on CIFAR-10 and NUS-WIDE (recalled)"
     return (Claim("One stage is ahead of two", source, "dnnh", "cnnh", "map"),)

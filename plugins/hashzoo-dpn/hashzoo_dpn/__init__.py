@@ -86,7 +86,7 @@ def hashzoo_register_hash_layers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results tables (recalled, not read here)"
+    source = "results tables (recalled)"
     return (
         Claim("The polarization loss beats greedy binarization (GreedyHash)", source, "dpn", "greedyhash", "map"),
         Claim("The polarization loss beats continuation (HashNet)", source, "dpn", "hashnet", "map"),

@@ -90,7 +90,7 @@ def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against two-stage and triplet methods before it."""
-    source = "comparison on CIFAR-10 and NUS-WIDE, recalled and not read again"
+    source = "comparison on CIFAR-10 and NUS-WIDE (recalled)"
     return (
         Claim("Learning features and codes at once is ahead of two stages", source, "dpsh", "cnnh", "map"),
         Claim("DPSH is ahead of DNNH", source, "dpsh", "dnnh", "map"),

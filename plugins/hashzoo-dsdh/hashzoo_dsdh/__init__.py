@@ -82,7 +82,7 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims: classification and discrete codes are ahead of pairs or triplets alone."""
-    source = "comparison on CIFAR-10 and NUS-WIDE, recalled and not read again"
+    source = "comparison on CIFAR-10 and NUS-WIDE (recalled)"
     return (
         Claim("Codes that also classify are ahead of pairs alone", source, "dsdh", "dpsh", "map"),
         Claim("Codes that also classify are ahead of triplets alone", source, "dsdh", "dtsh", "map"),

@@ -69,7 +69,7 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against earlier deep methods."""
-    source = "comparison on CIFAR-10, recalled and not read again"
+    source = "comparison on CIFAR-10 (recalled)"
     return (
         Claim("DSH is ahead of CNNH", source, "dsh", "cnnh", "map"),
         Claim("DSH is ahead of DNNH", source, "dsh", "dnnh", "map"),

@@ -82,5 +82,5 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims: triplet labels are ahead of pairwise ones."""
-    source = "comparison on NUS-WIDE and CIFAR-10, recalled and not read again"
+    source = "comparison on NUS-WIDE and CIFAR-10 (recalled)"
     return (Claim("Triplet labels are ahead of pairwise labels", source, "dtsh", "dpsh", "map"),)

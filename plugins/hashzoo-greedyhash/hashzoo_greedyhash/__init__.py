@@ -125,7 +125,7 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results on CIFAR-10 (known from notes on the paper)"
+    source = "results on CIFAR-10 (recalled)"
     return (
         Claim("Greedy binarization beats continuation (HashNet)", source, "greedyhash", "hashnet", "map"),
         Claim("Greedy binarization beats quantization by penalty (DHN)", source, "greedyhash", "dhn", "map"),

@@ -64,7 +64,7 @@ def hashzoo_register_claims() -> tuple[Claim, ...]:
         Claim("ITQ is ahead of random hyperplanes", "its curves of PCA-ITQ against LSH", "itq", "lsh", "map"),
         Claim("ITQ is ahead of spectral hashing", "its curves of PCA-ITQ against SH", "itq", "sh", "map"),
         Claim(
-            "with labels, CCA-ITQ is ahead of PCA-ITQ",
+            "With labels, CCA-ITQ is ahead of PCA-ITQ",
             "its experiments with CCA in place of PCA",
             "itq-cca",
             "itq",

@@ -56,5 +56,5 @@ def hashzoo_register_claims() -> tuple[Claim, ...]:
     return (
         Claim("KSH is ahead of MLH", "its tables of MAP on CIFAR-10", "ksh", "mlh", "map"),
         Claim("KSH is ahead of BRE", "its tables of MAP on CIFAR-10", "ksh", "bre", "map"),
-        Claim("the descent improves on the spectral relaxation", "its KSH0 against KSH", "ksh", "ksh-0", "map"),
+        Claim("The descent improves on the spectral relaxation", "its KSH0 against KSH", "ksh", "ksh-0", "map"),
     )

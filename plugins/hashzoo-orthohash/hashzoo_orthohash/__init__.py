@@ -90,7 +90,7 @@ def hashzoo_register_hash_layers() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results tables (recalled, not read here)"
+    source = "results tables (recalled)"
     return tuple(
         Claim(f"One cosine loss beats {title}", source, "orthohash", other, "map")
         for title, other in (("CSQ", "csq"), ("DPN", "dpn"), ("GreedyHash", "greedyhash"), ("HashNet", "hashnet"))

@@ -82,5 +82,5 @@ def hashzoo_register_losses() -> tuple[Component, ...]:
 @hookimpl
 def hashzoo_register_claims() -> tuple[Claim, ...]:
     """Return what the paper claims against methods of this registry."""
-    source = "results tables (recalled, not read here)"
+    source = "results tables (recalled)"
     return (Claim("Semantic structure beats ITQ on the same features", source, "ssdh", "itq", "map"),)
