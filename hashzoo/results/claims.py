@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hashzoo.errors import UsageError
-from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.uncertainty import holm, paired_difference
 from hashzoo.results.known import Known
 from hashzoo.results.measure import protocol_key, protocol_labels
@@ -220,7 +219,7 @@ def _finding(
     finding = Finding(
         protocol, backbone, regime, metric, bits, (len(better), len(worse)), sign * (means[0] - means[1]),
         None, None, None, tuple(str(record.path) for record in (*better, *worse)),
-        any(is_collapse(note) for record in (*better, *worse) for note in record.notes),
+        any(record.collapsed for record in (*better, *worse)),
     )  # fmt: skip
     if finding.collapsed:
         return finding

@@ -104,7 +104,9 @@ def _naming_absent_floors(board: Board) -> Board:
     absent = [name for name in floors if name not in measured and (methods[name].coded or not by_codes)]
     if not absent:
         return board
-    note = f"Floors not measured here: {', '.join(absent)}; hashzoo run --method {absent[0]} measures one."
+    protocol, backbone = str(board.cells["protocol_id"].iloc[0]), board.backbone
+    where = f"-p {protocol}" + (f" -b {backbone}" if "+" not in backbone else ", with these backbones,")
+    note = f"Floors not measured here: {', '.join(absent)}; hashzoo run --method {absent[0]} {where} measures one."
     return replace(board, notes=(*board.notes, note))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from hashzoo.results.settings import TUNED
-from hashzoo.results.table import SPREAD, Board, family
+from hashzoo.results.table import COLLAPSED, SPREAD, Board, family
 from hashzoo.results.text import number_text
 
 UNTRAINED = ("none", "")
@@ -89,7 +89,13 @@ def _cell(cell: dict[str, Any], figure: str, sources: dict[str, int], usual: int
         sd, seeds = (cell[figure.replace(kind, name, 1)] for name in SPREAD)
         text += "" if pd.isna(sd) else f" ± {number_text(sd)}"
         text += f" ({seeds})" if seeds != usual else ""
+        text += f" {COLLAPSED}" if _is_collapsed(cell) else ""
     return GridCell(text, float(value), value == best)
+
+
+def _is_collapsed(cell: Mapping[Any, Any]) -> bool:
+    collapsed = cell.get("collapsed", pd.NA)
+    return not pd.isna(collapsed) and bool(collapsed)
 
 
 def _is_tuned(cell: Mapping[Any, Any]) -> bool:

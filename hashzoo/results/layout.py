@@ -85,6 +85,7 @@ def _layout(
             entry: dict[str, Any] = {
                 "task": plain(line.task), "method": plain(line.label), "settings": line.settings, **group._asdict(),
                 "floor": line.floor, "database": line.database, "reported": row.value if row else None,
+                "collapsed": False,
             }  # fmt: skip
             name = group.metric if line.task == "image" else f"{line.task}/{group.metric}"
             for label, protocol, dataset in there:
@@ -92,13 +93,14 @@ def _layout(
                 if _fits(some, protocol, dataset) and key in measured.index:
                     mark = "" if some.protocol == label else f" ({label})"
                     entry |= {f"{figure}{mark}": measured.loc[key, figure] for figure in STATISTICS}
+                    entry["collapsed"] |= bool(measured.loc[key, "collapsed"])
             rows.append(entry)
     frame = pd.DataFrame(rows)
     marks = sorted(name.removeprefix("measured") for name in map(str, frame) if name.startswith("measured"))
     figures = ["reported", *(f"{figure}{mark}" for mark in marks for figure in STATISTICS)]
     kinds = {name: "Int64" if name.startswith("seeds") else "float64" for name in figures}
     frame["higher"] = [(known or Known()).direction(metric) for metric in frame["metric"]]
-    frame = frame[[*LINE_LEVELS, *GROUP_LEVELS, "floor", "database", "higher", *figures]].astype(kinds)
+    frame = frame[[*LINE_LEVELS, *GROUP_LEVELS, "floor", "database", "higher", "collapsed", *figures]].astype(kinds)
     title = plain(f"{table.paper.key}, {table.title}; {remark or 'measured with ' + ', '.join(setting)}")
     notes = (*_notes(table, any(marks)), *row_notes(cells.assign(judged=cells.get("judged", ""))))
     return Board(title, frame, LINE_LEVELS, GROUP_LEVELS, notes, backbone=setting[0], regime=setting[1])

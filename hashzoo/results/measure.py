@@ -24,7 +24,7 @@ ROW_FACTS = ("floor", "database", "judged")
 COLUMN_FACTS = ("dataset", "protocol_id")
 TIDY = (
     *ROW_LEVELS, *COLUMN_LEVELS, "seed", "value", *ROW_FACTS, *COLUMN_FACTS, "headline", "split", "convention", "ties",
-    "path", "record",
+    "path", "record", "collapsed",
 )  # fmt: skip
 """Columns of `tidy`."""
 
@@ -105,6 +105,7 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
                 "ties": plain(record.ties),
                 "path": str(getattr(record, "path", None) or ""),
                 "record": record.record_sha256,
+                "collapsed": record.collapsed,
             },
         )
         for record, name in zip(records, names, strict=True)
@@ -119,7 +120,8 @@ def measure(
 ) -> pd.DataFrame:
     """Average the selected records over seeds: one row per cell with labels, facts, `STATISTICS` and `higher`.
 
-    `values` is the tidy frame of the selected records, where it is there already.
+    `values` is the tidy frame of the selected records, where it is there already. `collapsed` says whether the codes of
+    any seed did.
 
     Cells are sorted by protocol, metric (in the order asked for) and bits. A row measured without codes (bits 0) has a
     cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
@@ -141,7 +143,12 @@ def measure(
         there = ", ".join(sorted(set(values["metric"])))
         raise UsageError(f"No selected record has metric {names}; they have: {there}.")
     keys = [*ROW_LEVELS, *COLUMN_LEVELS, *ROW_FACTS, *COLUMN_FACTS]
-    averaged = chosen.groupby(keys, sort=False)["value"].agg(measured=statistics.mean, sd=_deviation, seeds="count")
+    averaged = chosen.groupby(keys, sort=False).agg(
+        measured=("value", statistics.mean),
+        sd=("value", _deviation),
+        seeds=("value", "count"),
+        collapsed=("collapsed", "any"),
+    )
     cells = _at_every_length(pd.DataFrame(averaged).reset_index())
     cells["higher"] = [known.direction(metric) for metric in cells["metric"]]
 

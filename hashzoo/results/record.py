@@ -134,6 +134,13 @@ class Record(BaseModel):
         return "+".join(dict.fromkeys(self.backbone.values()))
 
     @property
+    def collapsed(self) -> bool:
+        """Whether a note says that the codes collapsed: most items on one code, or half of the bits never changing."""
+        from hashzoo.evaluation.code_quality import is_collapse
+
+        return any(map(is_collapse, self.notes))
+
+    @property
     def headlines(self) -> dict[str, float]:
         """The value of the protocol's main metric in every direction that was measured, under the record's names."""
         return {name: value for name, value in self.metrics.items() if name.rpartition("/")[2] == self.headline}

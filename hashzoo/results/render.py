@@ -32,7 +32,7 @@ GAP = 2
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "|": r"$|$",
-    "[": "{[}", "]": "{]}", "†": r"\dag{}", "≤": r"$\le$", "≥": r"$\ge$", '"': "''",
+    "[": "{[}", "]": "{]}", "†": r"\dag{}", "‡": r"\ddag{}", "≤": r"$\le$", "≥": r"$\ge$", '"': "''",
     "\N{MINUS SIGN}": "$-$", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
     "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{LEFT SINGLE QUOTATION MARK}": "`",
     "\N{RIGHT SINGLE QUOTATION MARK}": "'", "“": "``", "”": "''",

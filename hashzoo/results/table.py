@@ -12,6 +12,9 @@ from hashzoo.results.known import Known
 from hashzoo.results.measure import COLUMN_FACTS, COLUMN_LEVELS, ROW_FACTS, ROW_LEVELS, STATISTICS, Selection, measure
 from hashzoo.results.record import Record
 
+COLLAPSED = "‡"
+"""Stands behind a figure where the codes of a seed collapsed."""
+
 SPREAD = ("sd", "seeds")
 FIGURES = ("reported", "measured", *SPREAD, "gap", "source")
 """What a cell can hold; a remark behind the name ("measured (nus-wide-81)") says of which protocol it is."""
@@ -116,12 +119,17 @@ def board(cells: pd.DataFrame, backbone: str, regime: str) -> Board:
 
 
 def row_notes(cells: pd.DataFrame) -> tuple[str, ...]:
-    """Return what must be said of rows that saw the database, or whose method's own setting is not known."""
+    """Return what must be said of rows that saw the database, collapsed, or whose own setting is not known."""
     notes = []
     if (cells["database"] != "hidden").any():
         notes.append(
             "† saw the database in training (its inputs, or inputs and labels) and may have learnt its codes: it "
             "stands apart and is not compared with the rows above."
+        )
+    if "collapsed" in cells and cells["collapsed"].any():
+        notes.append(
+            f"{COLLAPSED} codes of at least one seed collapsed: half of the bits or more never change, or most items "
+            "share one code."
         )
     unsure = cells[(cells["judged"] == "most") & (cells["settings"] != "") & ~cells["floor"]]
     if len(unsure):
@@ -137,8 +145,8 @@ def arranged(cells: pd.DataFrame) -> pd.DataFrame:
     """Return a cell for every row and column, rows ranked, columns in the order of the cells; figures may be empty."""
     columns = cells[[*COLUMN_LEVELS, *COLUMN_FACTS, "higher"]].drop_duplicates(list(COLUMN_LEVELS))
     rows = ranked_rows(cells)
-    tied = [name for name in ("tied",) if name in cells]
-    figures = cells[[*ROW_LEVELS, *COLUMN_LEVELS, *STATISTICS, *tied]]
+    beside = [name for name in ("tied", "collapsed") if name in cells]
+    figures = cells[[*ROW_LEVELS, *COLUMN_LEVELS, *STATISTICS, *beside]]
     whole = rows.merge(columns, how="cross").merge(figures, how="left", on=[*ROW_LEVELS, *COLUMN_LEVELS])
     return whole.astype({"measured": "float64", "sd": "float64", "seeds": "Int64"})
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,41 @@ def write_archive(path: Path, broken: dict[str, bytes] | None = None, leave_out:
                     member = f"{part}/{name}/{rank:04d}.jpg"
                     if member != leave_out:
                         archive.writestr(member, (broken or {}).get(member, stream.getvalue()))
-    return Archive(hashlib.sha256(path.read_bytes()).hexdigest(), SMALL)
+    return Archive(sha256_of_images(path), SMALL)
+
+
+def sha256_of_images(path: Path) -> str:
+    """Return the sha256 of what `sha256sum` prints of the images of an archive, in the order of their names."""
+    with zipfile.ZipFile(path) as archive:
+        printed = [f"{hashlib.sha256(archive.read(name)).hexdigest()}  {name}" for name in sorted(archive.namelist())]
+    return hashlib.sha256("".join(f"{line}\n" for line in printed).encode()).hexdigest()
+
+
+def test_an_archive_is_known_by_its_images_however_they_are_packed(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as one, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
+        other.writestr("CIFAR-10-images-master/README.md", "photographs")
+        other.writestr("__MACOSX/train/bird/._0001.jpg", b"")
+        for name in sorted(one.namelist()):
+            other.writestr(f"CIFAR-10-images-master/{name}", one.read(name), zipfile.ZIP_DEFLATED)
+    first, second = (
+        load_archive(CIFAR10_JPEG.protocols[0], tmp_path / name, replace(archive, key=name), quotas=QUOTAS)
+        for name in ("a.zip", "b.zip")
+    )
+    np.testing.assert_array_equal(first.table.inputs["image"], second.table.inputs["image"])
+    with pytest.raises(WorkError, match=r"does not hold the JPEG .* of its images is"):
+        load_archive(CIFAR10_JPEG.protocols[0], tmp_path / "b.zip", replace(archive, sha256="0" * 64), quotas=QUOTAS)
+    assert PUBLISHED.key != PUBLISHED.sha256  # decoded pixels stay under the sum that named them first
+
+
+def test_a_damaged_member_is_named(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "a.zip")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    place = content.index(b"JFIF")
+    content[place : place + 4] = b"XXXX"
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(WorkError, match=r"a\.zip cannot be unpacked \(Bad CRC-32"):
+        load_archive(CIFAR10_JPEG.protocols[0], tmp_path / "a.zip", archive, quotas=QUOTAS)
 
 
 def test_the_archive_is_ordered_by_class_part_and_name(tmp_path: Path) -> None:
@@ -166,8 +201,11 @@ def test_an_archive_with_a_missing_image_or_another_sha256_is_refused(tmp_path: 
     archive = write_archive(tmp_path / "a.zip", leave_out="train/frog/0000.jpg")
     with pytest.raises(WorkError, match="9 images in train/frog, expected 10"):
         load_archive(CIFAR10_JPEG.protocols[0], tmp_path / "a.zip", archive)
-    with pytest.raises(WorkError, match="its sha256 is"):
+    with pytest.raises(WorkError, match="10 images in train/airplane, expected 5,000"):
         load_archive(CIFAR10_JPEG.protocols[0], tmp_path / "a.zip", PUBLISHED)
+    write_archive(tmp_path / "c.zip", {"train/frog/0000.jpg": b"another"})
+    with pytest.raises(WorkError, match="the sha256 of its images is"):
+        load_archive(CIFAR10_JPEG.protocols[0], tmp_path / "c.zip", Archive(archive.sha256, SMALL))
     (tmp_path / "b.zip").write_bytes(b"no zip")
     with pytest.raises(WorkError, match="is not a zip archive"):
         load_archive(

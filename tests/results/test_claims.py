@@ -291,3 +291,13 @@ def test_evidence_is_looked_for_beside_the_records_given(monkeypatch, tmp_path: 
         assert looked.pop() == wanted
     commands.judged_claims([records], tmp_path / "named")
     assert looked == [tmp_path / "named"]
+
+
+def test_the_protocols_that_claims_name_exist() -> None:
+    from hashzoo.plugins import registry
+
+    found = registry()
+    named = {name for text in found.names("claims") for name in found.get("claims", text).protocols}
+    assert "coco-10k" in named
+    for name in named:
+        assert found.protocol(name)[1].id == name

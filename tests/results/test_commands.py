@@ -117,6 +117,7 @@ def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
     floors = [make_record(name, floor=True, regime="none", metrics=both) for name in ("lsh", "random")]
     runs = store(make_record("dhn", metrics=both), *floors[:1])
     assert "Floors not measured here: random, uncoded; hashzoo run --method random" in commands.show([runs])
+    assert "--method random -p cifar10-5k-disjoint -b alexnet measures one" in commands.show([runs])  # on this board
     all_codes = store(make_record("dhn", metrics=both), *floors, folder="more")
     assert "Floors not measured here: uncoded" in commands.show([all_codes])
     assert "Floors" not in commands.show([all_codes], metric="map@h2")  # features have no codes to look up

@@ -333,3 +333,22 @@ def test_latex_compiles(tmp_path, some, make_record):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "page.pdf").stat().st_size > 1000
+
+
+def test_a_figure_of_collapsed_codes_is_marked_in_every_format(make_record):
+    """A note of one seed marks the row's figure at that length, and a line below the table says what the mark means."""
+    note = "Collapsed: 8 of 16 bits are the same in every item."
+    records = [make_record("dch", bits, s, metrics={"map": 0.5}) for bits in (16, 32) for s in range(3)]
+    plain = boards(records)
+    assert "‡" not in render(plain, "markdown")
+    records[1] = records[1].model_copy(update={"notes": [note]})
+    marked = boards(records)
+    shown = render(marked, "markdown")
+    assert "| dch | **0.5000 ± 0.0000 ‡** | **0.5000 ± 0.0000** |" in shown
+    assert "- ‡ codes of at least one seed collapsed" in shown
+    assert r"\ddag{}" in render(marked, "latex")
+    assert "0.5000 ± 0.0000 ‡" in tables_text(marked)
+    assert render(marked, "csv") == render(plain, "csv")  # figures are figures
+    for laid in (paper_boards(records, TABLE), comparison_boards(records, [TABLE])):
+        assert "0.5000 ± 0.0000 ‡" in render(laid)
+        assert "collapsed" in render(laid)
