@@ -77,7 +77,7 @@ def data_path(dataset: Dataset, root: Path) -> dict[str, Any]:
 def _state(dataset: Dataset, root: Path) -> str:
     if dataset.files:
         return "ready" if all(file["exists"] for file in files_of(dataset, root)) else "missing"
-    own = all(protocol.sizes == (0, 0, 0) for protocol in dataset.protocols)
+    own = any(protocol.sizes == (0, 0, 0) for protocol in dataset.protocols)  # others are rules over one's own copy
     return "your own" if own else "embedded"
 
 

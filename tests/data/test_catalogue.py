@@ -6,13 +6,14 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hashzoo.data.catalogue import check, data_path, list_datasets, prepare, takes_progress
-from hashzoo.data.datasets import ARRAYS, CIFAR10, CIFAR10_JPEG, DIGITS, WIKI, hashzoo_register_datasets
+from hashzoo.data.datasets import ARRAYS, CIFAR10, CIFAR10_JPEG, DIGITS, IMAGEFOLDER, WIKI, hashzoo_register_datasets
 from hashzoo.errors import WorkError
 from hashzoo.plugins.options import resolve
 
@@ -88,6 +89,12 @@ def test_states_follow_the_files(tmp_path: Path) -> None:
     located = data_path(WIKI, tmp_path)
     assert [file["exists"] for file in located["files"]] == [True, False, False]
     assert located["files"][0]["path"] == str(tmp_path / "wiki" / "raw_features.mat")
+
+
+def test_rules_of_known_sizes_over_ones_own_copy_are_not_embedded(tmp_path: Path) -> None:
+    known = replace(IMAGEFOLDER.protocols[0], id="imagefolder-known", sizes=(1, 1, 1), sha256="0" * 64)
+    bundle = replace(IMAGEFOLDER, protocols=(*IMAGEFOLDER.protocols, known))
+    assert [row["state"] for row in list_datasets([bundle], tmp_path)] == ["your own"]
 
 
 def test_check_and_prepare_report_plain_data(tmp_path: Path) -> None:
