@@ -138,6 +138,16 @@ def test_a_board_of_many_rows_still_tells_far_rows_apart():
     assert sum(standing.tied for standing in found) <= 12
 
 
+def test_a_row_that_scatters_widely_does_not_hide_the_differences_of_the_others():
+    rng = np.random.default_rng(6)
+    queries = rng.normal(0.7, 0.2, 300)
+    rows = {f"m{n}": queries - 0.06 * (n > 0) + 0.004 * rng.standard_normal((3, 1)) for n in range(12)}
+    rows["wide"] = queries - 0.3 + np.array([[-0.15], [0.0], [0.15]])
+    found = {standing.row: standing for standing in tied_with_best(rows)}
+    assert found["m0"].difference == 0
+    assert not any(found[f"m{n}"].tied for n in range(1, 12))
+
+
 def test_one_seed_is_compared_over_queries_as_the_permutation_test_does():
     rng = np.random.default_rng(3)
     first = rng.random(250)
