@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEPENDENCIES := pyproject.toml constraints.txt
 SAY := @printf '%s\n'
 
-.PHONY: run install test lint format-check types unit chaos bench boards site clean
+.PHONY: run install test lint format-check types unit chaos bench boards site picture clean
 
 run: $(VENV)/.core ## train and evaluate GreedyHash on the embedded digits
 	$(SAY) "Running hashzoo run --method greedyhash"
@@ -66,6 +66,10 @@ boards: $(VENV)/.installed ## rewrite what is made from leaderboards/records
 
 site: $(VENV)/.installed ## the boards as a static site, in site/
 	$(BIN)/hashzoo site leaderboards site
+
+picture: $(VENV)/.installed ## docs/site.png, the picture of the site in README.md; needs Chromium
+	@$(PIP) -c constraints.txt --no-build-isolation -e ".[lite0,site]"
+	$(BIN)/python docs/make_picture.py
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -28,7 +28,8 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from hashzoo.data.images import cores, file_states, folder_files, stored_images
+from hashzoo.data.image_cache import stored_images
+from hashzoo.data.images import cores, file_states, folder_files
 from hashzoo.torchvision_compat import import_torchvision
 
 SIZE = 256

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 from bench_evaluation_others import argsort_map, best_of, faiss_search, memory_rate, popcount_rate
-from bench_evaluation_page import cores, machine, markdown
+from bench_evaluation_page import markdown
+from machine import cores, machine
 
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="largest database of the growth section")
     parser.add_argument("--output", type=Path, default=RESULTS / "evaluation.json")
     args = parser.parse_args()
-    results: dict[str, Any] = {"machine": machine()}
+    results: dict[str, Any] = {"machine": machine("numpy", "numba", "faiss-cpu")}
     for name in args.sections:
         results[name] = SECTIONS[name](args)
     results["machine"]["load_after"] = round(os.getloadavg()[0], 2)

@@ -2,36 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import os
-import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
-
-
-def machine() -> dict[str, Any]:
-    """Describe where the figures were taken."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0] if names else cpu
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "cpu": cpu,
-        "cores": cores(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in ("numpy", "numba", "faiss-cpu")},
-        "load_before": round(os.getloadavg()[0], 2),
-    }
-
-
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def markdown(results: dict[str, Any]) -> str:

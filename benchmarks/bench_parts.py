@@ -1,9 +1,10 @@
 """Evaluate 100 million codes in parts, each in a process of its own, and compare with the whole.
 
-    python benchmarks/bench_parts.py [--items 100000000] [--queries 200] [--parts 16]
+    python benchmarks/bench_parts.py [--items 100000000] [--queries 200] [--parts 16] [--workers 2]
 
 Random codes of 64 bits and ten classes are written to a temporary folder and removed. Every part is one
-`hashzoo evaluate ... --part I/N -o FILE`, as it would be started on machines of their own; here one after another.
+`hashzoo evaluate ... --part I/N -o FILE`, as it would be started on machines of their own; here one after another. The
+same is then done by one command, `--parts N --workers W`, and by the same command again, which finds all parts there.
 Figures go to `results/parts.md`.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_evaluation_page import machine
+from machine import machine, sentence
 
 RESULTS = Path(__file__).parent / "results" / "parts.md"
 METRICS = "map,map@1000,precision@h16,recall@h16,ndcg@100"
@@ -33,8 +34,10 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=10**8)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--parts", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
+    output = args.output.absolute()  # the folder of the codes becomes the working one
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         write("q", args.queries)
@@ -44,12 +47,15 @@ def main() -> None:
         names = [f"part-{i}.npz" for i in range(1, args.parts + 1)]
         counted = [hashzoo(*given, "--part", f"{i}/{args.parts}", "-o", n) for i, n in enumerate(names, start=1)]
         merged = hashzoo(*names, "--merge", "--metrics", METRICS)
+        once = ("--parts", str(args.parts), "--workers", str(args.workers), "--metrics", METRICS)
+        spread, again = hashzoo(*given, *once), hashzoo(*given, *once)
         whole = hashzoo(*given, "--metrics", METRICS)
         size = sum(Path(name).stat().st_size for name in names)
     whole["result"].pop("warning", None)
-    assert merged["result"] == whole["result"], "the parts are not the whole"
-    text = page(args, counted, merged, whole, size)
-    args.output.write_text(text, encoding="utf-8")
+    for parts in (merged, spread, again):
+        assert parts["result"] == whole["result"], "the parts are not the whole"
+    text = page(args, counted, {"merged": merged, "spread": spread, "again": again, "whole": whole}, size)
+    output.write_text(text, encoding="utf-8")
     print(text)
 
 
@@ -82,17 +88,17 @@ def hashzoo(*args: str) -> dict[str, Any]:
     return {"result": json.loads(done.stdout), "seconds": seconds, "megabytes": int(done.stderr.split()[-1]) / 1024}
 
 
-def page(
-    args: argparse.Namespace, counted: list[dict[str, Any]], merged: dict[str, Any], whole: dict[str, Any], size: int
-) -> str:
+def page(args: argparse.Namespace, counted: list[dict[str, Any]], found: dict[str, dict[str, Any]], size: int) -> str:
     """Return the page of figures."""
+    merged, spread, again, whole = (found[name] for name in ("merged", "spread", "again", "whole"))
     pairs = args.queries * args.items
     seconds = [one["seconds"] for one in counted]
-    about = machine()
+    about = machine("numpy", "numba")
     figures = "".join(f"| `{name}` | {whole['result'][name]:.9f} | the same |\n" for name in METRICS.split(","))
     return f"""# Evaluation in parts
 
-Written by `python benchmarks/bench_parts.py`. {args.queries:,} queries, {args.items:,} random codes of
+Written by `python benchmarks/bench_parts.py --items {args.items} --queries {args.queries} --parts {args.parts}`.
+{args.queries:,} queries, {args.items:,} random codes of
 {8 * BYTES} bits, {CLASSES} classes, read from memory-mapped files; {pairs:.3g} pairs.
 Processes ran one after another, start-up included; the whole also looks for collapsed codes, which a part cannot.
 
@@ -102,6 +108,8 @@ Processes ran one after another, start-up included; the whole also looks for col
 | slowest part | {max(seconds):.1f} | |
 | all parts, one after another | {sum(seconds):.1f} | |
 | merge and metrics | {merged["seconds"]:.1f} | {merged["megabytes"]:.0f} |
+| the same by one command, `--parts {args.parts} --workers {args.workers}` | {spread["seconds"]:.1f} | |
+| that command again: nothing to count | {again["seconds"]:.1f} | |
 | the whole in one process | {whole["seconds"]:.1f} | {whole["megabytes"]:.0f} |
 
 The files of all parts take {size / 1e6:.1f} MB. Every figure of the merged parts equals that of the
@@ -110,8 +118,7 @@ whole to the last bit:
 | metric | whole | parts |
 |---|---|---|
 {figures}
-{about["date"]}: {about["cpu"]}, {about["cores"]} cores (load before {about["load_before"]}),
-{about["system"]}, Python {about["python"]}, numpy {about["versions"]["numpy"]}, numba {about["versions"]["numba"]}.
+{sentence(about)}
 """
 
 

@@ -15,9 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+from hashzoo.plugins import heavy
 from hashzoo.runner.environment import processor, versions
 
-HEAVY = ("torch", "pandas", "torchvision", "timm", "numba", "sklearn", "scipy", "accelerate", "pydantic", "numpy")
+HEAVY = (*heavy.HEAVY, "numpy")
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
     "python -c 'import hashzoo'": ["-c", "import hashzoo"],

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         Splits,
         Table,
     )
-    from hashzoo.studies.task import Outcome, Task, do_task
+    from hashzoo.studies.task import Outcome, Task, do_task, placed
 
 __version__ = "0.2.0"
 
@@ -68,7 +68,7 @@ _HOMES = {
     "PaperRow", "PaperTable", "Problem",
         "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
     ),
-    "hashzoo.studies.task": ("Outcome", "Task", "do_task"),
+    "hashzoo.studies.task": ("Outcome", "Task", "do_task", "placed"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -80,7 +80,7 @@ __all__ = [  # noqa: RUF022 -- grouped by module, as the imports above
     "Batch", "Claim", "Command", "Component", "Dataset", "HashOutput", "Method", "Metric", "Paper",
     "PaperRow", "PaperTable", "Problem",
     "Protocol", "Range", "Recipe", "Retrieval", "Schedule", "Setting", "Splits", "Table",
-    "Outcome", "Task", "do_task",
+    "Outcome", "Task", "do_task", "placed",
 ]  # fmt: skip
 
 

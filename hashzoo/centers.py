@@ -54,7 +54,6 @@ def class_centers(
     `bernoulli`: independent fair bits (the released code of DPN and OrthoHash).
     `distant`: random codes kept one after the other if far enough from those before, from 0.61 K on, 0.01 K less after
     every 10,000 candidates, down to 0.2 K; then shuffled (the released code of DPN, its option "O").
-    every 10,000 candidates, down to 0.2 K; then shuffled (the released code of DPN, its option "O").
     """
     if kind not in _KINDS:
         raise unknown_name("kind of centres", kind, CENTERS)

@@ -24,6 +24,10 @@ class WorkError(HashzooError):
     exit_code = 1
 
 
+class BusyError(WorkError):
+    """Another process is working on the cell, and the request was not to wait for it."""
+
+
 LONGEST = 200
 """Characters of a wrong name that are repeated to the user."""
 

@@ -14,6 +14,7 @@ import scipy.linalg
 import torch
 
 from hashzoo.errors import UsageError
+from hashzoo.losses import two_roles as two_roles
 from hashzoo.specs import Problem
 
 RANK_TOLERANCE = 1e-12
@@ -21,6 +22,9 @@ RANK_TOLERANCE = 1e-12
 
 NO_CORRELATION = 1e-8
 """A canonical correlation below this counts as none: it is rounding error."""
+
+MAX_LABEL_SETS = 10_000
+"""Most distinct label sets where the similarities of all pairs of them are kept."""
 
 TIE = 1e-12
 """In `discrete_coordinate_descent` an argument below this share of the largest possible one counts as 0."""
@@ -85,16 +89,22 @@ def labelled_rows(labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tens
     return rows, labels[rows]
 
 
-def label_sets(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def label_sets(labels: torch.Tensor, most: int = 0, method: str = "") -> tuple[torch.Tensor, torch.Tensor]:
     """Return for each row of labels (n, C) the number of its label set (n,), and the distinct sets (u, C).
 
-    Whether two items share a label depends on their sets alone, so that n x n similarities need u x u numbers.
+    Whether two items share a label depends on their sets alone, so that n x n similarities need u x u numbers. A method
+    that keeps these refuses more than `most` sets (`MAX_LABEL_SETS`; 0: any number).
 
     >>> number, sets = label_sets(torch.tensor([[1.0, 0], [0, 1], [1, 0]]))
     >>> number.tolist(), sets.tolist()
     ([1, 0, 1], [[0.0, 1.0], [1.0, 0.0]])
     """
     sets, number = torch.unique(labels, dim=0, return_inverse=True)
+    if most and len(sets) > most:
+        raise UsageError(
+            f"{method or 'This method'} keeps the similarities of all distinct label sets: {len(sets):,} are more than "
+            f"{most:,}; train on fewer items."
+        )
     return number, sets
 
 

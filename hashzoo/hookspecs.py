@@ -64,7 +64,7 @@ def hashzoo_register_trainers() -> Iterable[Component]:  # type: ignore[empty-bo
 
 @hookspec
 def hashzoo_register_engines() -> Iterable[Component]:  # type: ignore[empty-body] # a hookspec has no body
-    """Return engines, `build(**options)`: an object whose `run(tasks)` does a study's cells and yields outcomes."""
+    """Return engines, `build(**options)`: an object whose `run(tasks)` does tasks and yields the outcome of each."""
 
 
 @hookspec

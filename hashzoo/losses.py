@@ -7,6 +7,9 @@ Class centres stand in `hashzoo.centers` and are offered here too.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,14 +20,42 @@ from hashzoo.centers import center_distances as center_distances
 from hashzoo.centers import class_centers as class_centers
 from hashzoo.centers import hadamard as hadamard
 from hashzoo.centers import majority_targets as majority_targets
-from hashzoo.errors import unknown_name
-from hashzoo.specs import Batch, Problem
+from hashzoo.errors import UsageError, unknown_name
+from hashzoo.specs import Batch, HashOutput, Problem
 
 NO_DIRECTION = 1e-4
 """A vector shorter than this counts as zero in `unit`: its direction would be rounding error."""
 
 WEIGHTS = ("two_sided", "one_sided", "none")
 """What `class_weights` accepts."""
+
+PAIRS = ("halves", "all")
+"""What `cosine_structure` accepts."""
+
+
+def two_roles(problem: Problem, what: str) -> tuple[str, str]:
+    """Return the two roles of a problem; UsageError where it has another number, `what` (Loss 'dcmh') being for two."""
+    if len(problem.modalities) != 2:
+        raise UsageError(
+            f"{what} needs two modalities; got {len(problem.modalities)}: choose a dataset of two, for example "
+            "digits-halves."
+        )
+    first, second = problem.modalities
+    return first, second
+
+
+def trainable_codes(output: HashOutput, method: str, layer: str) -> torch.Tensor:
+    """Return the codes (N, K), widened, of a loss that trains through them alone.
+
+    Raises UsageError where the hash layer gives them no gradient, so that nothing would be learnt; `method` and the
+    hash `layer` that does are for people.
+    """
+    if output.relaxed.requires_grad and not output.codes.requires_grad:
+        raise UsageError(
+            f"{method}'s loss reaches the hash layer through the codes, and this hash layer gives its codes no "
+            f"gradient; use --hash-layer {layer}."
+        )
+    return widen(output.codes)
 
 
 def sign(x: torch.Tensor) -> torch.Tensor:
@@ -34,7 +65,7 @@ def sign(x: torch.Tensor) -> torch.Tensor:
     [-1.0, 1.0, 1.0, 1.0]
     """
     x = x.detach()
-    return torch.where(x >= 0, 1, -1).to(x.dtype)
+    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
 
 
 def widen(x: torch.Tensor) -> torch.Tensor:
@@ -125,6 +156,68 @@ def unit(x: torch.Tensor) -> torch.Tensor:
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return the cosine (N, M) of the rows of a (N, K) and b (M, K); 0 for a zero row."""
     return unit(a) @ unit(b).T
+
+
+def cosine_structure(
+    codes: torch.Tensor, features: torch.Tensor, pairs: str = "all", center: bool = False
+) -> torch.Tensor:
+    """Return the mean over pairs of (cos(b_i, b_j) - cos(x_i, x_j))^2, codes b (N, K) and features x (N, D).
+
+    `pairs`: "all" pairs i != j of the batch, or "halves", row i of the first half with row i of the second (of an odd
+    batch the last row is in no pair). `center` subtracts the batch's mean from the features, which are constants.
+    """
+    features = widen(features.detach())
+    if center:
+        features = features - features.mean(dim=0)
+    features = features.to(codes.dtype)
+    if pairs == "all":
+        error = cosine(codes, codes) - cosine(features, features)
+        return mean_over(error**2, off_diagonal(len(codes), codes.device))
+    half = len(codes) // 2
+    kept, wanted = ((unit(x[:half]) * unit(x[half : 2 * half])).sum(dim=1) for x in (codes, features))
+    return ((kept - wanted) ** 2).sum() / max(1, half)
+
+
+def take_shapes(module: nn.Module, *names: str) -> None:
+    """Let buffers whose shape is known only in `prepare` take that of a state before it is loaded."""
+    module.register_load_state_dict_pre_hook(partial(_take_shapes, names))  # type: ignore[no-untyped-call] # torch's
+
+
+def _take_shapes(names: tuple[str, ...], module: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
+    for name in names:
+        if (found := state.get(prefix + name)) is not None:
+            setattr(module, name, getattr(module, name).new_empty(found.shape))
+
+
+class PairOutputs(nn.Module):
+    """The last outputs (n, K) of every train item in two roles: base of losses over all pairs of train items.
+
+    Buffers `outputs_0` and `outputs_1`, of the first and the second role; `start` is "zeros" or "normal", N(0, 1).
+    """
+
+    outputs_0: torch.Tensor
+    outputs_1: torch.Tensor
+
+    def __init__(self, problem: Problem, what: str, start: str = "zeros") -> None:
+        super().__init__()
+        self.roles = two_roles(problem, what)
+        shape = (problem.num_train, problem.bits)
+        for name in ("outputs_0", "outputs_1"):
+            self.register_buffer(name, torch.randn(shape) if start == "normal" else torch.zeros(shape))
+
+    def outputs(self, role: str) -> torch.Tensor:
+        """Return the buffer (n, K) of a role's last outputs."""
+        return self.outputs_0 if role == self.roles[0] else self.outputs_1
+
+    def other(self, role: str) -> str:
+        """Return the name of the other role."""
+        return self.roles[1] if role == self.roles[0] else self.roles[0]
+
+    @torch.no_grad()
+    def remember(self, role: str, relaxed: torch.Tensor, index: torch.Tensor) -> None:
+        """Write outputs (N, K) of the train rows `index` (N,) into the role's buffer."""
+        buffer = self.outputs(role)
+        buffer[index] = relaxed.detach().to(buffer.dtype)
 
 
 class LastOutputs(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 import hashzoo
+from hashzoo.cli import main
 from hashzoo.errors import UsageError
 from hashzoo.files import file_sha256
 from hashzoo.testing import write_distribution
@@ -254,3 +256,25 @@ def test_progress_shows_on_a_terminal_and_in_a_notebook(
     monkeypatch.setattr(progress.Live, "__exit__", lambda *_: None)
     with progress.own_reporter() as reporter:
         assert type(reporter).__name__ == shown
+
+
+def test_a_model_and_what_it_encodes_have_the_mode_that_the_umask_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = os.umask(0o027)
+    try:
+        hashzoo.run("lsh", dataset="digits", bits=16, backbone="smallcnn", device="cpu", out="runs")
+        (cell,) = Path("runs").glob("*/bits-016/seed-0")
+        Image.new("RGB", (8, 8)).save("one.png")
+        with pytest.raises(SystemExit) as ended:
+            main(["encode", str(cell), "one.png", "one.npz"])
+    finally:
+        os.umask(before)
+    assert ended.value.code == 0, capsys.readouterr().err
+    written = [cell / "model.safetensors", cell / "codes.npz", cell / "record.json", Path("one.npz")]
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in written} == {path.name: "0o640" for path in written}
+    with pytest.raises(SystemExit) as ended:
+        main(["encode", str(cell), "one.png", "one.npy"])
+    assert ended.value.code == 2
+    assert "one.npy does not end in .npz, which is what is written; name it one.npz." in capsys.readouterr().err
+    assert not Path("one.npy").exists()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from hashzoo.errors import UsageError
 from hashzoo.losses import CENTERS, center_distances, class_centers, hadamard, majority_targets
+from hashzoo.testing.processes import same_in_another_process
 
 PALEY_12 = (
     "++++++++++++ -+-+---+++-+ -++-+---+++- --++-+---+++ -+-++-+---++ -++-++-+---+ "
@@ -127,22 +125,11 @@ def test_the_seed_alone_decides_the_centers(kind: str) -> None:
         assert not torch.equal(first, class_centers(10, 16, kind))
 
 
-def test_two_processes_have_the_same_centers() -> None:
-    script = (
+def test_another_process_has_the_same_centers() -> None:
+    assert same_in_another_process(
         "import torch; from hashzoo.losses import CENTERS, class_centers; torch.manual_seed(1); "
         "print([class_centers(12, 32, kind).tolist() for kind in CENTERS])"
     )
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert len(found) == 1
 
 
 def test_majority_targets_by_hand() -> None:

@@ -174,6 +174,9 @@ def test_label_sets_number_the_distinct_rows() -> None:
     number, sets = label_sets(labels)
     assert torch.equal(sets[number], labels)
     assert len(sets) == 2
+    label_sets(labels, 2)
+    with pytest.raises(UsageError, match=r"Toy keeps .* distinct label sets: 2 are more than 1; train on fewer items"):
+        label_sets(labels, 1, "Toy")
 
 
 def test_what_is_no_table_is_refused() -> None:

@@ -14,6 +14,8 @@ LAYERS = {
     "results": 7,
     "runner": 8, "studies": 9, "testing": 9, "scaffold": 9, "site": 9, "api": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
+OWN = {"__version__"}
+"""What `hashzoo` defines itself, below every layer."""
 
 
 def imports_of(path: Path) -> set[str]:
@@ -29,7 +31,10 @@ def imports_of(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hashzoo."):
+        if isinstance(node, ast.ImportFrom) and node.module == "hashzoo":  # names loaded on first use, or modules
+            homes = (hashzoo._HOME_OF.get(alias.name, f"hashzoo.{alias.name}") for alias in node.names)
+            found |= {home.split(".")[1] for home in homes} - OWN
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hashzoo."):
             found.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
             found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("hashzoo.")}

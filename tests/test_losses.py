@@ -8,12 +8,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from hashzoo.errors import UsageError
 from hashzoo.losses import (
+    PAIRS,
     LastOutputs,
+    PairOutputs,
     class_weights,
     cosine,
+    cosine_structure,
     jaccard,
     label_cross_entropy,
     log_cosh,
@@ -22,10 +26,14 @@ from hashzoo.losses import (
     off_diagonal,
     pair_logistic,
     share_label,
+    sign,
+    take_shapes,
+    trainable_codes,
+    two_roles,
     unit,
     widen,
 )
-from hashzoo.specs import Batch, Problem
+from hashzoo.specs import Batch, HashOutput, Problem
 
 
 def labels(seed: int) -> torch.Tensor:
@@ -158,3 +166,59 @@ def test_last_outputs_keep_rows_by_index_without_gradient() -> None:
     last.prepare(torch.ones(5, 3))
     assert last.labels.all()
     assert set(last.state_dict()) == {"outputs", "labels"}
+
+
+def test_two_roles_or_a_sentence() -> None:
+    assert two_roles(Problem(4, 2, 3, modalities=("image", "text")), "Loss 'toy'") == ("image", "text")
+    for modalities in (("image",), ("a", "b", "c")):
+        with pytest.raises(UsageError, match=rf"^Loss 'toy' needs two modalities; got {len(modalities)}: choose"):
+            two_roles(Problem(4, 2, 3, modalities=modalities), "Loss 'toy'")
+
+
+def test_codes_without_gradient_are_refused() -> None:
+    u = torch.ones(2, 3, requires_grad=True)
+    assert torch.equal(trainable_codes(HashOutput(u, u, u.detach().requires_grad_()), "Toy", "toy"), u)
+    assert trainable_codes(HashOutput(u, u.detach(), u.detach()), "Toy", "toy").dtype == torch.float32  # evaluation
+    with pytest.raises(UsageError, match=r"Toy's loss reaches .* use --hash-layer toy"):
+        trainable_codes(HashOutput(u, u, sign(u)), "Toy", "toy")
+
+
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_cosine_structure_by_plain_loops(pairs: str, center: bool) -> None:
+    draws = torch.Generator().manual_seed(0)
+    codes, features = (torch.randn(5, k, generator=draws, dtype=torch.float64) for k in (4, 7))
+    x = features - features.mean(0) if center else features
+    listed = [(0, 2), (1, 3)] if pairs == "halves" else [(i, j) for i in range(5) for j in range(5) if i != j]
+    errors = [
+        (F.cosine_similarity(codes[i], codes[j], dim=0) - F.cosine_similarity(x[i], x[j], dim=0)) ** 2
+        for i, j in listed
+    ]
+    assert cosine_structure(codes, features, pairs, center).item() == pytest.approx(float(sum(errors)) / len(listed))
+
+
+def test_buffers_take_the_shape_of_a_state() -> None:
+    class Toy(torch.nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.register_buffer("kept", torch.ones(2, width, dtype=torch.float16))
+            take_shapes(self, "kept")
+
+    whole = torch.nn.ModuleDict({"loss": Toy(0)})
+    whole.load_state_dict(torch.nn.ModuleDict({"loss": Toy(3)}).state_dict())
+    assert torch.equal(whole["loss"].kept, torch.ones(2, 3, dtype=torch.float16))
+    with pytest.raises(RuntimeError, match=r"Missing key.*kept"):
+        whole.load_state_dict({})
+
+
+def test_outputs_of_both_roles_are_kept_by_row() -> None:
+    pair = PairOutputs(Problem(2, 3, 4, modalities=("image", "text")), "Loss 'toy'")
+    pair.remember("text", torch.tensor([[1.0, 2.0]], requires_grad=True), torch.tensor([3]))
+    assert pair.outputs("text")[3].tolist() == [1.0, 2.0]
+    assert pair.outputs("image").abs().sum() == 0
+    assert (pair.other("text"), list(pair.state_dict())) == ("image", ["outputs_0", "outputs_1"])
+    torch.manual_seed(0)
+    drawn = PairOutputs(Problem(2, 3, 4, modalities=("image", "text")), "Loss 'toy'", "normal")
+    torch.manual_seed(0)
+    assert torch.equal(drawn.outputs_0, torch.randn(4, 2))
+    assert torch.equal(drawn.outputs_1, torch.randn(4, 2))

@@ -81,7 +81,9 @@ def page(done: list[Group], seed: int, seconds: float) -> str:
     rows = [(g.name, g.tried, g.refused, g.survived) for g in done]
     rows.append(("all", *(sum(row[column] for row in rows) for column in (1, 2, 3))))
     failures = [f"- {g.name}: {line}" for g in done for line in g.shown()]
-    where = f"{platform.system()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    from benchmarks.machine import cores
+
+    where = f"{platform.system()}, Python {platform.python_version()}, {cores()} cores"
     return "\n".join(
         [
             "# Attacks tried and survived",
@@ -91,7 +93,8 @@ def page(done: list[Group], seed: int, seconds: float) -> str:
             "A case survives where the result is the right one, or where it is refused in words. It does not where it "
             "ends in a traceback, gives a wrong result, or says nothing. `refused` counts the cases in which something "
             "was noticed: for kills, those that ended a process; commands beside a broken plugin go on and are not "
-            "refused.",
+            "refused. Damaged files and lists, records and odd texts are not compared with a right result, which few "
+            "of them have: there a case survives where the file is read, or refused in words.",
             "",
             "| group | tried | refused | survived |",
             "|---|---:|---:|---:|",

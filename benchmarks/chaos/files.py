@@ -80,7 +80,7 @@ def _codes(folder: Path) -> list[Case]:
     import scipy.io
 
     from hashzoo.evaluation.codes import Codes, load_codes, save_codes
-    from hashzoo.evaluation.files import read_codes, read_pair
+    from hashzoo.evaluation.files import read_pair
 
     draw = np.random.default_rng(1)
     signs, labels = draw.choice([-1, 1], (24, 12)).astype(np.int8), draw.integers(0, 3, 24)
@@ -93,9 +93,11 @@ def _codes(folder: Path) -> list[Case]:
         _kept(folder, "ours.npz", packed, load_codes),
         _kept(folder, "part.npz", packed, lambda p: read_pair(p, p)),
         _kept(folder, "qb.mat", _written(lambda s: scipy.io.savemat(s, dcmh)), lambda p: read_pair(p, p)),
-        _kept(folder, "theirs.npz", _written(lambda s: np.savez(s, codes=signs, labels=labels)), read_codes),
-        _kept(folder, "signs.npy", _written(lambda s: np.save(s, signs)), lambda p: read_codes(p, labels)),
-        _kept(folder, "labels.txt", text, lambda p: read_codes(folder / "good.npz:query.image", p)),
+        _kept(
+            folder, "theirs.npz", _written(lambda s: np.savez(s, codes=signs, labels=labels)), lambda p: read_pair(p, p)
+        ),
+        _kept(folder, "signs.npy", _written(lambda s: np.save(s, signs)), lambda p: read_pair(p, p, labels, labels)),
+        _kept(folder, "labels.txt", text, lambda p: read_pair(folder / "good.npz", folder / "good.npz", p, p)),
     ]
 
 

@@ -22,8 +22,8 @@ LONGEST = 3000
 class Group:
     """Cases of one kind: how many were tried, how many of them were refused, and those that did not survive.
 
-    A case survives when it gives the right result, or is refused in words. It does not when it raises anything but
-    hashzoo's own errors, when the words are a traceback, or when the result is wrong.
+    A case survives when it gives the right result, where one is known, or is refused in words. It does not when it
+    raises anything but hashzoo's own errors, when the words are a traceback, or when the result is wrong.
     """
 
     name: str

@@ -170,7 +170,7 @@ def damaged_cells(course: Course, cases: int, seed: int) -> Iterator[Group]:
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(course.folder / "whole", out)
         cell = course.cell(out)
-        names = ["model.safetensors", "codes.npz", "record.json", "stages.json", "history.jsonl"]
+        names = ["model.safetensors", "codes.npz", "record.json", "stages.json"]
         name = names[number % len(names)]
         content = (other if draw.random() < 0.2 else cell) / name
         from_other = content.parent == other
@@ -178,10 +178,9 @@ def damaged_cells(course: Course, cases: int, seed: int) -> Iterator[Group]:
         if draw.random() < 0.3:
             (cell / "record.json").unlink()
         what = f"#{number} {name}{' of another seed' if from_other else ''}"
-        if name != "history.jsonl":
-            for part, read in _uses(cell).items():
-                use.attack(f"{what}, {part}", read, lambda found, part=part: found == right[part])
-            again.attack(what, lambda out=out: course.run(out), lambda _, out=out: not _results(course, out))
+        for part, read in _uses(cell).items():
+            use.attack(f"{what}, {part}", read, lambda found, part=part: found == right[part])
+        again.attack(what, lambda out=out: course.run(out), lambda _, out=out: not _results(course, out))
     yield again
     yield use
 

@@ -82,8 +82,8 @@ def _texts(cases: int, seed: int) -> Group:
         "request": lambda t: RunRequest(method="lsh", metrics=(t,), bits=t),
     }  # fmt: skip
     for number in range(cases):
-        text = odd[number % len(odd)] if number < len(odd) * len(readers) else _mixed(draw, odd)
-        name = list(readers)[(number // len(odd)) % len(readers)]
+        name = list(readers)[number % len(readers)]
+        text = odd[number // len(readers)] if number < len(odd) * len(readers) else _mixed(draw, odd)
         group.attack(f"{name} {text[:30]!r}", lambda name=name, text=text: readers[name](text))
     return group
 

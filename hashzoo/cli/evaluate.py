@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+if TYPE_CHECKING:
+    from hashzoo.runner.progress import Reporter
+
 FILES = ("query", "database", "query_labels", "database_labels", "bits", "names")
 HOW = ("metrics", "ties", "per_query", "confidence")
 RULE = ("convention", "ranking", "leave_self_out", "kernel")
+MOST_PARTS = 100_000
 GOES_WITH = {
     "--check": ("paths", "check"),
     "--merge": ("paths", "merge", *HOW),
     "--part": (*FILES, "leave_self_out", "kernel", "part", "output"),
+    "--parts": (*FILES, *HOW, "leave_self_out", "kernel", "parts", "output", "engine", "workers"),
     "RUN": ("paths", *HOW, *RULE),
     "--query and --database": (*FILES, *HOW, *RULE),
 }
@@ -41,8 +46,20 @@ GOES_WITH = {
 @click.option("--confidence", is_flag=True, help="Add bootstrap intervals over queries.")
 @click.option("--kernel", default="auto", help="What counts: auto, numpy, numba, torch or torch:DEVICE; all the same.")
 @click.option("--part", metavar="I/N", help="Count part I of N of the database only and write it to --output.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where --part writes its counts, an .npz.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where --part writes its counts, an .npz; of --parts the folder of counts.  [default: parts]",
+)
 @click.option("--merge", is_flag=True, help="Evaluate the sum of all parts, given as files in place of RUN.")
+@click.option(
+    "--parts", type=click.IntRange(1, MOST_PARTS), help="Count in so many parts, spread by --engine, and merge."
+)
+@click.option("--workers", type=int, help="Parts counted at a time, each in a process of its own.")
+@click.option(
+    "--engine", metavar="NAME[:KEY=VALUE,...]", help="Who counts the parts (hashzoo list engines).  [default: local]"
+)
 @click.option("--check", is_flag=True, help="RUN: fail unless the stored codes give the record bit for bit.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def evaluate_command(paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
@@ -53,6 +70,8 @@ def evaluate_command(paths: tuple[Path, ...], as_json: bool, **options: Any) -> 
       hashzoo evaluate runs/digits-1k_greedyhash_... --check
       hashzoo evaluate runs/digits-1k_greedyhash_... --convention deephash-pytorch
       hashzoo evaluate --query q.npz --database d.npz --metrics map,map@5000 --json
+      hashzoo evaluate --query q.npz --database d.npy --database-labels l.npy --parts 16 --workers 2
+      hashzoo evaluate --query q.npz --database d.npy --database-labels l.npy --parts 16 --engine ray
       hashzoo evaluate --query q.npz --database d.npy --database-labels l.npy --part 3/16 -o part-3.npz
       hashzoo evaluate --merge part-*.npz --metrics map
     """
@@ -74,6 +93,8 @@ def evaluate_command(paths: tuple[Path, ...], as_json: bool, **options: Any) -> 
         options["progress"] = stage(reporter, "count")
         if way == "--merge":
             result: dict[str, Any] = evaluating.evaluate_parts(paths, metrics, options)
+        elif way == "--parts":
+            result = _in_parts(metrics, options, reporter)
         elif way == "--part":
             result = evaluating.count_part(_part(options["part"]), options["output"], options)
         elif way == "RUN":
@@ -96,6 +117,8 @@ def _way(context: click.Context, paths: tuple[Path, ...], options: dict[str, Any
     given += ["paths"] if paths else []
     if options["check"] or options["merge"]:
         way = "--check" if options["check"] else "--merge"
+    elif any(options[name] is not None for name in ("parts", "workers", "engine")):
+        way = "--parts"
     elif options["part"] or options["output"]:
         way = "--part"
     else:
@@ -112,13 +135,26 @@ def _way(context: click.Context, paths: tuple[Path, ...], options: dict[str, Any
         raise click.UsageError(f"Give one RUN, not {len(paths)}; --merge takes several files.")
     if way == "--merge" and not paths:
         raise click.UsageError("--merge needs the files that --part wrote.")
-    if way in ("--part", "--query and --database") and not (options["query"] and options["database"]):
+    if way == "--parts" and options["parts"] is None:
+        raise click.UsageError("--workers and --engine spread the parts of a database; add --parts N.")
+    if way in ("--part", "--parts", "--query and --database") and not (options["query"] and options["database"]):
         raise click.UsageError("Give RUN, or both --query and --database; hashzoo evaluate --help shows examples.")
     if way == "--part" and not (options["part"] and options["output"] and options["output"].suffix == ".npz"):
         raise click.UsageError("--part I/N and -o FILE.npz go together: give both.")
     if "ties" in given and options["convention"] not in (None, "hashzoo"):
         raise click.UsageError("--convention decides the order of ties; leave --ties out.")
     return way
+
+
+def _in_parts(metrics: list[str] | None, options: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    from hashzoo.cli.study import refuse_launchers
+    from hashzoo.plugins import registry
+    from hashzoo.studies.parts import evaluate_in_parts
+    from hashzoo.studies.request import choose_engine
+
+    refuse_launchers("An evaluation in parts")
+    engine = choose_engine(options["engine"], options["workers"]).build(registry())
+    return evaluate_in_parts(options["parts"], metrics, options, engine, reporter)
 
 
 def _part(text: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ FORMATS = ("table", "csv", "markdown", "latex", "html", "json")
 ENDINGS = {".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".json": "json"}
 BESIDE = {
     "--accept": ("RUNS", "--replace", "--other-parts", "--write"), "--write": (), "--check": (), "--bundle": ("RUNS",),
+    "--bibtex": ("RUNS", "--protocol", "--output"),
 }  # fmt: skip
 """What may stand beside the options that do not show a board; --accept writes too."""
 
@@ -79,7 +80,7 @@ def leaderboard_command(
         "--accept": accept, "--write": write, "--check": check, "RUNS": runs, "--protocol": protocol,
         "--metric": metric, "--backbone": backbone, "--regime": regime, "--compare": compare, "--table": paper_table,
         "--format": fmt, "--output": output, "--replace": replace, "--other-parts": other_parts,
-        "--bundle": bundle,
+        "--bundle": bundle, "--bibtex": bibtex,
     }  # fmt: skip
     _refuse_odd_pairs([name for name, value in given.items() if value])
     from hashzoo.results import commands
@@ -96,20 +97,20 @@ def leaderboard_command(
         click.echo(commands.bundle(runs, boards, bundle))
         return
     if bibtex:
-        click.echo(commands.show_bibtex(runs, boards, protocol), nl=False)
-        return
-    text = commands.show(
-        runs,
-        protocol=protocol,
-        metric=metric,
-        backbone=backbone,
-        regime=regime,
-        compare=compare,
-        paper_table=paper_table,
-        fmt=fmt or _format_of(output),
-        boards=boards,
-        width=shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else WIDTH,
-    )
+        text = commands.show_bibtex(runs, boards, protocol)
+    else:
+        text = commands.show(
+            runs,
+            protocol=protocol,
+            metric=metric,
+            backbone=backbone,
+            regime=regime,
+            compare=compare,
+            paper_table=paper_table,
+            fmt=fmt or _format_of(output),
+            boards=boards,
+            width=shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else WIDTH,
+        )
     if output is not None:
         from hashzoo.files import write_text
 
@@ -134,4 +135,5 @@ def _refuse_odd_pairs(given: list[str]) -> None:
         return
     odd = [name for name in given if name not in (action, *BESIDE[action])]
     if odd:
-        raise click.UsageError(f"{action} is about the whole board folder; leave out {' and '.join(odd)}.")
+        what = "prints papers" if action == "--bibtex" else "is about the whole board folder"
+        raise click.UsageError(f"{action} {what}; leave out {' and '.join(odd)}.")

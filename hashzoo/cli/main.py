@@ -45,6 +45,7 @@ class LazyGroup(click.Group):
             from hashzoo.plugins import registry
 
             raise unknown_name("command", args[0], {*OWN, *registry().names("commands")})
+        _called["command"] = args[0] if args else ""
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -109,13 +110,16 @@ def warn_of_broken_plugins() -> None:
         click.echo(f"Warning: {text}", err=True)
 
 
+_called = {"command": ""}
+"""The command of this call; a plugin's own may end the program with the exit code that it likes."""
+
 _shown = {"traceback": False}
 """Whether --debug was given; it has to be known after click has let go of its context."""
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed work, 2 wrong usage, 130 interrupted."""
-    _shown["traceback"] = False
+    _shown["traceback"], _called["command"] = False, ""
     try:
         code = cli.main(args=args, prog_name="hashzoo", standalone_mode=False)
     except click.ClickException as error:
@@ -130,7 +134,7 @@ def main(args: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(141)
     except SystemExit as error:
-        blame = _blamed(error)
+        blame = None if _ends_itself(error) else _blamed(error)
         if blame is None:
             raise
         _end(blame, error)
@@ -160,6 +164,18 @@ def _blamed(error: BaseException) -> HashzooError | None:
     from hashzoo.plugins.blame import blamed
 
     return blamed(error, registry().plugins)
+
+
+def _ends_itself(error: SystemExit) -> bool:
+    """Whether a command of a plugin ends the program, and not something else that it called."""
+    from hashzoo.plugins import registry
+    from hashzoo.plugins.blame import origin_of
+
+    name = _called["command"]
+    if not name or name in OWN or _of_a_plugin(name) is None:
+        return False
+    origin = origin_of(error, registry().plugins)
+    return origin is not None and origin.plugin is registry().owner("commands", name)
 
 
 def _own_failure(error: Exception) -> HashzooError:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-MADE = ("method", "fit", "cross-modal", "dataset", "evaluator", "trainer", "command")
+from hashzoo.scaffold import KINDS_MADE
 
 
 @click.command("new")
 @click.argument("method")
 @click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Parent folder.  [default: here]")
 @click.option("--author", default="", help="Name for licence and packaging.")
-@click.option("--kind", default="method", show_default=True, help=f"What it brings: {', '.join(MADE)}.")
+@click.option("--kind", default="method", show_default=True, help=f"What it brings: {', '.join(KINDS_MADE)}.")
 @click.option("--title", default="", help="Title of the paper; the conformance kit asks for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def new_command(method: str, into: Path, author: str, kind: str, title: str, as_json: bool) -> None:
@@ -69,10 +69,12 @@ def check_command(name: str, kind: str, only: str | None, as_json: bool) -> None
             click.echo(f"{KINDS[one_kind].singular} {one}")
         for result in results:
             click.echo(f"{result.status:8} {result.check}" + (f": {result.message}" if result.message else ""))
+    if not cases and not as_json:
+        click.echo(f"{name} brings nothing that the kit checks.")
     if as_json:
         click.echo(json.dumps(found, indent=2))
     if any(row["status"] == "failed" for row in found):
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _cases(name: str, kind: str) -> list[tuple[str, str]]:

@@ -53,7 +53,7 @@ def plugins_command(as_json: bool, strict: bool, probe: bool) -> None:
             for line in row["notes"]:
                 click.echo(f"    note: {line}")
     if strict and any(row["error"] or row["unresolved"] for row in rows):
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _unresolved() -> dict[str, list[str]]:
@@ -77,7 +77,7 @@ def _probe(as_json: bool) -> None:
         for one in found:
             click.echo(f"{one.name:14} {one.distribution} {one.version:10} {one.fault or 'ok'}")
     if any(one.fault for one in found):
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 @click.command("list")

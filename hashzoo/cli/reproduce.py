@@ -50,7 +50,7 @@ def reproduce_command(
       hashzoo reproduce dch-2018-table1 --dry-run
       hashzoo reproduce dch-2018-table1 -p cifar10-jpeg-5k-disjoint --freeze-backbone --workers 2
     """
-    from hashzoo.cli.study import do_requests
+    from hashzoo.cli.study import do_requests, end_with
     from hashzoo.errors import WorkError
     from hashzoo.plugins import registry
     from hashzoo.results import commands
@@ -65,6 +65,7 @@ def reproduce_command(
         click.echo(f"Missing: {sentence}", err=True)
     if not found.requests:
         raise WorkError(f"Nothing of {found.table.id} can be measured here; what is missing stands above.")
-    do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    failed = do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
     if not dry_run and not as_json:
         click.echo(commands.show((found.requests[0].out,), paper_table=found.table.id))
+    end_with(failed)

@@ -68,6 +68,8 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, dry_run: bool, 
       hashzoo run -m dch,hashnet,itq -p digits-1k --bits 16,32 --seeds 0-2 --workers 2 --keep-going
       hashzoo run -m hashnet -d imagefolder --set data.path=photos -b timm/resnet18.a1_in1k --freeze-backbone
     """
+    from hashzoo.plugins import registry
+    from hashzoo.runner.plan import resolve
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.runner.request import merge, read_config
     from hashzoo.studies.request import KEYS, is_study
@@ -85,6 +87,7 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, dry_run: bool, 
             both[name] = both[name][0]
     request = merge({}, {key: value for key, value in both.items() if key not in KEYS})
     warn_of_broken_plugins()
+    resolve(request, registry())  # a name that does not exist is said before torch is imported
     from hashzoo.runner.run import run
 
     main_process = os.environ.get("RANK", "0") == "0"  # set by `accelerate launch`

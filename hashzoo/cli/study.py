@@ -26,14 +26,9 @@ def do_study(values: Mapping[str, Any], *, dry_run: bool, as_json: bool, quiet: 
     warn_of_broken_plugins()
     engine = choose_engine(values.get("engine"), values.get("workers"))
     requests = requests_of(values, registry())
-    do_requests(
-        requests,
-        engine,
-        keep_going=bool(values.get("keep_going")),
-        dry_run=dry_run,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    keep_going = bool(values.get("keep_going"))
+    failed = do_requests(requests, engine, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
+    end_with(failed)
 
 
 def do_requests(
@@ -44,23 +39,18 @@ def do_requests(
     dry_run: bool,
     as_json: bool = False,
     quiet: bool = False,
-) -> None:
-    """Do the cells of requests and print their records; exit code 1, after a list of what failed, where any did."""
-    from hashzoo.errors import UsageError
+) -> list[tuple[str, str]]:
+    """Do the cells of requests, print their records, and return (what, why) of those that failed."""
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.grid import plan_study, run_study
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError(
-            "A study is spread by --workers or --engine and not by torchrun or accelerate launch, which share one cell "
-            "among processes; start it plainly, or give one method and one protocol."
-        )
+    refuse_launchers("A study", ", or give one method and one protocol")
     built = engine.build(registry())
     study = plan_study(requests)
     if dry_run:
         _show_cells(requests, study, engine, as_json)
-        return
+        return []
     with terminal_reporter(quiet) as reporter:
         records, failed = run_study(study, built, reporter, keep_going=keep_going)
     if as_json:
@@ -69,24 +59,41 @@ def do_requests(
         from hashzoo.results.summary import print_study
 
         print_study(records, next((request.metrics for request in requests if request.metrics), ()))
+    return failed
+
+
+def end_with(failed: Sequence[tuple[str, str]]) -> None:
+    """List what failed and end with exit code 1, where anything did."""
     if failed:
         count = len(failed)
         click.echo(f"Error: {count} {'thing' if count == 1 else 'things'} could not be done:", err=True)
         for what, why in failed:
             click.echo(f"  {what}: {why}", err=True)
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
+
+
+def refuse_launchers(what: str, else_do: str = "") -> None:
+    """Raise UsageError in a process of torchrun or accelerate launch, each of which would do all of it."""
+    from hashzoo.errors import UsageError
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            f"{what} is spread by --workers or --engine and not by torchrun or accelerate launch, which share one cell "
+            f"among processes; start it plainly{else_do}."
+        )
 
 
 def _show_cells(requests: Sequence[RunRequest], study: Any, engine: EngineChoice, as_json: bool) -> None:
-    from hashzoo.studies.grid import duration, earlier_records, estimate
+    from hashzoo.studies.grid import duration, earlier_records, estimate, times_of
 
     todo = study.todo()
     outs: list[Path] = list(dict.fromkeys(request.out for request in requests))
     records: list[Record] = [record for out in outs for record in earlier_records(out)]
-    total = estimate(todo, records)
+    times = times_of(records)
+    total = estimate(todo, times)
     rows = []
     for task in study.tasks:
-        alone = None if task.number in study.done else estimate([task], records)
+        alone = None if task.number in study.done else times.of(task)
         rows.append(
             {
                 "method": task.request.method,

@@ -73,17 +73,18 @@ def tune_command(
     if as_json:
         click.echo(json.dumps({"file": str(path), **study}, indent=2))
         return
-    wide = max(len(request.method) for request in requests)
-    for request in requests:
-        found = study["methods"][request.method]
+    names = [registry().listed("methods", request.method) for request in requests]
+    wide = max(map(len, names))
+    for name in names:
+        found = study["methods"][name]
         chosen, first = found["chosen"], found["trials"][0]["mean"]
         if chosen is None:
-            click.echo(f"{request.method:{wide}}  every trial failed: {found['trials'][0]['error']}")
+            click.echo(f"{name:{wide}}  every trial failed: {found['trials'][0]['error']}")
             continue
         own = "failed" if first is None else f"{first:.4f}"
         words = ", ".join(f"{key}={_short(value)}" for key, value in chosen["options"].items()) or "its own setting"
         what = f"{metric} {chosen['mean']:.4f} (own setting {own}), trial {chosen['number']}: {words}"
-        click.echo(f"{request.method:{wide}}  {what}")
+        click.echo(f"{name:{wide}}  {what}")
     click.echo(f"Every trial is in {path}; hashzoo run --tuned {path} uses what was chosen.")
 
 

@@ -45,4 +45,4 @@ def verify_command(
             verdict = verify(record, train=not no_train, device=device, reporter=reporter, note=note)
     click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else verdict.text())
     if not verdict.ok:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.data.drawing import draw_by_size
+from hashzoo.data.drawing import draw_by_size, require_undrawn
 from hashzoo.data.labels import NAMES as LABEL_NAMES
 from hashzoo.data.labels import multi_hot
 from hashzoo.data.options import whole_number
@@ -85,8 +85,8 @@ def load(
             item_ids, label_matrix, queries, train, seed_string, train_in_database=train_in_database
         )
         return make_splits(table, *rows, notes=notes)
-    if queries:
-        raise UsageError("The file has a query part of its own, so the option queries has no use; leave it out.")
+    asked = {"queries": queries, "train_in_database": train_in_database, "seed": 0 if train else seed}
+    require_undrawn(asked, "the file's own")
     return _official(table, lengths, whole_number("train", train), seed_string)
 
 

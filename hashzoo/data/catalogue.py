@@ -57,7 +57,7 @@ def list_datasets(datasets: Iterable[Dataset] | None = None, root: Path | None =
             "protocols": [protocol.id for protocol in dataset.protocols],
             "homepage": dataset.homepage,
             "state": _state(dataset, root),
-            "files": _files(dataset, root),
+            "files": files_of(dataset, root),
         }
         for dataset in sorted(datasets, key=lambda item: item.name)
     ]
@@ -70,18 +70,19 @@ def data_path(dataset: Dataset, root: Path) -> dict[str, Any]:
         "root": str(root),
         "cache": str(cache_root()),
         "state": _state(dataset, root),
-        "files": _files(dataset, root),
+        "files": files_of(dataset, root),
     }
 
 
 def _state(dataset: Dataset, root: Path) -> str:
     if dataset.files:
-        return "ready" if all(file["exists"] for file in _files(dataset, root)) else "missing"
+        return "ready" if all(file["exists"] for file in files_of(dataset, root)) else "missing"
     own = any(protocol.sizes == (0, 0, 0) for protocol in dataset.protocols)  # others are rules over one's own copy
     return "your own" if own else "embedded"
 
 
-def _files(dataset: Dataset, root: Path) -> list[dict[str, Any]]:
+def files_of(dataset: Dataset, root: Path) -> list[dict[str, Any]]:
+    """Return where each file that a dataset states is expected, and whether it is there."""
     return [{"path": str(root / name), "exists": (root / name).exists()} for name in dataset.files]
 
 
@@ -102,21 +103,21 @@ def load_splits(
     """
     from hashzoo.data.splits import require_pinned
 
-    splits = _load(dataset, protocol, root, progress, options)
+    splits = load_unpinned(dataset, protocol, root, progress, options)
     require_pinned(splits, protocol)
     return splits
 
 
-def _load(
+def load_unpinned(
     dataset: Dataset, protocol: Protocol, root: Path, progress: Progress | None, options: Mapping[str, Any]
 ) -> Splits:
-    """Load without comparing with what the protocol names."""
+    """Load as `load_splits` does, without comparing with what the protocol names."""
     if protocol.dataset != dataset.name:
         raise UsageError(
             f"Protocol {protocol.id} belongs to dataset {protocol.dataset}, not to {dataset.name}; "
             f"choose one of {', '.join(known.id for known in dataset.protocols)}."
         )
-    load = _loader(dataset)
+    load = loader_of(dataset)
     given = (protocol, root, progress) if takes_progress(load) else (protocol, root)
     check_options(load, f"Dataset {dataset.name!r}", len(given), options)
     if not any(options.get(given) for given in ("path", "download", "lists_only")):
@@ -129,16 +130,17 @@ def takes_progress(load: Callable[..., Any]) -> bool:
     return list(inspect.signature(load).parameters)[2:3] == ["progress"]
 
 
-def _loader(dataset: Dataset) -> Callable[..., Any]:
+def loader_of(dataset: Dataset) -> Callable[..., Any]:
+    """Return the function that loads a dataset's protocols."""
     return resolve(dataset.load, f"Dataset {dataset.name!r}")
 
 
 def _accepts(dataset: Dataset, option: str) -> bool:
-    return option in inspect.signature(_loader(dataset)).parameters
+    return option in inspect.signature(loader_of(dataset)).parameters
 
 
 def _require_files(dataset: Dataset, protocol: Protocol, root: Path, downloads: bool) -> None:
-    missing = [file["path"] for file in _files(dataset, root) if not file["exists"]]
+    missing = [file["path"] for file in files_of(dataset, root) if not file["exists"]]
     if not missing:
         return
     what = "a file which does not exist" if len(missing) == 1 else f"{len(missing)} files which do not exist"
@@ -157,7 +159,7 @@ def image_preparation(name: str, options: Mapping[str, Any], shape: Sequence[int
     """
     from hashzoo.plugins import registry
 
-    parameters = inspect.signature(_loader(registry().get("datasets", name))).parameters
+    parameters = inspect.signature(loader_of(registry().get("datasets", name))).parameters
     given = {key: parameters[key].default for key in ("fit", "stored_size") if key in parameters} | dict(options)
     side = given.get("stored_size")
     return str(given.get("fit", "squash")), "fit" in given and list(shape[:2]) == [side, side]
@@ -194,13 +196,13 @@ def check(
 
     fault = ""
     try:
-        splits = _load(dataset, protocol, root, progress, options)
+        splits = load_unpinned(dataset, protocol, root, progress, options)
     except WorkError as error:
         if not _accepts(dataset, "lists_only") or options.get("lists_only"):
             raise
         fault = str(error)
         try:
-            splits = _load(dataset, protocol, root, progress, {**options, "lists_only": True})
+            splits = load_unpinned(dataset, protocol, root, progress, {**options, "lists_only": True})
         except HashzooError:
             raise error from None
     inputs = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -123,14 +123,15 @@ def check_splits(splits: Splits, protocol: Protocol, *faults: str) -> SplitRepor
     known = parts if usable else {part: np.empty(0, dtype=np.int64) for part in PARTS}
     every = np.unique(np.concatenate(list(known.values())))
     copies = _Copies(table, labels, every)
-    relevance = _relevance(labels, known, is_copy_of_itself=bool(_overlaps(splits)["query-database"]))
+    overlaps = _overlaps(splits)
+    relevance = _relevance(labels, known, is_copy_of_itself=bool(overlaps["query-database"]))
     order = recognise(labels[every])
     names = table.class_names or tuple(str(c) for c in range(labels.shape[1]))
     report = SplitReport(
         protocol=protocol.id,
         sha256=splits.sha256,
         sizes={part: len(rows) for part, rows in parts.items()},
-        overlaps=_overlaps(splits),
+        overlaps=overlaps,
         unlabelled={part: int((~labels[rows].any(axis=1)).sum()) for part, rows in known.items()},
         duplicates={f"{a}-{b}": copies.shared(known[a], known[b]) for a, b in _PAIRS},
         class_names=names,
@@ -149,9 +150,8 @@ def check_splits(splits: Splits, protocol: Protocol, *faults: str) -> SplitRepor
         chance=float(relevance.mean() / len(known["database"])) if len(relevance) and len(known["database"]) else 0.0,
         empty_classes=tuple(np.asarray(names)[: labels.shape[1]][~labels[every].any(axis=0)].tolist()),
     )
-    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
     warnings, notes = _warnings(report, protocol), (*_notes(report, order is not None), *splits.notes)
-    return SplitReport(**{**fields, "warnings": tuple(warnings), "notes": tuple(notes)})
+    return replace(report, warnings=tuple(warnings), notes=notes)
 
 
 def _not_as_pinned(splits: Splits, protocol: Protocol) -> list[str]:

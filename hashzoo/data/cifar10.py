@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits
-from hashzoo.data.images import StoredImages, images_from_store
+from hashzoo.data.image_cache import StoredImages, images_from_store
 from hashzoo.data.options import yes_or_no
 from hashzoo.data.roots import given_path
 from hashzoo.errors import WorkError
@@ -38,7 +38,7 @@ def load(
 
     Raises WorkError where the batches are missing, or are not the official ones by their md5.
     """
-    source = Source(given_path(path, root) if path != "" else root, yes_or_no("download", download), protocol.id)
+    source = Source(given_path(path, root, default=""), yes_or_no("download", download), protocol.id)
     stored = stored_batches(_reader(), source, OFFICIAL, progress)
     return cifar10_splits(protocol, stored.pixels, stored.fingerprint, OFFICIAL)
 

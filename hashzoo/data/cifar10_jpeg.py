@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hashzoo.data.cifar10_lists import CLASS_NAMES, PerClass, cifar10_splits
-from hashzoo.data.images import ImageFiles, stored_images
+from hashzoo.data.image_cache import stored_images
+from hashzoo.data.images import ImageFiles
 from hashzoo.data.roots import source_path
 from hashzoo.data.splits import Quota
 from hashzoo.errors import WorkError

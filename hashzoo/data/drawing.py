@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from hashzoo.data.options import number_or_share, whole_number, yes_or_no
+from hashzoo.data.options import number_or_share, refuse_given, yes_or_no
 from hashzoo.data.splits import draw_counts, proportional, strata
 from hashzoo.errors import UsageError
 
@@ -49,6 +52,15 @@ def draw_by_size(
     return draw_counts(ids, classes, counts, seed, train_in_database=with_train), notes
 
 
+def require_undrawn(asked: Mapping[str, Any], source: str, *, train_in_database: bool = False) -> None:
+    """Raise UsageError for options of a draw that were given (`asked`) where the parts come from elsewhere.
+
+    `source` says whose the parts are, "the lists' own"; `train_in_database` is that option's default.
+    """
+    defaults = {"queries": 0, "train": 0, "seed": 0, "train_in_database": train_in_database}
+    refuse_given(asked, defaults, f"The parts are {source} and nothing is drawn")
+
+
 def chosen_note(queries: int, train: int, rest: int) -> str:
     """Return the sentence that says which sizes were taken where none were asked."""
     return (
@@ -59,11 +71,7 @@ def chosen_note(queries: int, train: int, rest: int) -> str:
 
 def _count(name: str, value: int | float, of: int) -> int:
     """Return a number of items asked as number or share; 0 (not asked) stays 0."""
-    if value in (0, "0"):
-        return whole_number(name, value)
-    try:
-        asked = number_or_share(name, value)
-    except UsageError:
-        whole_number(name, value)
-        raise
+    if value in (0, "0") and not isinstance(value, bool):
+        return 0
+    asked = number_or_share(name, value)
     return asked if isinstance(asked, int) else max(round(asked * of), 1)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from hashzoo.data.drawing import draw_by_size
+from hashzoo.data.image_cache import StoredImages, stored_images
 from hashzoo.data.images import (
     ImageFiles,
     ImageOptions,
-    StoredImages,
     file_states,
     folder_files,
     member_states,
-    stored_images,
+    open_zip,
     zip_files,
 )
-from hashzoo.data.lists import JoinedLists, find_images
+from hashzoo.data.lists import JoinedLists
+from hashzoo.data.roots import below, regular_file
 from hashzoo.data.splits import PARTS, make_splits
 from hashzoo.errors import UsageError
 from hashzoo.specs import Splits, Table
@@ -45,11 +47,9 @@ def listed_splits(
     Files are looked for as `find_images` does. With `options.lists_only` no file is opened, and the images have no
     pixels, (n, 0, 0, 3). With `options.skip_damaged` the lists lose the items whose image cannot be read.
     """
-    table, skipped = image_table(joined, images, options, progress, dataset=dataset, modality=modality)
-    rows = {part: joined.rows[part] for part in PARTS}
-    if skipped:
-        rows = {part: found[~np.isin(found, list(skipped))] for part, found in rows.items()}
-    return make_splits(table, *(rows[part] for part in PARTS), notes=(*notes, *skipped_note(skipped)), details=details)
+    table, stored = image_table(joined, images, options, progress, dataset=dataset, modality=modality)
+    rows = [stored.kept(joined.rows[part]) for part in PARTS]
+    return make_splits(table, *rows, notes=(*notes, *stored.notes), details=details)
 
 
 def drawn_image_splits(
@@ -63,10 +63,10 @@ def drawn_image_splits(
     seed: str = "lists 0",
 ) -> Splits:
     """Return the Splits of one list without parts; `asked` are queries, train, train_in_database of `draw_by_size`."""
-    table, skipped = image_table(joined, images, options, progress, dataset=dataset)
-    kept = np.setdiff1d(np.arange(len(table.ids)), np.fromiter(skipped, dtype=np.int64, count=len(skipped)))
+    table, stored = image_table(joined, images, options, progress, dataset=dataset)
+    kept = stored.kept(np.arange(len(table.ids)))
     parts, notes = draw_by_size(table.ids[kept], table.labels[kept], seed=seed, **asked)
-    return make_splits(table, *(kept[part] for part in parts), notes=(*notes, *skipped_note(skipped)))
+    return make_splits(table, *(kept[part] for part in parts), notes=(*notes, *stored.notes))
 
 
 def image_table(
@@ -77,17 +77,16 @@ def image_table(
     *,
     dataset: str = "lists",
     modality: str = "image",
-) -> tuple[Table, dict[int, tuple[str, str]]]:
-    """Return the table of listed images, and (name, reason) by row of what was skipped."""
+) -> tuple[Table, StoredImages]:
+    """Return the table of listed images, and its images with what was skipped."""
     if options.lists_only:
         pixels: np.ndarray = np.zeros((len(joined.paths), 0, 0, 3), dtype=np.uint8)
         digest = hashlib.sha256("\n".join(joined.paths).encode("utf-8", "surrogateescape")).hexdigest()
         stored = StoredImages(pixels, f"lists only: {digest}")
     else:
         stored = _decoded(joined, images, options, progress, dataset)
-    skipped = {row: (name, reason) for row, name, reason in stored.skipped}
     table = Table({modality: stored.pixels}, joined.labels, joined.ids, stored.fingerprint, joined.class_names)
-    return table, skipped
+    return table, stored
 
 
 def _decoded(
@@ -108,10 +107,51 @@ def _decoded(
     )  # fmt: skip
 
 
-def skipped_note(skipped: Mapping[int, tuple[str, str]]) -> tuple[str, ...]:
-    """Return the sentence that counts and names what was skipped, no sentence where nothing was."""
-    if not skipped:
-        return ()
-    listed = "; ".join(f"{name} ({reason})" for name, reason in list(skipped.values())[:20])
-    more = f"; and {len(skipped) - 20:,} more" if len(skipped) > 20 else ""
-    return (f"{len(skipped):,} image files were left out because they cannot be read: {listed}{more}.",)
+def find_images(paths: Sequence[str], folder: Path, prefix: str = "") -> list[str]:
+    """Return the name below `folder` of every listed image, the first of these that is there.
+
+    For "a/b/1.jpg": the path after its `prefix`, the same after the last folders of the prefix, "images/1.jpg",
+    "1.jpg", "b/1.jpg". An image that is nowhere keeps its path and is named when it is read.
+
+    Raises UsageError for a path that would lead out of the folder.
+    """
+    heads = [head for head in PurePosixPath(prefix).parts if head not in ("/", ".")]
+    leads = ["", *("/".join(heads[-n:]) + "/" for n in range(1, min(len(heads), 3) + 1))]
+    present = _Present(folder) if folder.is_dir() else _Members(folder)
+    found = []
+    for path in paths:
+        path = below(path, str(folder))
+        base = path.rsplit("/", 1)[-1]
+        tries = dict.fromkeys(
+            [*(lead + path for lead in leads), f"images/{base}", base, "/".join(path.split("/")[-2:])]
+        )
+        found.append(next((name for name in tries if present.has(name)), path))
+    return found
+
+
+class _Present:
+    """Which files are in a folder; every sub-folder asked for is listed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.listed = folder, dict[str, frozenset[str]]()
+
+    def has(self, name: str) -> bool:
+        head, _, base = name.rpartition("/")
+        if head not in self.listed:
+            try:
+                self.listed[head] = frozenset(entry.name for entry in os.scandir(self.folder / head))
+            except OSError:
+                self.listed[head] = frozenset()
+        return base in self.listed[head]
+
+
+class _Members(_Present):
+    """Which files are in a zip archive."""
+
+    def __init__(self, archive: Path) -> None:
+        super().__init__(archive)
+        with open_zip(regular_file(archive)) as opened:
+            self.names = frozenset(opened.namelist())
+
+    def has(self, name: str) -> bool:
+        return name in self.names

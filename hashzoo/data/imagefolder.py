@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from hashzoo.data.image_lists import skipped_note
-from hashzoo.data.images import ENDINGS, ImageOptions, StoredImages, file_states, folder_files, is_image, stored_images
+from hashzoo.data.image_cache import StoredImages, stored_images
+from hashzoo.data.images import ENDINGS, ImageOptions, file_states, folder_files, is_image
 from hashzoo.data.labels import one_hot
 from hashzoo.data.list_layouts import WORDS
-from hashzoo.data.options import number_or_share, whole_number, yes_or_no
+from hashzoo.data.options import number_or_share, refuse_given, whole_number, yes_or_no
 from hashzoo.data.roots import expanded, given_path
 from hashzoo.data.splits import draw_counts, make_splits
 from hashzoo.errors import UsageError, WorkError, unknown_name
 from hashzoo.specs import Protocol, Splits, Table
 
 LAYOUTS = ("classes", "parts")
+DRAW = {"queries_per_class": 100, "train_per_class": 500, "seed": 0, "train_in_database": False}
+"""Options of the draw, with their defaults."""
 _VALIDATION = ("val", "valid", "validation", "dev")
 
 
@@ -68,17 +70,19 @@ def load(
     folder = _folder(path, root)
     parts, notes = _parts(folder, layout)
     if parts:
+        asked = {**quotas, "seed": seed, "train_in_database": train_in_database}
+        refuse_given(asked, DRAW, "The parts are the folders' own and nothing is drawn")
         return _as_parted(folder, parts, options, notes, progress)
     names = _images_by_class(folder, "")
     _counts({name: len(members) for name, members in names.items()}, quotas, folder)
     files = [name for members in names.values() for name in members]
     classes = np.repeat(np.arange(len(names)), [len(members) for members in names.values()])
-    table, skipped = _table(folder, files, classes, tuple(names), options, progress)
-    kept = np.setdiff1d(np.arange(len(files)), np.fromiter(skipped, dtype=np.int64, count=len(skipped)))
+    table, stored = _table(folder, files, classes, tuple(names), options, progress)
+    kept = stored.kept(np.arange(len(files)))
     sizes = np.bincount(classes[kept], minlength=len(names))
     counts = _counts(dict(zip(names, sizes.tolist(), strict=True)), quotas, folder)
     drawn = draw_counts(table.ids[kept], classes[kept], counts, seed_string, train_in_database=with_train)
-    return make_splits(table, *(kept[part] for part in drawn), notes=skipped_note(skipped))
+    return make_splits(table, *(kept[part] for part in drawn), notes=stored.notes)
 
 
 def _folder(path: Any, root: Path) -> Path:
@@ -98,8 +102,8 @@ def _table(
     names: tuple[str, ...],
     options: ImageOptions,
     progress: Callable[[int, int], None] | None,
-) -> tuple[Table, dict[int, tuple[str, str]]]:
-    """Return the table of all images, and (name, reason) by row of what was skipped."""
+) -> tuple[Table, StoredImages]:
+    """Return the table of all images, and these with what was skipped."""
     if options.lists_only:
         stored = StoredImages(np.zeros((len(files), 0, 0, 3), dtype=np.uint8), "lists only")
     else:
@@ -109,7 +113,7 @@ def _table(
             skip_damaged=options.skip_damaged,
         )  # fmt: skip
     table = Table({"image": stored.pixels}, one_hot(classes, len(names)), np.asarray(files), stored.fingerprint, names)
-    return table, {row: (name, reason) for row, name, reason in stored.skipped}
+    return table, stored
 
 
 # Classes
@@ -229,10 +233,10 @@ def _as_parted(
             files += members
             labels += [classes.index(name)] * len(members)
         rows[part] = np.arange(begin, len(files))
-    table, skipped = _table(folder, files, np.asarray(labels), tuple(classes), options, progress)
-    rows = {part: members[~np.isin(members, list(skipped))] for part, members in rows.items()}
+    table, stored = _table(folder, files, np.asarray(labels), tuple(classes), options, progress)
+    rows = {part: stored.kept(members) for part, members in rows.items()}
     if "database" not in rows:
         notes = [*notes, f"There is no folder for the database, so the images in {parts['train']} are searched."]
     database = rows.get("database", rows["train"])
     read = f"Parts are the folders {', '.join(sorted(parts.values()))}; nothing was drawn."
-    return make_splits(table, rows["train"], rows["query"], database, notes=(read, *notes, *skipped_note(skipped)))
+    return make_splits(table, rows["train"], rows["query"], database, notes=(read, *notes, *stored.notes))

@@ -15,7 +15,7 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,9 +24,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from hashzoo.data.options import whole_number, yes_or_no
-from hashzoo.data.roots import below, cache_root
+from hashzoo.data.roots import below
 from hashzoo.errors import WorkError, unknown_name
-from hashzoo.store import Content, Store, key_of
 
 ENDINGS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """Endings of files that are taken for images, in lower case."""
@@ -38,10 +37,8 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 2**29
 """Largest image file read."""
 
-_LAYOUT = 2  # part of every key: raise it when the same source would give other pixels
 MISSING = "missing"
 _LISTED = 20  # how many bad files one message names
-_BATCH_BYTES = 32 * 2**20  # decoded pixels held in memory at once
 for _name in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP"):  # else threads race to load all formats
     importlib.import_module(f"PIL.{_name}ImagePlugin")
 _ORIENTATION = 0x0112
@@ -87,25 +84,13 @@ class ImageOptions:
         cls, stored_size: Any = 256, fit: Any = "crop", skip_damaged: Any = False, lists_only: Any = False
     ) -> ImageOptions:
         """Return the options after making sure that a user's values are what they have to be."""
-        _require_fit(fit)
+        require_fit(fit)
         return cls(
             whole_number("stored_size", stored_size, at_least=1),
             fit,
             yes_or_no("skip_damaged", skip_damaged),
             yes_or_no("lists_only", lists_only),
         )
-
-
-@dataclass(frozen=True)
-class StoredImages:
-    """Pixels (n, H, W, 3) uint8, memory-mapped read-only, and the sha256 of their type, shape and bytes.
-
-    `skipped` are (row, name, reason) of files that could not be read, where these were to be skipped.
-    """
-
-    pixels: np.ndarray
-    fingerprint: str
-    skipped: tuple[tuple[int, str, str], ...] = ()
 
 
 @dataclass
@@ -151,6 +136,14 @@ def read_file(path: Path) -> bytes:
         return file.read()
 
 
+def open_zip(archive: Path) -> zipfile.ZipFile:
+    """Open a zip archive; WorkError for what is none."""
+    try:
+        return zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
+
+
 @contextmanager
 def folder_files(folder: Path, names: Sequence[str]) -> Iterator[ImageFiles]:
     """Give the files of a folder; names are relative to it."""
@@ -165,7 +158,7 @@ def file_states(folder: Path, names: Sequence[str]) -> dict[str, Any]:
             status = (folder / name).stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
-            state = "missing"  # decoding reports it by name
+            state = MISSING  # decoding reports it by name
         digest.update(f"{name}\n{state}\n".encode("utf-8", "surrogateescape"))
     return {"files": len(names), "files_sha256": digest.hexdigest()}
 
@@ -173,13 +166,10 @@ def file_states(folder: Path, names: Sequence[str]) -> dict[str, Any]:
 def member_states(archive: Path, names: Sequence[str]) -> dict[str, Any]:
     """Return the same for members of a zip archive: a sha256 of names, sizes and checksums."""
     digest = hashlib.sha256()
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            known = {info.filename: f"{info.file_size} {info.CRC}" for info in opened.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
+    with open_zip(archive) as opened:
+        known = {info.filename: f"{info.file_size} {info.CRC}" for info in opened.infolist()}
     for name in names:
-        digest.update(f"{name}\n{known.get(name, 'missing')}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name}\n{known.get(name, MISSING)}\n".encode("utf-8", "surrogateescape"))
     return {"files": len(names), "files_sha256": digest.hexdigest()}
 
 
@@ -189,11 +179,7 @@ def zip_files(archive: Path, names: Sequence[str] | None = None) -> Iterator[Ima
 
     Raises UsageError for an archive with a member that leads out of it ("..", absolute), WorkError for a damaged one.
     """
-    try:
-        opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
-    with opened:
+    with open_zip(archive) as opened:
         for info in opened.infolist():
             below(info.filename, f"{archive}, member {info.filename!r}")
 
@@ -282,58 +268,13 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode_image(source: Path | bytes, size: tuple[int, int] | None = None, fit: str = "squash") -> np.ndarray:
-    """Return the pixels (H, W, 3) uint8 of one image file or its bytes; see `to_rgb`.
-
-    Raises WorkError that names the file and says what is wrong with it.
-    """
-    name, data = str(source) if isinstance(source, Path) else "The image", b""
-    try:
-        data = read_file(source) if isinstance(source, Path) else source
-        with open_image(data) as image:
-            return to_rgb(image, size, fit)
-    except Exception as error:
-        raise WorkError(f"{name} cannot be read as an image ({_reason(error, data)}); replace or remove it.") from error
-
-
-def decode_images(
-    files: Sequence[Path] | ImageFiles,
-    size: tuple[int, int],
-    *,
-    fit: str = "squash",
-    progress: Callable[[int, int], None] | None = None,
-    where: Path | None = None,
-) -> np.ndarray:
-    """Return the pixels (n, H, W, 3) uint8 of image files, in memory, each brought to `size` (height, width).
-
-    All cores decode; the result does not depend on their number. Raises WorkError that names every file that is
-    missing or no image.
-    """
-    _require_fit(fit)
-    listed = (
-        files if isinstance(files, ImageFiles) else ImageFiles([str(f) for f in files], lambda n: read_file(Path(n)))
-    )
-    faults = Faults()
-    pixels = np.zeros((len(listed.names), *size, 3), dtype=np.uint8)
-    with ThreadPoolExecutor(cores()) as pool:
-        for row, item in enumerate(_in_order(pool, listed, lambda data: _pixels(data, size, fit))):
-            if isinstance(item, str):
-                faults.found.append((listed.names[row], item))
-            else:
-                pixels[row] = item
-            if progress is not None:
-                progress(row + 1, len(listed.names))
-    faults.raise_if_any(len(listed.names), where)
-    return pixels
-
-
 def decode_any(images: Mapping[str, Any], size: tuple[int, ...] | None = None, fit: str = "squash") -> list[np.ndarray]:
     """Return the pixels (H, W, 3) uint8 of named images, each a file, its bytes or an image of Pillow.
 
     `size` (height, width); None keeps that of each image, of which "crop" takes the middle square. Raises WorkError
     that names every image that cannot be read.
     """
-    _require_fit(fit)
+    require_fit(fit)
 
     def one(item: Any) -> np.ndarray | str:
         data = b""
@@ -360,12 +301,13 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def _require_fit(fit: str) -> None:
+def require_fit(fit: str) -> None:
+    """Raise UsageError for a way to fit images that there is not."""
     if fit not in FITS:
         raise unknown_name("way to fit images", str(fit), FITS)
 
 
-def _in_order(
+def in_order(
     pool: ThreadPoolExecutor, files: ImageFiles, work: Callable[[bytes], Any], start: int = 0
 ) -> Iterator[Any]:
     """Yield what `work` makes of each file, or the reason why it cannot, in order, with few files ahead."""
@@ -388,7 +330,14 @@ def _in_order(
         yield pending.popleft().result()
 
 
-def _pixels(data: bytes, size: tuple[int, int], fit: str) -> np.ndarray:
+def upright_shape(data: bytes) -> tuple[int, int]:
+    """Return the (height, width) that an image file has once it is turned upright."""
+    with open_image(data) as image:
+        return (image.width, image.height) if _turn(image) in _LYING else (image.height, image.width)
+
+
+def decoded(data: bytes, size: tuple[int, int], fit: str) -> np.ndarray:
+    """Return the pixels (H, W, 3) uint8 of an image file, of `size` (height, width); see `to_rgb`."""
     with open_image(data) as image:
         return to_rgb(image, size, fit)
 
@@ -407,109 +356,3 @@ def _reason(error: Exception, data: bytes) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-# Into the cache
-# ----------------------------------------------------------------------------------------------------------
-
-
-def stored_images(
-    source: Mapping[str, Any],
-    where: Path,
-    open_files: Callable[[], AbstractContextManager[ImageFiles]],
-    size: int,
-    progress: Callable[[int, int], None] | None = None,
-    *,
-    fit: str = "squash",
-    skip_damaged: bool = False,
-) -> StoredImages:
-    """Return the decoded images of a source, memory-mapped, from the cache or decoded now.
-
-    `source` identifies the content (names and sizes, or a checksum) and becomes the cache key together with `size`
-    and `fit`. Images that all have one size of at most size x size are kept as they are; others are brought to
-    size x size, see `to_rgb`. What was decoded before an interruption is not decoded again.
-
-    `skip_damaged`: files that are missing or no image are black in the pixels, and named with their rows in
-    `.skipped`. Otherwise WorkError names every such file.
-    """
-    _require_fit(fit)
-    key = {**source, "size": size, "fit": fit, "skip_damaged": skip_damaged}
-    plain = {"fit": "squash", "skip_damaged": False}
-    key = {name: value for name, value in key.items() if name not in plain or value != plain[name]}
-
-    faults = Faults()
-
-    with ExitStack() as opened:
-
-        def make() -> Content:
-            files = opened.enter_context(open_files())
-            shape = _shape(files, size)
-
-            def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
-                for block, bad in _blocks(files, shape, fit, start, progress):
-                    faults.found.extend((name, reason) for _, name, reason in bad)
-                    if bad and skip_damaged:
-                        noted["skipped"] = [*noted.get("skipped", []), *bad]
-                    if skip_damaged and len(noted.get("skipped", [])) > len(files.names) // 2:
-                        raise WorkError(
-                            f"{faults.sentence(len(files.names), where)}. That is more than half, too many to be left "
-                            "out; look whether this is the right folder."
-                        )
-                    if skip_damaged or not faults.found:  # else the rest is only looked at, to name all that is wrong
-                        yield block
-                if not skip_damaged:
-                    faults.raise_if_any(len(files.names), where)
-
-            return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
-
-        return images_from_store(key, make)
-
-
-def images_from_store(source: Mapping[str, Any], make: Callable[[], Content]) -> StoredImages:
-    """Return the images that the cache holds for `source`, JSON of all that decides them, or make them now."""
-    entry = Store(cache_root(), "images", "images", "decoded images").get(key_of({"layout": _LAYOUT, **source}), make)
-    skipped = tuple((int(row), str(name), str(reason)) for row, name, reason in entry.meta["noted"].get("skipped", []))
-    return StoredImages(entry.array, entry.sha256, skipped)
-
-
-def _shape(files: ImageFiles, size: int) -> tuple[int, int]:
-    """Return (height, width) if all readable images share it and it is at most size x size, else (size, size)."""
-    common: tuple[int, int] | None = None
-    with ThreadPoolExecutor(cores()) as pool:
-        for shape in _in_order(pool, files, _upright_shape):
-            if isinstance(shape, str):
-                continue  # decoding finds it again and reports it
-            common = common or shape
-            if shape != common or max(shape) > size:
-                return size, size
-    return common or (size, size)
-
-
-def _upright_shape(data: bytes) -> tuple[int, int]:
-    with open_image(data) as image:
-        return (image.width, image.height) if _turn(image) in _LYING else (image.height, image.width)
-
-
-def _blocks(
-    files: ImageFiles,
-    shape: tuple[int, int],
-    fit: str,
-    start: int,
-    progress: Callable[[int, int], None] | None,
-) -> Iterator[tuple[np.ndarray, list[list[Any]]]]:
-    """Yield blocks of decoded images, each with row, name and reason of what cannot be decoded and is black."""
-    total, rows = len(files.names), max(1, _BATCH_BYTES // (shape[0] * shape[1] * 3))
-    with ThreadPoolExecutor(cores()) as pool:
-        decoded = _in_order(pool, files, lambda data: _pixels(data, shape, fit), start)
-        for begin in range(start, total, rows):
-            block = np.zeros((min(rows, total - begin), *shape, 3), dtype=np.uint8)
-            bad: list[list[Any]] = []
-            for place in range(len(block)):
-                item = next(decoded)
-                if isinstance(item, str):
-                    bad.append([begin + place, files.names[begin + place], item])
-                else:
-                    block[place] = item
-            if progress is not None:
-                progress(begin + len(block), total)
-            yield block, bad

@@ -6,7 +6,7 @@ boolean ones too. No label: -1, NaN, an empty name, a row of zeros.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,22 @@ def one_hot(classes: np.ndarray, num_classes: int) -> np.ndarray:
     rows = np.flatnonzero(classes >= 0)
     labels[rows, classes[rows]] = 1
     return labels
+
+
+def indicators(
+    items: Iterable[Iterable[Hashable]], known: Iterable[Hashable], dtype: type[np.generic] = np.uint8
+) -> np.ndarray:
+    """Return (n, C): 1 where an item has one of the C `known` names; other names are left out.
+
+    >>> indicators([("sea", "sky"), ("fog",)], ["sky", "sea"]).tolist()
+    [[1, 1], [0, 0]]
+    """
+    column = {name: at for at, name in enumerate(known)}
+    chosen = [[column[name] for name in names if name in column] for names in items]
+    rows = np.zeros((len(chosen), len(column)), dtype=dtype)
+    for row, columns in enumerate(chosen):
+        rows[row, columns] = 1
+    return rows
 
 
 def multi_hot(

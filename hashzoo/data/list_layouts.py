@@ -49,13 +49,25 @@ def find_lists(path: Path, wanted: Wanted) -> dict[str, ItemList]:
     """
     if wanted.layout and wanted.layout not in LAYOUTS:
         raise unknown_name("layout of lists", wanted.layout, LAYOUTS)
+    named = {part: name for part, name in (wanted.files or {}).items() if name}
+    if named and (wanted.layout or path.is_file()):
+        options = ", ".join(f"{part}_list" for part in named)
+        other = f"layout={wanted.layout} is given" if wanted.layout else f"{path} is one file"
+        raise UsageError(
+            f"The lists of the parts are named ({options}), and {other}; leave one out, and give path= the folder of "
+            "the lists named."
+        )
     if path.is_file():
-        if path.suffix.lower() in TABLES:
+        layout = "table" if path.suffix.lower() in TABLES else "single"
+        if wanted.layout not in ("", layout):
+            raise UsageError(
+                f"{path} is one file and layout={wanted.layout} is one of folders; leave it out, or give a folder."
+            )
+        if layout == "table":
             return read_table(path, wanted.columns)
         return {"": read_list(path)}
     if not path.is_dir():
         raise UsageError(f"There is no {path}; give path= a folder of lists, one list, or a table.")
-    named = {part: name for part, name in (wanted.files or {}).items() if name}
     if named:
         return _named(path, named)
     files = _text_files(path)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import os
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from hashzoo.data.images import ENDINGS
-from hashzoo.data.labels import multi_hot
-from hashzoo.data.roots import below, regular_file
+from hashzoo.data.labels import indicators, multi_hot
+from hashzoo.data.roots import regular_file
 from hashzoo.errors import UsageError, WorkError
 
 COMPRESSED = {".xz": lzma.open, ".gz": gzip.open}
@@ -29,6 +27,7 @@ MAX_BYTES = 2**30
 _MAX_LINE = 2**20
 _BLANKS = re.compile(rb"[ \t]+")
 _NUMBER = re.compile(rb"[+-]?\d+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,13 @@ class ItemList:
     labels: np.ndarray | None
     lines: np.ndarray
     class_names: tuple[str, ...] = ()
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> ItemList:
+        """Return the list of the items in these rows, in this order."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        paths = tuple(self.paths[row] for row in chosen)
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, paths=paths, labels=labels, lines=self.lines[chosen])
 
     def where(self, row: int) -> str:
         """Return "file, line n" for messages."""
@@ -86,12 +92,16 @@ def read_bytes(file: Path, limit: int = MAX_BYTES) -> bytes:
     return content
 
 
-def read_lines(file: Path, encoding: str = "utf-8") -> list[str]:
-    """Return the lines of a text file (UTF-8; .xz and .gz unpacked) without their ends, an empty last one left out."""
+def read_lines(file: Path, encoding: str = "utf-8", errors: str = "strict") -> list[str]:
+    """Return the lines of a text file (UTF-8; .xz and .gz unpacked) without their ends, an empty last one left out.
+
+    Lines end at LF, CR LF or CR alone: other separators of Unicode are part of a text.
+    """
     try:
-        return read_bytes(file).decode(encoding).removeprefix("\ufeff").splitlines()
+        lines = _LINE_END.split(read_bytes(file).decode(encoding, errors).removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not {encoding} text (byte {error.start}); save it as text.") from error
+    return lines if lines[-1] else lines[:-1]
 
 
 def read_list(file: Path, *, num_classes: int | None = None) -> ItemList:
@@ -127,7 +137,7 @@ def _split(line: bytes, file: Path, number: int) -> tuple[bytes, bytes]:
         raise UsageError(f"{file}, line {number} has {len(line):,} characters; that is no list of items.")
     line = line.strip()
     name, _, values = line.partition(b" ")
-    if b"\t" in line or b"  " in line or not values[:1].isdigit():
+    if b"\t" in line or b"  " in line or not values[:1].isdigit() or values.strip(b"0123456789. "):
         words = _BLANKS.split(line)
         last = _last_of_name(words)
         name, values = b" ".join(words[: last + 1]), b" ".join(words[last + 1 :])
@@ -229,6 +239,15 @@ def paired_list(images: Path, labels: Path, *, num_classes: int | None = None) -
             f"{images} has {len(paths.paths):,} lines and {labels} {len(values):,}; they must have as many."
         )
     return ItemList(str(labels), paths.paths, _labels(values, labels, num_classes), paths.lines)
+
+
+def read_parts(folder: Path, pattern: str, *, num_classes: int | None = None) -> dict[str, ItemList]:
+    """Return a published set of lists: train, query and database of the files that `pattern` names.
+
+    `pattern` has {} for the part as the field calls it in file names: train, test, database.
+    """
+    files = {"train": "train", "query": "test", "database": "database"}
+    return {part: read_list(folder / pattern.format(name), num_classes=num_classes) for part, name in files.items()}
 
 
 # Several lists, one table
@@ -333,12 +352,7 @@ def _from_words(
                     f"{parts[name].where(row)}: {', '.join(cell)} is no class number (-1 says that there is no label); "
                     "correct it."
                 )
-    column = {word: at for at, word in enumerate(known)}
-    matrices = {name: np.zeros((len(array), len(known)), dtype=np.uint8) for name, array in labels.items()}
-    for name, array in labels.items():
-        for row, cell in enumerate(array):
-            matrices[name][row, [column[word] for word in cell if word in column]] = 1
-    return matrices, tuple(known)
+    return {name: indicators(array, known) for name, array in labels.items()}, tuple(known)
 
 
 def common_prefix(paths: Iterable[str]) -> str:
@@ -364,56 +378,3 @@ def _ids(paths: Sequence[str]) -> np.ndarray:
         if len(set(ids)) == len(ids):
             return np.asarray(ids)
     return np.asarray(paths)
-
-
-def find_images(paths: Sequence[str], folder: Path, prefix: str = "") -> list[str]:
-    """Return the name below `folder` of every listed image, the first of these that is there.
-
-    For "a/b/1.jpg": the path after its `prefix`, the same after the last folders of the prefix, "images/1.jpg",
-    "1.jpg", "b/1.jpg". An image that is nowhere keeps its path and is named when it is read.
-
-    Raises UsageError for a path that would lead out of the folder.
-    """
-    heads = [head for head in PurePosixPath(prefix).parts if head not in ("/", ".")]
-    leads = ["", *("/".join(heads[-n:]) + "/" for n in range(1, min(len(heads), 3) + 1))]
-    present = _Present(folder) if folder.is_dir() else _Members(folder)
-    found = []
-    for path in paths:
-        path = below(path, str(folder))
-        base = path.rsplit("/", 1)[-1]
-        tries = dict.fromkeys(
-            [*(lead + path for lead in leads), f"images/{base}", base, "/".join(path.split("/")[-2:])]
-        )
-        found.append(next((name for name in tries if present.has(name)), path))
-    return found
-
-
-class _Present:
-    """Which files are in a folder; every sub-folder asked for is listed once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.listed = folder, dict[str, frozenset[str]]()
-
-    def has(self, name: str) -> bool:
-        head, _, base = name.rpartition("/")
-        if head not in self.listed:
-            try:
-                self.listed[head] = frozenset(entry.name for entry in os.scandir(self.folder / head))
-            except OSError:
-                self.listed[head] = frozenset()
-        return base in self.listed[head]
-
-
-class _Members(_Present):
-    """Which files are in a zip archive."""
-
-    def __init__(self, archive: Path) -> None:
-        super().__init__(archive)
-        try:
-            with zipfile.ZipFile(regular_file(archive)) as opened:
-                self.names = frozenset(opened.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise WorkError(f"{archive} is not a zip archive that can be read ({error}); fetch it again.") from error
-
-    def has(self, name: str) -> bool:
-        return name in self.names

@@ -165,7 +165,7 @@ def _matrix(content: bytes, order: str, depth: int) -> np.ndarray | None:
         for place, (_, inner) in enumerate(values):
             found = _matrix(inner, order, depth + 1) if inner else np.zeros((0, 0))
             cells[place] = np.zeros((0, 0)) if found is None else found
-        return cells.reshape(shape, order="F")
+        return _as_texts(cells).reshape(shape, order="F")
     if flags & 0xFF == _SPARSE:
         return _sparse([_numbers(value, order) for value in values], shape)
     if flags & 0xFF == _CHAR:
@@ -201,6 +201,15 @@ def _sparse(parts: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     dense = np.zeros(shape, dtype=np.float64)
     dense[rows, np.repeat(np.arange(shape[1]), np.diff(begins))] = values
     return dense
+
+
+def _as_texts(cells: np.ndarray) -> np.ndarray:
+    """Return cells (n,) that each hold one text or nothing as an array of text, others as they are."""
+    if not any(cell.dtype.kind == "U" for cell in cells):
+        return cells
+    if any(cell.size > 1 or (cell.size and cell.dtype.kind != "U") for cell in cells):
+        return cells
+    return np.asarray([cell.item() if cell.size else "" for cell in cells], dtype=np.str_)
 
 
 def _texts(values: list[tuple[int, bytes]], shape: tuple[int, ...], order: str) -> np.ndarray:

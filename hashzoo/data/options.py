@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hashzoo.errors import UsageError
@@ -35,6 +36,17 @@ def yes_or_no(name: str, value: Any) -> bool:
     if str(value).lower() not in words:
         raise UsageError(f"The option {name} must be true or false, got {value!r}.")
     return words[str(value).lower()]
+
+
+def refuse_given(values: Mapping[str, Any], defaults: Mapping[str, Any], why: str) -> None:
+    """Raise UsageError for options that differ from their defaults where they would be read by nobody.
+
+    >>> refuse_given({"queries": 0, "seed": "0"}, {"queries": 0, "seed": 0}, "The parts are the file's own")
+    """
+    given = [name for name, value in values.items() if str(value).lower() != str(defaults[name]).lower()]
+    if given:
+        named = f"the option {given[0]} has" if len(given) == 1 else f"the options {' and '.join(given)} have"
+        raise UsageError(f"{why}, so {named} no use; leave {'it' if len(given) == 1 else 'them'} out.")
 
 
 def number_or_share(name: str, value: Any) -> int | float:

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from hashzoo.data.drawing import draw_by_size
+from hashzoo.data.drawing import draw_by_size, require_undrawn
 from hashzoo.data.image_lists import drawn_image_splits, listed_splits
 from hashzoo.data.images import ImageOptions
 from hashzoo.data.labels import NAMES as LABEL_NAMES
 from hashzoo.data.labels import multi_hot
 from hashzoo.data.list_layouts import WORDS, Wanted, find_lists, require_parts
 from hashzoo.data.lists import join_lists, read_lines
-from hashzoo.data.options import whole_number
+from hashzoo.data.options import refuse_given, whole_number
 from hashzoo.data.readers import read_arrays
 from hashzoo.data.roots import given_path
 from hashzoo.data.splits import PARTS, make_splits
@@ -23,6 +23,13 @@ from hashzoo.data.table_files import TableColumns
 from hashzoo.data.tables import fingerprint_of
 from hashzoo.errors import UsageError
 from hashzoo.specs import Protocol, Splits, Table
+
+OF_FILES = {
+    "images": "", "layout": "", "train_list": "", "query_list": "", "database_list": "", "column": "",
+    "label_columns": "", "part_column": "", "classes": "", "stored_size": 256, "fit": "crop", "skip_damaged": False,
+    "lists_only": False,
+}  # fmt: skip
+"""Options of lists and of the image files that they name, with their defaults."""
 
 
 def load(
@@ -71,7 +78,14 @@ def load(
     asked = {"queries": queries, "train": train, "train_in_database": train_in_database}
     drawn_by = f"{protocol.id} {whole_number('seed', seed)}"
     if where.suffix.lower() == ".npz":
-        return _from_arrays(where, asked, drawn_by)
+        of_files = {
+            "images": images, "layout": layout, "train_list": train_list, "query_list": query_list,
+            "database_list": database_list, "column": column, "label_columns": label_columns,
+            "part_column": part_column, "classes": classes, "stored_size": stored_size, "fit": fit,
+            "skip_damaged": skip_damaged, "lists_only": lists_only,
+        }  # fmt: skip
+        refuse_given(of_files, OF_FILES, f"{where} holds the images themselves, as arrays")
+        return _from_arrays(where, asked, seed, drawn_by)
     files = {"train": str(train_list), "query": str(query_list), "database": str(database_list)}
     columns = TableColumns(str(column), str(label_columns), str(part_column))
     lists = find_lists(where, Wanted(str(layout), files, columns))
@@ -81,6 +95,7 @@ def load(
     if "" in lists:
         joined = join_lists(lists, names)
         return drawn_image_splits(joined, place, options, asked, progress, seed=drawn_by)
+    require_undrawn({**asked, "seed": seed}, "the lists' own")
     parts = require_parts(lists, where, database_is_train=database_list == "train")
     joined = join_lists(parts, names)
     left = sorted(set(lists) - set(PARTS))
@@ -92,7 +107,7 @@ def load(
 # ----------------------------------------------------------------------------------------------------------
 
 
-def _from_arrays(file: Path, asked: Mapping[str, Any], seed: str) -> Splits:
+def _from_arrays(file: Path, asked: Mapping[str, Any], seed: int, drawn_by: str) -> Splits:
     """Return the Splits of an .npz with `images` and `labels`, or with one of each for every part.
 
     Parts are named `images_train`, `train_images`, `x_train`, `X_train` and so on with the words of WORDS.
@@ -107,8 +122,9 @@ def _from_arrays(file: Path, asked: Mapping[str, Any], seed: str) -> Splits:
         items = _pixels(arrays[whole[0]], whole[0], file)
         rows, names = multi_hot([arrays[labels[0]]], f"{labels[0]} of {file}", rows=[len(items)])
         table = _table([items], rows, names, file)
-        drawn, chosen = draw_by_size(table.ids, table.labels, seed=seed, **asked)
+        drawn, chosen = draw_by_size(table.ids, table.labels, seed=drawn_by, **asked)
         return make_splits(table, *drawn, notes=chosen)
+    require_undrawn({**asked, "seed": seed}, "the file's own")
     return _parts_of_arrays(arrays, file)
 
 

@@ -50,8 +50,13 @@ def expanded(path: Any, what: str) -> Path:
         raise UsageError(f"{what} is {text!r}, and there is no such user; write the path in full.") from None
 
 
-def given_path(path: Any, root: Path, what: str = "The option path") -> Path:
-    """Return where the path of an option points: as given where that exists, else below the data root."""
+def given_path(path: Any, root: Path, what: str = "The option path", *, default: str | None = None) -> Path:
+    """Return where the path of an option points: as given where that exists, else below the data root.
+
+    "" is the place `default` below the data root, where there is one.
+    """
+    if path == "" and default is not None:
+        return root / default
     given = expanded(path, what)
     return given if given.exists() else root / given
 

@@ -94,6 +94,17 @@ def draw_counts(
     return order[in_order == 0], order[in_order == 1], database
 
 
+def draw_alike(
+    ids: Sequence[str] | np.ndarray, query: int, train: int, seed: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw (train, query, database) rows from all items alike, as is usual for multi-label data.
+
+    The first `query` items in hash order are queries, the next `train` training items; these are searched too.
+    """
+    one = np.zeros(len(ids), dtype=np.int64)
+    return draw_counts(ids, one, {0: (query, train)}, seed, train_in_database=True)
+
+
 def _joined(rows: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from hashzoo.data.labels import indicators
+from hashzoo.data.tables import fingerprint_of
 from hashzoo.errors import UsageError
+from hashzoo.specs import Splits
 
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 """A word: letters and digits of any script, with an apostrophe inside."""
@@ -48,8 +53,16 @@ def bag_of_words(texts: Sequence[str], known: Sequence[str]) -> np.ndarray:
     >>> bag_of_words(["sky and sea", ""], ["sea", "tree"]).tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
-    column = {word: at for at, word in enumerate(known)}
-    rows = np.zeros((len(texts), len(known)), dtype=np.float32)
-    for row, text in enumerate(texts):
-        rows[row, [column[word] for word in words(text) if word in column]] = 1
-    return rows
+    return indicators((words(text) for text in texts), known, np.float32)
+
+
+def with_text(splits: Splits, text: np.ndarray, known: Sequence[str] = (), notes: Iterable[str] = ()) -> Splits:
+    """Return the splits with the modality `text` (n, V) beside the others, and with its vocabulary and further notes.
+
+    The fingerprint is the sha256 of that of the table before and that of the texts, separated by a blank.
+    """
+    table = splits.table
+    digest = hashlib.sha256(f"{table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
+    table = replace(table, inputs={**table.inputs, "text": text}, fingerprint=digest)
+    details = {**splits.details, "vocabulary": list(known)} if known else splits.details
+    return replace(splits, table=table, notes=(*splits.notes, *notes), details=details)

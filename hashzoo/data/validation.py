@@ -39,7 +39,8 @@ def validation_splits(splits: Splits, fraction: float = 0.2, seed: str = SEED) -
             f"A validation fraction of {fraction} of {len(rows):,} training items leaves {len(train):,} for training, "
             f"{len(query):,} queries and {len(database):,} database items; choose a fraction that leaves some of each."
         )
-    return make_splits(splits.table, rows[train], rows[query], rows[database])
+    parts = (rows[train], rows[query], rows[database])
+    return make_splits(splits.table, *parts, notes=splits.notes, details=splits.details)
 
 
 def keep_used(splits: Splits) -> Splits:
@@ -54,4 +55,4 @@ def keep_used(splits: Splits) -> Splits:
     inputs = {name: np.ascontiguousarray(array[rows]) for name, array in old.inputs.items()}
     table = replace(old, inputs=inputs, labels=old.labels[rows], ids=old.ids[rows], fingerprint=key)
     parts = (np.searchsorted(rows, part) for part in (splits.train, splits.query, splits.database))
-    return make_splits(table, *parts)
+    return make_splits(table, *parts, notes=splits.notes, details=splits.details)

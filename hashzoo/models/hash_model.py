@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import nn
 
 from hashzoo.errors import UsageError
 from hashzoo.specs import HashOutput
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which mixed precision is off; where it is off already, one that does nothing."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 class HashModel(nn.Module):
@@ -33,7 +42,7 @@ class HashModel(nn.Module):
         if modality not in self.backbones:
             raise UsageError(f"The model has no modality {modality!r}; it has {', '.join(self.backbones)}.")
         features = self.backbones[modality](inputs)
-        with torch.autocast(device_type=features.device.type, enabled=False):
+        with full_precision(features.device):
             features = features.float()
             relaxed, codes = self.hash_layers[modality](features)
         return HashOutput(features=features, relaxed=relaxed, codes=codes)

@@ -118,6 +118,12 @@ class Registry:
         """Return the plugin that brings `name`."""
         return self._find(kind, name)[0].plugin
 
+    def listed(self, kind: str, name: str) -> str:
+        """Return what `names` calls the thing that `name` means: "distribution:name" only where it has to."""
+        entry, _ = self._find(kind, name)
+        plain = item_name(kind, entry.item)
+        return plain if entry is _winner(self._table[kind][plain]) else f"{entry.plugin.distribution}:{plain}"
+
     def build(self, kind: str, name: str, *args: Any, options: Mapping[str, Any] = _NO_OPTIONS) -> Any:
         """Build a component: resolve its builder, check the options against its signature, call it.
 

@@ -14,13 +14,14 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
 from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
-from hashzoo.results.evidence import Evidence, level_note, records_behind, standings, with_tied
+from hashzoo.results.evidence import Evidence, level_note
 from hashzoo.results.known import Known, read_known
 from hashzoo.results.measure import Selection, measure, select, tidy
 from hashzoo.results.published import Published, comparison_board, used_tables
 from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.results.render import csv_text, escaped, markdown_board
 from hashzoo.results.settings import changed_parts
+from hashzoo.results.standings import records_behind, standings, with_tied
 from hashzoo.results.table import Board, board, by_setting
 from hashzoo.results.text import plain
 from hashzoo.specs import Paper, PaperRow, PaperTable

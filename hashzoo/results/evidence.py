@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hashzoo.data.readers import read_arrays
@@ -29,8 +28,6 @@ from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, write_npz
 from hashzoo.evaluation.names import MetricName, parse
-from hashzoo.evaluation.uncertainty import Standing as Comparison
-from hashzoo.evaluation.uncertainty import tied_with_best
 from hashzoo.files import read_json, write_text
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record
@@ -341,65 +338,6 @@ def note_again(evidence_dir: Path, record: Record, outcome: str, where: str) -> 
     noted = read_again(evidence_dir)
     noted[record.record_sha256] = {"outcome": outcome, "where": where}
     write_text(evidence_dir / AGAIN, json.dumps(noted, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def standings(
-    cells: pd.DataFrame, tidy: pd.DataFrame, records: Sequence[Record], evidence: Evidence
-) -> dict[tuple[Any, ...], Comparison]:
-    """Return how each row stands to the best of its column: {(*row, protocol, metric, bits): ...}.
-
-    `tidy` are the values the cells are means of. Rows are compared query by query, over all seeds, corrected for their
-    number (`tied_with_best`); floors and rows that saw the database take no part. Nothing is said of a column in which
-    a row has no values by query.
-    """
-    levels = ["method", "backbone", "regime", "settings"]
-    behind = {record.record_sha256: record for record in records}
-    found: dict[tuple[Any, ...], Comparison] = {}
-    contending = cells[~cells["floor"] & (cells["database"] == "hidden") & cells["higher"].notna()]
-    for (protocol, metric, bits), column in contending.groupby(["protocol", "metric", "bits"]):
-        here = tidy[(tidy["protocol"] == protocol) & (tidy["metric"] == metric) & tidy["bits"].isin((0, bits))]
-        of: dict[tuple[Any, ...], list[NDArray[np.float32] | None]] = {}
-        for *key, sha in here[[*levels, "record"]].itertuples(index=False, name=None):
-            of.setdefault(tuple(key), []).append(evidence.of(behind[sha]).values.get(str(metric)))
-        rows = {key: of.get(key, []) for key in column[levels].itertuples(index=False, name=None)}
-        for row, standing in _compared(rows, bool(column["higher"].iloc[0])).items():
-            found[(*row, protocol, metric, bits)] = standing
-    return found
-
-
-def with_tied(cells: pd.DataFrame, found: Mapping[tuple[Any, ...], Comparison]) -> pd.DataFrame:
-    """Return cells with `tied`: whether the row is among those from which no best can be told (NA: not known)."""
-    levels = ["method", "backbone", "regime", "settings", "protocol", "metric", "bits"]
-    keys = list(cells[levels].itertuples(index=False, name=None))
-    marks = [found[key].tied if key in found else pd.NA for key in keys]
-    return cells.assign(tied=pd.array(marks, dtype="boolean"))
-
-
-def records_behind(cells: pd.DataFrame, tidy: pd.DataFrame, records: Sequence[Record]) -> list[Record]:
-    """Return the records that cells of one metric are means of."""
-    levels = ["method", "backbone", "regime", "settings", "protocol", "metric"]
-    wanted = set(cells[levels].itertuples(index=False, name=None))
-    shas = {sha for *key, sha in tidy[[*levels, "record"]].itertuples(index=False, name=None) if tuple(key) in wanted}
-    return [record for record in records if record.record_sha256 in shas]
-
-
-def _compared(
-    rows: Mapping[tuple[Any, ...], Sequence[NDArray[np.float32] | None]], higher: bool
-) -> dict[tuple[Any, ...], Comparison]:
-    named: dict[str, NDArray[np.float32]] = {}
-    for place, values in enumerate(rows.values()):
-        there = [value for value in values if value is not None]
-        if len(there) != len(values) or not there or len({len(value) for value in there}) > 1:
-            return {}
-        named[str(place)] = np.stack(there)
-    if len({value.shape[1] for value in named.values()}) != 1:
-        return {}
-    try:
-        found = tied_with_best(named, higher_is_better=higher)
-    except UsageError:
-        return {}  # fewer than two queries with a value in every row
-    keys = list(rows)
-    return {keys[int(standing.row)]: standing for standing in found}
 
 
 def level_note(standings: Iterable[Standing]) -> str:

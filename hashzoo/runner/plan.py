@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hashzoo.data.splits import is_multilabel
+from hashzoo.declared import fits
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
@@ -31,6 +32,12 @@ SCHEDULE_KEYS = tuple(Schedule.__dataclass_fields__)
 GROUPS = (*PARTS, "backbone", "data", "recipe", "schedule")
 SUPPLIED_DATA = ("dataset", "protocol", "root", "progress")
 """What a dataset's loader is given by the core, and so is no option."""
+
+OPTION_KINDS: Mapping[str, tuple[Any, str]] = {
+    "bool": (bool, "true or false"), "int": (int, "a whole number"), "float": (float, "a number"),
+    "str": (str, "a text"), "None": (type(None), ""),
+}  # fmt: skip
+"""Annotations of options that are checked before anything is built, with what they say to people."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     dataset, protocol = _choose_data(request, method, registry)
     choice = None
     if request.tuned is not None:
-        choice = read_choice(request.tuned, method.name, protocol.id)
+        choice = read_choice(request.tuned, registry.listed("methods", request.method), protocol.id)
         if both := sorted(set(choice.options) & set(request.settings)):
             raise UsageError(f"{both[0]} was tuned in {request.tuned}; leave out --set {both[0]}, or --tuned.")
         request = replace(request, settings={**choice.options, **request.settings})
@@ -110,18 +117,22 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
 
 
 def check_component(registry: Registry, kind: str, name: str, options: Mapping[str, Any]) -> None:
-    """Raise UsageError for an option that the component does not have, or that is of another kind than its default."""
+    """Raise UsageError for an option that the component does not have, or that is not of the type it is annotated with.
+
+    Without an annotation the default says whether it is true or false, a number or a text.
+    """
     registry.check_options(kind, name, options)
-    defaults = registry.options(kind, name)
-    for option, value in options.items():
-        default = defaults.get(option)
-        for kinds, wanted in (((bool,), "true or false"), ((int, float), "a number"), ((str,), "a text")):
-            if isinstance(default, kinds):
-                if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
-                    raise UsageError(
-                        f"Option {option!r} of {name!r} must be {wanted} (its default is {default!r}); got {value!r}."
-                    )
-                break
+    for doc in registry.option_docs(kind, name):
+        if doc.name not in options:
+            continue
+        value, shown = options[doc.name], type(doc.default).__name__
+        types = (doc.type or {"int": "float", "NoneType": "None"}.get(shown, shown)).split(" | ")
+        kinds = {word: OPTION_KINDS[word] for word in types if word in OPTION_KINDS}
+        if len(kinds) < len(types) or list(kinds) == ["None"] or any(fits(value, kind) for kind, _ in kinds.values()):
+            continue
+        wanted = " or ".join(words for word, (_, words) in kinds.items() if word != "None")
+        default = "it has no default" if doc.required else f"its default is {doc.default!r}"
+        raise UsageError(f"Option {doc.name!r} of {name!r} must be {wanted} ({default}); got {value!r}.")
 
 
 def check_evaluation(request: RunRequest, protocol: Protocol, registry: Registry) -> None:

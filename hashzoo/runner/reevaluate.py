@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate, evaluate_counts
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes
-from hashzoo.evaluation.counting.counts import count, rows_of
+from hashzoo.evaluation.counting.counts import Counts, count, require_kernel, rows_of
 from hashzoo.evaluation.counting.parts import Part, merge_parts
 from hashzoo.evaluation.evaluators import short_list
-from hashzoo.evaluation.files import read_pair, read_part
+from hashzoo.evaluation.files import Whole, read_pair, read_part
 from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
@@ -94,6 +96,19 @@ def count_part(part: tuple[int, int], output: Path, options: Mapping[str, Any]) 
     left_out = -1 if own is None else int((own >= 0).sum())
     Part(counts, *part, whole.items, whole.database_sha256, whole.query_sha256, left_out).save(output)
     return {"part": f"{part[0]}/{part[1]}", "queries": len(query), "items": len(database), "of": whole.items}
+
+
+def check_parts(parts: int, metrics: Sequence[str] | None, options: Mapping[str, Any]) -> Whole:
+    """Return what `parts` parts of a database would belong to; what cannot be right is raised before one is counted.
+
+    Of files that are mapped from disk only the first part is read.
+    """
+    require_kernel(options["kernel"])
+    query, _, whole = read_part(*_files(options), part=(1, parts), **_reading(options))
+    one = np.zeros((1, query.bits + 1), dtype=np.int64)
+    one[0, 0] = 1
+    evaluate_counts(Counts(one, one), metrics, options["ties"], per_query=_by_query(options))  # of one item, as a trial
+    return whole
 
 
 def evaluate_parts(paths: Sequence[Path], metrics: Sequence[str] | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,28 @@ class RunRequest:
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
 
+    @property
+    def label(self) -> str:
+        """The run in words, bits and seed being the first."""
+        bits = f"{self.bits[0]} bits" if self.bits else "features"
+        where = self.protocol or self.dataset or "the default data"
+        return f"{self.method} on {where}, {bits}, seed {self.seeds[0]}"
+
+    def do(self, threads: int = 0, wait: bool = True) -> None:
+        """Make the records as a task of a study, with `threads` of torch where a number is given.
+
+        What its data and backbone gave stays in memory for the next task of this process. Without `wait`, a cell that
+        another process works on is `BusyError`.
+        """
+        from hashzoo.runner.run import run
+        from hashzoo.runner.shelf import OF_TASKS
+
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        run(self, shelf=OF_TASKS, wait=wait)
+
 
 MOST_NUMBERS = 100_000
 """A list of bits or seeds that is longer is a slip of the finger, and would take the memory."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from hashzoo.data.checks import require_usable
 from hashzoo.data.roots import cache_root, data_root
 from hashzoo.data.splits import split_json
 from hashzoo.data.validation import keep_used, validation_splits
-from hashzoo.errors import WorkError
+from hashzoo.errors import BusyError, WorkError
 from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, plugin_file_hash, registry
 from hashzoo.runner.build import frozen_backbone
@@ -23,7 +23,8 @@ from hashzoo.runner.devices import choose_device, choose_precision, make_acceler
 from hashzoo.runner.plan import RAW, Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter, stage
 from hashzoo.runner.request import RunRequest
-from hashzoo.runner.stages import Workshop, run_cell
+from hashzoo.runner.shelf import Shelf
+from hashzoo.runner.stages import Workshop, data_digests, run_cell
 from hashzoo.training.feature_cache import frozen_features
 from hashzoo.training.loop import require_batch
 
@@ -34,20 +35,19 @@ if TYPE_CHECKING:
     from hashzoo.specs import Splits
 
 
-Load = Callable[["Plan", "Reporter"], "Splits"]
-"""What gives a plan's splits; one that keeps them serves a process that does many cells."""
-
-
 def run(
     request: RunRequest,
     reporter: Reporter | None = None,
     reg: Registry | None = None,
-    load: Load | None = None,
+    shelf: Shelf | None = None,
+    wait: bool = True,
 ) -> list[Record]:
     """Do what the request asks and return the records, one per (bits, seed), in order.
 
     Raises UsageError for a request that cannot be right and WorkError for work that failed; whatever was finished
-    before stays in the run directory, and the same request goes on from there.
+    before stays in the run directory, and the same request goes on from there. `shelf` belongs to a process
+    that does many runs: those of the same data and backbone find there what they share. A cell that another process
+    works on is waited for at the end; without `wait` it is `BusyError` once the other cells are done.
     """
     reporter = reporter or Quiet()
     reg = reg or registry()
@@ -60,12 +60,12 @@ def run(
     accelerator = make_accelerator(device, training_precision(plan, precision), request.track, folder.path)
     if not accelerator.is_main_process:
         reporter = Quiet()
-    shop = prepare(plan, reg, accelerator, precision, reporter, load=load)
+    shop = prepare(plan, reg, accelerator, precision, reporter, shelf=shelf)
     shop.resume, shop.threads = request.resume, request.threads
     if request.track:
         accelerator.init_trackers(plan.name)
     try:
-        records = _run_cells(shop, folder, request.overwrite == "always")
+        records = _run_cells(shop, folder, request.overwrite == "always", wait)
     except torch.OutOfMemoryError as error:
         raise WorkError(
             "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
@@ -87,38 +87,80 @@ def prepare(
     precision: str,
     reporter: Reporter,
     cache: Path | None = None,
-    load: Load | None = None,
+    shelf: Shelf | None = None,
 ) -> Workshop:
     """Load the data and compute what all cells share: frozen features (kept in `cache`) and the digests of weights."""
+    shelf = shelf or Shelf()
+    config, device = plan.config, str(accelerator.device)
+    data, backbones = _data_of(plan), _backbones_of(plan)
     with accelerator.main_process_first():
-        splits = (load or load_data)(plan, reporter)
-        if plan.config.recipe is not None:
-            require_batch(plan.config.recipe.batch_size, len(splits.train))
-        inputs = model_inputs(plan, reg, splits, str(accelerator.device), precision, reporter, cache)
-        weights = {
-            modality: digest
-            for modality, part in plan.config.backbones.items()
-            if (digest := starting_weights(reg, part.name, part.options, splits.table.inputs[modality].shape[1:]))
-        }
-    return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights)
+        splits, described = shelf.get("splits", data, lambda: _described(load_data(plan, reporter), plan))
+        if config.recipe is not None:
+            require_batch(config.recipe.batch_size, len(splits.train))
+        inputs: Mapping[str, np.ndarray] = splits.table.inputs
+        if config.freeze_backbone:
+            inputs = shelf.get(
+                "features",
+                [*backbones, device, precision, str(cache or cache_root())],
+                lambda: model_inputs(plan, reg, splits, device, precision, reporter, cache),
+            )
+        weights = shelf.get("weights", backbones, lambda: _weights(plan, reg, splits))
+    return Workshop(plan, reg, splits, inputs, accelerator, precision, reporter, weights, described)
 
 
-def _run_cells(shop: Workshop, folder: RunDirectory, again: bool) -> list[Record]:
+def sources(plan: Plan, reg: Registry, shelf: Shelf) -> dict[str, str]:
+    """Return what `Workshop.upstream` says of the data and of the weights that backbones start from, as they are now.
+
+    Raises HashzooError where they are not here.
+    """
+    splits, _ = shelf.get("splits", _data_of(plan), lambda: _described(load_data(plan, Quiet()), plan))
+    return data_digests(splits, shelf.get("weights", _backbones_of(plan), lambda: _weights(plan, reg, splits)))
+
+
+def _data_of(plan: Plan) -> list[Any]:
+    """Return all that decides which splits are loaded."""
+    config = plan.config
+    return [config.dataset.model_dump(mode="json"), config.protocol, config.validation, str(data_root())]
+
+
+def _backbones_of(plan: Plan) -> list[Any]:
+    """Return all that decides what backbones see and start from."""
+    parts = {modality: part.model_dump(mode="json") for modality, part in plan.config.backbones.items()}
+    return [*_data_of(plan), parts]
+
+
+def _described(splits: Splits, plan: Plan) -> tuple[Splits, dict[str, Any]]:
+    return splits, split_json(splits, plan.protocol)
+
+
+def _weights(plan: Plan, reg: Registry, splits: Splits) -> dict[str, str]:
+    """Return the sha256 of the weights that backbones start from, by modality."""
+    shapes = {modality: splits.table.inputs[modality].shape[1:] for modality in plan.config.backbones}
+    found = {m: starting_weights(reg, part.name, part.options, shapes[m]) for m, part in plan.config.backbones.items()}
+    return {modality: digest for modality, digest in found.items() if digest}
+
+
+def _run_cells(shop: Workshop, folder: RunDirectory, again: bool, wait: bool) -> list[Record]:
     """Return the record of every (bits, seed), in order.
 
-    A cell that another process is working on is left to it and read at the end. `again`: what a cell holds is removed
-    when its turn comes.
+    A cell that another process is working on is left to it and read at the end; without `wait`, BusyError is raised.
+    `again`: what a cell holds is removed when its turn comes.
     """
     cells = [(bits, seed) for bits in shop.plan.bits for seed in shop.plan.seeds]
     records: dict[tuple[int, int], Record] = {}
-    for wait in (False, True):
+    for late in (False, True) if wait else (False,):
         for bits, seed in cells:
             if (bits, seed) in records:
                 continue
-            record = _held(shop, folder, bits, seed, again and not wait, wait)
+            record = _held(shop, folder, bits, seed, again and not late, late)
             if record is not None:
                 records[bits, seed] = record
                 shop.reporter.say(summary_line(record))
+    left = [cell for cell in cells if cell not in records]
+    if left:
+        raise BusyError(
+            f"Another process is working on {folder.cell(*left[0]).path}; repeat the command when it ended."
+        )
     return [records[cell] for cell in cells]
 
 
@@ -133,7 +175,7 @@ def _held(shop: Workshop, folder: RunDirectory, bits: int, seed: int, again: boo
             return None
         folder.describe(
             {
-                "split.json": split_json(shop.splits, shop.plan.protocol),
+                "split.json": shop.described,
                 "config.json": {**shop.plan.config.model_dump(mode="json"), "precision": shop.precision},
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hashzoo.errors import WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
-from hashzoo.plugins import Registry, is_editable, plugin_file_hash
+from hashzoo.plugins import PARTS, Plugin, Registry, is_editable, plugin_file_hash
 from hashzoo.results.config import CellConfig
 from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
 from hashzoo.runner.build import build_model
@@ -41,7 +42,8 @@ STAGES = tuple(STAGE_FILES)
 class Workshop:
     """What all cells of a run share: plan, data, what the models see, device and where progress goes.
 
-    `weights` are the sha256 of the weights that backbones start from, by modality.
+    `weights` are the sha256 of the weights that backbones start from, by modality; `described` is the content of
+    `split.json`.
     """
 
     plan: Plan
@@ -52,6 +54,7 @@ class Workshop:
     precision: str
     reporter: Reporter
     weights: Mapping[str, str] = field(default_factory=dict)
+    described: Mapping[str, Any] = field(default_factory=dict)
     resume: bool = True
     threads: int = 0
     logged: int = 0
@@ -84,39 +87,38 @@ class Workshop:
         """Return what builders may know of a cell with this many bits."""
         return problem_of(self.plan, bits, self.splits)
 
+    @functools.cached_property
     def owners(self) -> dict[str, dict[str, Any]]:
-        """Return distribution, version and file hash of the plugin behind each part, and whether it is editable."""
+        """Distribution, version and file hash of the plugin behind each part, and whether it is editable; read once."""
         config = self.plan.config
         named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
-        for role, kind in (
-            ("loss", "losses"), ("hash_layer", "hash_layers"), ("trainer", "trainers"), ("fitter", "fitters"),
-        ):  # fmt: skip
+        for role, kind in PARTS.items():
             part = getattr(config, role)
             if part is not None:
                 named[role] = (kind, part.name)
         named |= {f"backbone.{modality}": ("backbones", part.name) for modality, part in config.backbones.items()}
         named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
-        return {part: self._owner(kind, name) for part, (kind, name) in named.items()}
-
-    def _owner(self, kind: str, name: str) -> dict[str, Any]:
-        owner = self.registry.owner(kind, name)
-        return {
-            "distribution": owner.distribution,
-            "version": owner.version,
-            "sha256": plugin_file_hash(owner),
-            "editable": is_editable(owner.distribution),
+        owners = {part: self.registry.owner(kind, name) for part, (kind, name) in named.items()}
+        hashed = {_code(owner): owner for owner in owners.values()}
+        known = {
+            code: {
+                "distribution": owner.distribution,
+                "version": owner.version,
+                "sha256": plugin_file_hash(owner),
+                "editable": is_editable(owner.distribution),
+            }
+            for code, owner in hashed.items()
         }
+        return {part: known[_code(owner)] for part, owner in owners.items()}
 
     def upstream(self, bits: int, seed: int) -> dict[str, dict[str, str]]:
         """Return for each stage a digest of each thing upstream of it, under names that people understand."""
-        owners = self.owners()
+        owners = self.owners
         config = self.plan.config
         training = {
             "configuration": json_sha256(config.upstream()),
             "cell": f"{bits} bits, seed {seed}",
-            "split": self.splits.sha256,
-            "data": self.splits.table.fingerprint,
-            "weights": json_sha256(dict(self.weights)),
+            **data_digests(self.splits, self.weights),
             "precision": self.precision,
             "device": self.accelerator.device.type,
             "processes": str(self.accelerator.num_processes),
@@ -136,6 +138,11 @@ class Workshop:
                 **_plugins(evaluators),
             },
         }
+
+
+def data_digests(splits: Splits, weights: Mapping[str, str]) -> dict[str, str]:
+    """Return digests of the split, of the table that it is of and of the weights that backbones start from."""
+    return {"split": splits.sha256, "data": splits.table.fingerprint, "weights": json_sha256(dict(weights))}
 
 
 def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
@@ -346,7 +353,7 @@ def make_record(
     """Put together the record of one cell."""
     plan, config = shop.plan, shop.plan.config
     metrics, curves, notes = results
-    owners = shop.owners()
+    owners = shop.owners
     distributions = {owner["distribution"] for owner in owners.values()} - {"hashzoo"}
     return Record(
         method=plan.method.name,
@@ -405,6 +412,11 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _code(owner: Plugin) -> tuple[str, str]:
+    """Return what tells one set of plugin files from another: the core's parts are all one."""
+    return owner.distribution, "" if owner.builtin else owner.entry_point
 
 
 def _plugins(owners: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -47,6 +47,11 @@ def read_choice(path: Path, method: str, protocol: str) -> Choice:
             )
         found = study["methods"][method]
         trials, wanted = len(found["trials"]), int(study["trials"])
+        if found["chosen"] is None and (trials >= wanted or not found["space"]):
+            raise WorkError(
+                f"{path}: all {trials} trials of {method} failed, the first with: {found['trials'][0]['error']} Mend "
+                "that, and tune in another --out; trials that failed here are not repeated."
+            )
         if found["chosen"] is None or (trials < wanted and found["space"]):
             raise WorkError(f"{path}: {method} has {trials} of {wanted} trials; repeat hashzoo tune, which goes on.")
         label = f"{trials} trial{'s' if trials != 1 else ''}"

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.evaluation.uncertainty import Standing as Comparison
-from hashzoo.files import write_text
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import BOARD_METRICS
+from hashzoo.results.evidence import BY_QUERY, LEVELS, Evidence, pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
-from hashzoo.results.table import Board as Table
 from hashzoo.results.text import number_text, plain
-from hashzoo.site import charts, pictures
+from hashzoo.site import charts, drawing, pictures
 from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
+from hashzoo.site.markup import compact
+from hashzoo.site.tables import part
 from hashzoo.specs import PaperTable
 
 MARK = "hashzoo-site.txt"
@@ -40,15 +40,22 @@ SHOWN = 8
 Say = Callable[[str], None]
 
 
+class Entry(NamedTuple):
+    """A line of a legend: its name and the class that has its colour."""
+
+    name: str
+    style: str
+
+
 class Figure(NamedTuple):
-    """A chart as the templates take it; `json` is escaped for a script element."""
+    """A chart as the templates take it; `json` is escaped for a script element, `legend` empty where a group has it."""
 
     name: str
     title: str
     note: str
     said: str
-    height: int
     json: Markup
+    legend: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,11 @@ class Pictures:
     seed: int
     distances: Figure
     plane: str
+    classes: Sequence[Entry]
     items: int
     balance: Sequence[float]
-    neighbours: Sequence[tuple[pictures.Neighbour, Sequence[pictures.Neighbour]]]
+    nearest: Sequence[tuple[pictures.Nearest, str]]
+    named: bool
 
 
 def build(board_dir: Path, out: Path, say: Say = lambda _: None, *, codes: bool = True) -> str:
@@ -76,6 +85,8 @@ def build(board_dir: Path, out: Path, say: Say = lambda _: None, *, codes: bool 
     content = Content.read(board_dir)
     if out.exists():
         shutil.rmtree(out)
+    for name in ("static", "charts", "pictures"):
+        (out / name).mkdir(parents=True)
     site = _Site(content, out, say, codes)
     site.write()
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
@@ -89,7 +100,6 @@ class _Site:
     def __init__(self, content: Content, out: Path, say: Say, codes: bool) -> None:
         self.content, self.out, self.say, self.codes = content, out, say, codes
         self.pages = {page.name: page.page for page in content.methods}
-        self.drawn: dict[str, str] = {}
         environment = Environment(
             loader=PackageLoader("hashzoo.site", "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
@@ -100,17 +110,18 @@ class _Site:
             "interval": _interval, "bibtex": bibtex, "sections": _sections,
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
-            "exact": _exact,
-            "standing": content.evidence.of,
+            "exact": _exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
+            "standing": content.evidence.of, "levels": LEVELS,
         }  # fmt: skip
+        environment.filters["groupby_two"] = _by_place
         self.environment = environment
 
     def write(self) -> None:
         static = files("hashzoo.site").joinpath("static")
         for name in ("site.css", "site.js", "icon.svg"):
-            write_text(self.out / "static" / name, static.joinpath(name).read_text(encoding="utf-8"))
-        write_text(self.out / "static" / "vega.js", charts.script())
-        write_text(self.out / "static" / "charts.js", charts.templates())
+            self.file(f"static/{name}", static.joinpath(name).read_text(encoding="utf-8"))
+        self.file("static/vega.js", drawing.script())
+        self.file("static/charts.js", drawing.templates())
         self.page("index.html.j2", "index.html", "hashzoo", "Boards", latest=newest(self.content.records))
         for board in self.content.boards:
             self.say(f"board {board.label}")
@@ -128,7 +139,12 @@ class _Site:
         self.tables()
         judged = sorted(self.content.claims, key=lambda item: (item.verdict == "not measured", item.claim.better))
         self.page("claims.html.j2", "claims/index.html", "Claims", "Claims", claims=judged)
-        write_text(self.out / MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
+        self.file(MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
+
+    def file(self, name: str, content: str | bytes) -> None:
+        path = self.out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def page(self, template: str, name: str, title: str, current: str = "", **values: Any) -> None:
         root = "../" * name.count("/")
@@ -137,57 +153,45 @@ class _Site:
         text = self.environment.get_template(template).render(
             root=root, title=shown, current=current, said=said, **values
         )
-        write_text(self.out / name, text.rstrip() + "\n")
+        self.file(name, compact(text))
 
     # Charts
 
     def curves(
         self, name: str, title: str, note: str, kind: str, points: charts.Points, order: Mapping[str, int],
-        **shown: Any,
+        y: str = "", legend: bool = False,
     ) -> Figure:  # fmt: skip
-        spec = charts.lines(kind, points, order, **shown)
-        return self.figure(name, title, note, spec, charts.compact(kind, points, order, **shown))
+        return self.figure(name, title, note, drawing.chart(kind, points, order, y=y), legend)
 
-    def figure(
-        self, name: str, title: str, note: str, spec: Mapping[str, Any], given: Mapping[str, Any] | None = None
-    ) -> Figure:
-        drawing = charts.svg(spec)
-        write_text(self.out / "charts" / f"{name}.svg", drawing + "\n")
-        height = int(float(drawing.split('height="', 1)[1].split('"', 1)[0]))
-        text = json.dumps(given or spec, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
-        for character in "<>&":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-        return Figure(name, title, note, f"{title}: {note}" if note else title, height, Markup(text))
+    def figure(self, name: str, title: str, note: str, chart: drawing.Chart, legend: bool) -> Figure:
+        self.file(f"charts/{name}.svg", drawing.still(chart))
+        entries = [Entry(line.name, _style(line.place)) for line in chart.lines] if legend else []
+        return Figure(name, title, note, f"{title}: {note}" if note else title, chart.json, entries)
 
-    def board_charts(self, board: Board, setup: Setup) -> list[Figure]:
+    def board_charts(self, board: Board, setup: Setup) -> tuple[list[Figure], list[Entry]]:
+        """Return the charts of a set-up and the legend that they share."""
         view = setup.headline
         prefix = view.metric.rpartition("/")[0]
         contenders = [row for row in view.rows if not row.floor][:SHOWN]
         rows = [*contenders, *(row for row in view.rows if row.floor)]
         names = _names(rows)
+        places = _places(rows, names)
         stem = f"{slug(board.label)}-{setup.id}"
-        floor = next(iter(row for row in view.rows if row.floor), None)
-        lines = [*contenders, *([floor] if floor else [])]
         over = [
-            point for row in lines
+            point for row in rows
             for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
         ]  # fmt: skip
         found = []
         if len(view.bits) > 1:
-            colours = charts.numbered(list(names.values()))
-            order = {names[row.key]: colours[names[row.key]] for row in lines}
             title = f"{view.metric} over bit lengths"
-            found.append(self.curves(f"{stem}-bits", title, "", "bits", over, order, y=view.metric))
+            found.append(self.curves(f"{stem}-bits", title, "", "bits", over, places, y=view.metric))
         bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
         where = f"{bits} bits" + (f", {prefix}" if prefix else "")
         for kind in ("pr", "precision", "radius", "recall"):
             points = [p for row in rows for p in curve_points(row.records, kind, bits, prefix, names[row.key])]
             if points:
-                there = {point["m"] for point in points}
-                order = {name: place for name, place in charts.numbered(list(names.values())).items() if name in there}
-                title = charts.KINDS[kind][2]
-                found.append(self.curves(f"{stem}-{kind}", title, where, kind, points, order))
-        return found
+                found.append(self.curves(f"{stem}-{kind}", charts.KINDS[kind][2], where, kind, points, places))
+        return found, [Entry(name, _style(place)) for name, place in places.items()] if found else []
 
     def method_charts(self, page: MethodPage, places: Sequence[tuple[Board, Setup, View, Row]]) -> list[Figure]:
         found = []
@@ -196,21 +200,22 @@ class _Site:
             prefix = view.metric.rpartition("/")[0]
             best = next(iter(view.best()), None)
             beside = [row, *([best] if best and best.key != row.key else []), *(r for r in view.rows if r.floor)]
-            names = _names(list({r.key: r for r in beside}.values()))
+            beside = list({r.key: r for r in beside}.values())
+            names = _names(beside)
             over = [
-                point for r in beside if r.key in names
+                point for r in beside
                 for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(r).items()}, names[r.key])
             ]  # fmt: skip
             if len(view.bits) > 1:
-                title, order = f"{view.metric} over bit lengths", charts.numbered(list(names.values()))
-                note = f"{board.label}, beside the highest and the floors"
-                found.append(self.curves(f"{stem}-bits", title, note, "bits", over, order, y=view.metric, height=200))
+                title, order = f"{view.metric} over bit lengths", {**_places(beside, names), names[row.key]: 0}
+                note = f"{board.label}, beside {'the highest and ' if best and best.key != row.key else ''}the floors"
+                found.append(self.curves(f"{stem}-bits", title, note, "bits", over, order, view.metric, legend=True))
             lengths = sorted({record.bits for record in row.records} - {0})
             points = [p for b in lengths for p in curve_points(row.records, "pr", b, prefix, f"{b} bits")]
             if points and setup is places[0][1]:
                 order = charts.numbered([f"{b} bits" for b in lengths])
-                title = charts.KINDS["pr"][2]
-                found.append(self.curves(f"{stem}-pr", title, board.label, "pr", points, order, height=200))
+                title, note = charts.KINDS["pr"][2], ", ".join(part for part in (board.label, prefix) if part)
+                found.append(self.curves(f"{stem}-pr", title, note, "pr", points, order, legend=True))
         return found
 
     def code_pictures(self, page: MethodPage) -> list[Pictures]:
@@ -228,29 +233,34 @@ class _Site:
         return found
 
     def pictured(self, page: MethodPage, row: Row, record: Record, codes: Mapping[str, Any]) -> Pictures:
-        from hashzoo.results.evidence import pairs_of
-
-        direction, (query, database) = next(iter(pairs_of(record, codes).items()))
+        pairs = pairs_of(record, codes)
+        direction, (query, database) = next(iter(pairs.items()))
         gallery = self.gallery(record)
         stem = f"{slug(page.name)}-{slug(row.protocol)}-{record.bits}"
         note = "between queries and database" + (f", {direction}" if direction else "")
-        spec = charts.histogram(pictures.distances(query, database))
-        figure = self.figure(f"{stem}-distances", "Distances of relevant and other items", note, spec)
-        plane, items = "", 0
-        try:
-            points, classes = pictures.plane(query, gallery)
-        except UsageError:
-            points, classes = [], []
-        if points and len(classes) <= 24:
-            plane, items = f"{stem}-plane.png", len(points)
-            path = self.out / "pictures" / plane
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(charts.png(charts.scatter(points, classes), scale=1.5))
-        nearest = pictures.neighbours(query, database, gallery)
-        pictures.write_thumbnails(gallery, self.out / "pictures")
+        order = {"relevant": 2, "other": 3}
+        histogram = drawing.distances(pictures.distances(query, database), order)
+        figure = self.figure(f"{stem}-distances", "Distances of relevant and other items", note, histogram, True)
+        plane, classes, items = "", {}, 0
+        with suppress(UsageError):  # fewer than ten items have a label
+            points, named = pictures.plane(query, gallery)
+            classes = {n: -1 if n == pictures.OTHERS else place for place, n in enumerate(named)}
+            plane, items = f"{stem}-plane.svg", len(points)
+            self.file(f"charts/{plane}", drawing.plane(points, classes))
+        nearest = []
+        for direction, (query, database) in pairs.items():
+            asks, answers = pictures.modalities(record, direction)
+            found = pictures.neighbours(query, database, gallery, direction, asks, answers)
+            sheet = pictures.sheet(found, gallery)
+            name = f"{stem}-{slug(direction)}.webp" if direction else f"{stem}.webp"
+            if sheet is not None:
+                self.file(f"pictures/{name}", sheet)
+            nearest.append((found, name if sheet is not None else ""))
+        legend = [Entry(name, _style(place)) for name, place in classes.items()]
         return Pictures(
-            row.protocol, record.bits, record.seed, figure, plane, items, pictures.balance(database), nearest
-        )
+            row.protocol, record.bits, record.seed, figure, plane, legend, items, pictures.balance(database), nearest,
+            bool(gallery.names),
+        )  # fmt: skip
 
     def gallery(self, record: Record) -> pictures.Gallery:
         if not hasattr(self, "_galleries"):
@@ -264,6 +274,11 @@ class _Site:
     def board(self, board: Board) -> None:
         views = [view for setup in board.setups for view in setup.views]
         rows = [row for view in views for row in view.rows if not row.floor]
+        firsts: dict[Any, tuple[str, str]] = {}  # where a row stands first, which is where the page says what it is
+        for setup in board.setups:
+            for view in setup.views:
+                for row in view.rows:
+                    firsts.setdefault(row.key, (setup.id, view.metric))
         self.page(
             "board.html.j2", board.page, board.label, "Boards", board=board,
             metrics=list(dict.fromkeys(view.metric for view in views)),
@@ -274,25 +289,30 @@ class _Site:
                 ("tuned", "Settings", sorted({row.tuned for row in rows})),
             ],
             years=sorted({row.year for row in rows if row.year}, reverse=True),
-            has_published=any(f.published or f.other for view in views for f in view.figures.values()),
+            has_published=any(f.beside and f.gap is None for view in views for f in view.figures.values()),
+            has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
             charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
+            place={key: place for place, key in enumerate(firsts)}, first_of=firsts, records_at=f"{slug(board.label)}/",
+            no_group=partial(_no_group, self.content.evidence),
             tables=[t for t in self.content.tables if board.dataset and _is_on(t, board.dataset.name)],
             notes=_board_notes(board, views),
         )  # fmt: skip
 
     def record(self, board: Board, row: Row) -> None:
         by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = {bits: _main_first({name for record in of for name in record.metrics}) for bits, of in by_bits}
+        names = _main_first({name for record in row.records for name in record.metrics})
         self.page(
             "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
-            names=names, made=_made(row.records[0]), place=self.place,
+            names=names, even=all(len(of) == 3 for _, of in by_bits), made=_made(row.records[0]),
+            folders=self.folders(row),
         )  # fmt: skip
 
-    def place(self, record: Record) -> str:
-        """Return a record's file, from the board folder."""
-        assert record.path is not None
+    def folders(self, row: Row) -> list[str]:
+        """Return where the files of a row's records lie, from the board folder."""
         folder = self.content.board_dir.resolve()
-        return plain(f"{folder.name}/{record.path.resolve().relative_to(folder).as_posix()}")
+        paths = [record.path.resolve() for record in row.records if record.path is not None]
+        found = dict.fromkeys(path.parent.relative_to(folder).as_posix() for path in paths)
+        return [plain(f"{folder.name}/{name}/bits-*-seed-*.json") for name in found]
 
     def method(self, page: MethodPage) -> None:
         places = [
@@ -322,10 +342,10 @@ class _Site:
                 made = paper_boards(self.content.records, table, known=self.content.known)
             except HashzooError:
                 made = [published_board(table, NOTHING, self.content.known)]
-            parts = [_part(board, self.pages) for board in made]
+            parts = [part(board, self.pages) for board in made]
             notes = list(dict.fromkeys(note for board in made for note in board.notes))
             self.page("table.html.j2", table_page(table), table.id, "Tables", table=table, parts=parts, notes=notes)
-            there = sum(part["measured"] for part in parts)
+            there = sum(found["measured"] for found in parts)
             listed.append((table, f"{there} measured" if there else ""))
         self.page("tables.html.j2", "tables/index.html", "Published tables", "Tables", tables=listed)
 
@@ -350,6 +370,26 @@ def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
     """Return a short name of each row; settings where several rows are of one method."""
     several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
     return {row.key: f"{row.name} ({row.settings or 'own'})" if row.name in several else row.name for row in rows}
+
+
+def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
+    """Return the place of each row's colour: from 0 for methods, from -1 down for floors."""
+    methods = [names[row.key] for row in rows if not row.floor]
+    floors = [names[row.key] for row in rows if row.floor]
+    return charts.numbered(methods) | {name: -1 - place for place, name in enumerate(floors)}
+
+
+def _style(place: int) -> str:
+    """Return the class of a colour in the style sheet."""
+    return f"c{place % len(charts.PALETTE)}" if place >= 0 else f"f{(-1 - place) % len(charts.FLOORS)}"
+
+
+def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]]:
+    """Return findings of a claim by protocol and metric."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for finding in findings:
+        found.setdefault((finding.protocol, finding.metric), []).append(finding)
+    return list(found.items())
 
 
 def _facts(row: Row, year: bool = True) -> str:
@@ -390,6 +430,27 @@ def _board_notes(board: Board, views: Sequence[View]) -> list[str]:
     return notes
 
 
+def _no_group(evidence: Evidence, view: View) -> str:
+    """Return in a sentence why no group tied with the best is known."""
+    contending = [row for row in view.rows if not row.floor and row.database == "hidden"]
+    if view.higher is None:
+        return "this metric has no better direction."
+    if len(contending) < 2:
+        return "there is one method."
+    bare = view.metric.rpartition("/")[2]
+    if bare not in (*BY_QUERY, contending[0].records[0].headline):
+        kept = ", ".join(BY_QUERY[:-1])
+        return f"values by query are kept of {kept} and {BY_QUERY[-1]}, not of {bare}, to keep the evidence small."
+    there = [any(view.metric in evidence.of(record).values for record in row.records) for row in contending]
+    if not any(there):
+        return "the records of this board keep no values by query of this metric."
+    lacking = [row.name for row, has in zip(contending, there, strict=True) if not has]
+    few = ", ".join(lacking[:3]) + (" and others" if len(lacking) > 3 else "")
+    return f"values by query of this metric are not there for every row (not for {few})." if few else (
+        "values by query of this metric are not there for every record."
+    )  # fmt: skip
+
+
 def _is_on(table: PaperTable, dataset: str) -> bool:
     return any(is_dataset(row.dataset, dataset) for row in table.rows)
 
@@ -398,7 +459,7 @@ def _main_first(names: set[str]) -> list[str]:
     """Return metrics with those of the boards first."""
     bare = {name: name.rpartition("/")[2] for name in names}
     place = {metric: number for number, metric in enumerate(BOARD_METRICS)}
-    return sorted(names, key=lambda name: (place.get(bare[name], len(place)), name))
+    return sorted(names - {"bits"}, key=lambda name: (place.get(bare[name], len(place)), name))
 
 
 def _interval(compared: Comparison) -> str:
@@ -435,48 +496,3 @@ def _made(record: Record) -> list[tuple[str, str]]:
     found.append(("machine", ", ".join(f"{k} {v}" for k, v in record.environment.items())))
     found.append(("made", record.created))
     return [(name, plain(str(value))) for name, value in found]
-
-
-def _part(board: Table, pages: Mapping[str, str]) -> dict[str, Any]:
-    """Return one layout of a published table: header lines with spans, and lines of cells with both values."""
-    cells = board.cells
-    groups = list(cells[list(board.columns)].drop_duplicates().itertuples(index=False, name=None))
-    header = []
-    for level in range(3):
-        kept = len({group[level] for group in groups}) > 1 or level == 2
-        if kept:
-            runs = itertools.groupby(groups, key=partial(_upper, level=level))
-            header.append([(f"{k[-1]} bits" if level == 2 else str(k[-1]), len(list(g))) for k, g in runs])
-    header = [line for n, line in enumerate(header) if n == len(header) - 1 or len(line) < len(groups)]
-    measured = [name for name in map(str, cells) if name.startswith("measured")]
-    lines, total = [], 0
-    foreign = sorted({name.removeprefix("measured").strip(" ()") for name in measured} - {""})
-    for key, here in cells.groupby(list(board.rows), sort=False):
-        task, label, settings = (str(part) for part in key)
-        found = {tuple(row[name] for name in board.columns): row for row in here.to_dict("records")}
-        line = []
-        for group in groups:
-            row = found.get(group, {})
-            reported = _value(row.get("reported"))
-            name = next((n for n in sorted(measured, key=len) if not pd.isna(row.get(n, float("nan")))), None)
-            total += name is not None
-            other = name.removeprefix("measured").strip(" ()") if name else ""
-            line.append({"reported": reported, "measured": _value(row[name]) if name else None, "other": other})
-        href = pages.get(label) or pages.get(label.lower(), "")
-        note = "; ".join(part for part in ("" if task == "image" else task, settings) if part)
-        if any(cell["reported"] is not None or cell["measured"] is not None for cell in line):
-            lines.append({"label": label, "href": href, "note": note, "cells": line})
-    heading = ", ".join(part for part in (board.backbone, board.regime) if part)
-    first = [n for n, group in enumerate(groups) if n == 0 or group[:2] != groups[n - 1][:2]]
-    return {
-        "heading": heading, "header": header, "lines": lines, "first": first, "measured": total,
-        "foreign": ", ".join(foreign),
-    }  # fmt: skip
-
-
-def _upper(group: tuple[Any, ...], level: int) -> tuple[Any, ...]:
-    return group[: level + 1]
-
-
-def _value(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)

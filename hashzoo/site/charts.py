@@ -25,6 +25,9 @@ PALETTE = (
 )  # fmt: skip
 """Colours that keep their contrast on white and on near-black."""
 
+FLOORS = ("#7d838a", "#9c8f7f", "#7f8f9c")
+"""Colours of floors, whose lines are dashed; their places are -1, -2, ..."""
+
 KINDS: Mapping[str, tuple[str, str, str]] = {
     "pr": ("recall", "precision", "Precision-recall"),
     "precision": ("N", "precision of the first N", "Precision at N"),
@@ -34,7 +37,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 """Axes and titles of the line charts."""
 
-MOST_POINTS = 24
+MOST_POINTS = 20
 
 
 @dataclass(frozen=True)
@@ -92,28 +95,58 @@ def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", h
     return _finished((band + line).add_params(pick), height)
 
 
-def compact(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", height: int = 260) -> dict[str, Any]:
-    """Return what differs between charts of one kind; a page's script puts it into `templates`."""
-    found: dict[str, Any] = {"kind": kind, "y": y or KINDS[kind][1], "height": height, "lines": []}
-    for name, place in order.items():
-        own = [[p["x"], p["y"], *([p["l"], p["h"]] if p["l"] != p["h"] else [])] for p in points if p["m"] == name]
-        found["lines"].append([name, place, own])
-    if kind == "precision" and _is_long(points):
-        found["log"] = True
-    return found
+def shared(name: str) -> dict[str, Any]:
+    """Return the specification without data of a page's charts: "line", "log" (x), "bits" or "distances".
+
+    Titles of the axes are "@x" and "@y"; a page's script puts in titles, colours, data and, in `pick`, the line chosen.
+    """
+    alt = need()
+    pick = alt.param(name="pick", value="")
+    chosen = "pick == '' || datum.m == pick"
+    colour = alt.Color("m:N", scale=alt.Scale(domain=["@m"], range=["@c"]), legend=None)
+    bits, bars = name == "bits", name == "distances"
+    axis = alt.Axis(values=[0]) if bits else alt.Axis(tickCount=6)
+    if name == "log":
+        axis = alt.Axis(values=[10**n for n in range(7)], format="~s")
+    scale = alt.Scale(type="log", nice=False) if name == "log" else alt.Scale(nice=False, zero=False, padding=8 * bits)
+    base = alt.Chart(alt.Data(values=[])).encode(x=alt.X("x:Q", title="@x", scale=scale, axis=axis), color=colour)
+    says = [
+        alt.Tooltip("m:N", title="m"), alt.Tooltip("x:Q", title="x", format=".3~f"),
+        alt.Tooltip("y:Q", title="y", format=".2%" if bars else ".4f"),
+    ]  # fmt: skip
+    if bars:
+        y_axis = alt.Y("y:Q", title="@y", stack=None, axis=alt.Axis(tickCount=4, format=".0%"))
+        layers = [base.mark_area(interpolate="step", line=True).encode(
+            y=y_axis, tooltip=says, opacity=alt.condition(chosen, alt.value(0.45), alt.value(0.08)),
+        )]  # fmt: skip
+    else:
+        y_scale = alt.Scale(zero=False, nice=True)
+        y = alt.Y("y:Q", title="@y", scale=y_scale)
+        seen = alt.condition(chosen, alt.value(1), alt.value(0.12))
+        dash = alt.condition("datum.f", alt.value([5, 4]), alt.value([]))
+        layers = [
+            base.mark_area().encode(
+                y=alt.Y("l:Q", title="@y", scale=y_scale), y2="h:Q",
+                opacity=alt.condition(chosen, alt.value(0.16), alt.value(0)),
+            ),
+            base.mark_line(strokeWidth=1.8).encode(y=y, opacity=seen, strokeDash=dash),
+            base.mark_circle(size=30 if bits else 110, **({} if bits else {"opacity": 0})).encode(
+                y=y, tooltip=says, **({"opacity": seen} if bits else {})
+            ),
+        ]  # fmt: skip
+    spec = _finished(alt.layer(*layers).add_params(pick).configure(aria=False, font=FONT), "container")
+    spec["autosize"] = {"type": "fit", "contains": "padding"}
+    return spec
 
 
-def templates() -> str:
-    """Return a script with the specification of each kind without its data, and the palette."""
-    spec = {kind: lines(kind, [], {}) for kind in KINDS}
-    return f"window.hashzooCharts={json.dumps(spec, separators=(',', ':'), sort_keys=True)};\n" + (
-        f"window.hashzooPalette={json.dumps(PALETTE)};\n"
-    )
+def is_dashed(place: int) -> bool:
+    """Whether the line at a place is a floor's."""
+    return place < 0
 
 
 def colour_of(place: int) -> str:
-    """Return a colour of the palette; it begins anew where there are more lines."""
-    return PALETTE[place % len(PALETTE)]
+    """Return a colour of the palette, of floors for a negative place; it begins anew where there are more lines."""
+    return PALETTE[place % len(PALETTE)] if place >= 0 else FLOORS[(-1 - place) % len(FLOORS)]
 
 
 def numbered(names: Sequence[str]) -> dict[str, int]:
@@ -163,7 +196,7 @@ def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str
     return _finished(made, size, size)
 
 
-def _finished(chart: Any, height: int, width: int | str = "container") -> dict[str, Any]:
+def _finished(chart: Any, height: int | str, width: int | str = "container") -> dict[str, Any]:
     made = chart.properties(width=width, height=height, background="transparent").configure(font=FONT)
     made = made.configure_axis(
         labelColor=GREY, titleColor=GREY, gridColor=FAINT, domainColor=FAINT,
@@ -230,7 +263,7 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 def band(
     curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
 ) -> Points:
-    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 24.
+    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 20.
 
     `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
     else, along precision and recall, points of one place.
@@ -250,7 +283,7 @@ def band(
 
 
 def _spread_out(mean: NDArray[np.float64]) -> list[int]:
-    """Return at most 24 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
+    """Return at most 20 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
     if len(mean) <= MOST_POINTS:
         return list(range(len(mean)))
     steps = np.abs(np.diff(mean, axis=0)) / np.maximum(np.ptp(mean, axis=0), 1e-12)

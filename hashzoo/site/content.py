@@ -21,17 +21,22 @@ from hashzoo.results.boards import BOARD_METRICS, REGISTERED
 from hashzoo.results.claims import Judged, judge
 from hashzoo.results.collect import collect
 from hashzoo.results.commands import known_tables
-from hashzoo.results.evidence import LEVELS, Evidence, Standing, standings
+from hashzoo.results.evidence import LEVELS, RECORDS, Evidence, Standing
 from hashzoo.results.known import Known, installed, read_known
 from hashzoo.results.measure import ROW_LEVELS, Selection, measure, select, tidy
 from hashzoo.results.published import Published, match
 from hashzoo.results.record import Record
+from hashzoo.results.standings import standings
 from hashzoo.results.table import by_setting, ranked_rows
 from hashzoo.results.text import plain
 from hashzoo.specs import Dataset, Method, Paper, PaperTable, Protocol
 
 Key = tuple[str, str, str, str]
 """Method, backbone, regime and settings: a row of a board."""
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def slug(text: str) -> str:
@@ -57,6 +62,7 @@ class Row:
     standings: tuple[Standing, ...]
     year: int | None
     installed: bool
+    file: str
 
     @property
     def name(self) -> str:
@@ -86,7 +92,7 @@ class Row:
     @property
     def page(self) -> str:
         """File of its records, from the site's root."""
-        return f"records/{slug(self.protocol)}/{slug(' '.join(filter(None, self.key)))}.html"
+        return f"boards/{slug(self.protocol)}/{self.file}.html"
 
     @property
     def level(self) -> int:
@@ -112,6 +118,28 @@ class Figure:
     compared: Comparison | None
     published: Published | None
     other: Published | None
+    backbone: str = ""
+
+    @property
+    def beside(self) -> Published | None:
+        """The published value that stands beside it: one of the same protocol, else one of another."""
+        return self.published or self.other
+
+    @property
+    def other_setup(self) -> str:
+        """How the set-up of `beside` differs, in a few words; "" where it is the same, so that a gap says something."""
+        if self.published is None:
+            return self.other.mark.strip(" ()") if self.other else ""
+        theirs = self.published.row.backbone
+        if _letters(self.backbone) in _letters(theirs):
+            return ""
+        return plain(f"same lists, {theirs}" if theirs else "same lists, backbone not stated")
+
+    @property
+    def gap(self) -> float | None:
+        """Measured minus published, where the set-up is the same."""
+        there = self.published is not None and not self.other_setup
+        return self.value - self.published.row.value if there and self.published else None
 
 
 @dataclass(frozen=True)
@@ -128,6 +156,12 @@ class View:
     def grouped(self) -> bool:
         """Whether a group tied with the best is known in any column."""
         return any(figure.compared for figure in self.figures.values())
+
+    @property
+    def partly(self) -> bool:
+        """Whether it is known in some columns and not in others."""
+        known = {bits for (_, bits), figure in self.figures.items() if figure.compared}
+        return bool(known) and known != set(self.bits)
 
     def best(self) -> list[Row]:
         """Return rows tied with the best at the most bit lengths; the first row where that is not known."""
@@ -258,7 +292,7 @@ class Content:
     @classmethod
     def read(cls, board_dir: Path) -> Content:
         """Read a board folder; UsageError where it holds no records."""
-        folder = board_dir / "records"
+        folder = board_dir / RECORDS
         records = [item.record for item in collect([folder])] if folder.is_dir() else []
         if not records:
             raise UsageError(f"{board_dir} holds no records; give a board folder such as leaderboards.")
@@ -322,6 +356,7 @@ class Content:
                 compared.get(key),
                 next((p for p in beside if not p.mark), None),
                 next((p for p in beside if p.mark), None),
+                str(cell["backbone"]),
             )
         order = [tuple(key) for key in ranked_rows(cells)[list(ROW_LEVELS)].itertuples(index=False, name=None)]
         rows = tuple(self._row(label, key, values, chosen) for key in order)
@@ -335,10 +370,13 @@ class Content:
             shas = set(here["record"])
             records = tuple(sorted((r for r in chosen if r.record_sha256 in shas), key=lambda r: (r.bits, r.seed)))
             method = method_named(records[0].method)
+            file = slug(key[0])
+            if any(row.protocol == label and row.file == file for row in self._rows.values()):
+                file = f"{file}-{json_sha256(list(key))[:6]}"
             self._rows[label, key] = Row(
                 key, label, plain(records[0].method), records[0].floor, str(here["database"].iloc[0]), records,
                 tuple(self.evidence.of(record) for record in records), method.paper.year if method else None,
-                method is not None,
+                method is not None, file,
             )  # fmt: skip
         return self._rows[label, key]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.evaluation.codes import Codes
 from hashzoo.files import write_text
 from hashzoo.results.collect import collect
 from hashzoo.results.evidence import pairs_of
@@ -16,7 +17,7 @@ from hashzoo.results.known import installed
 from hashzoo.results.measure import Selection, measure
 from hashzoo.results.record import Record
 from hashzoo.results.settings import row_names
-from hashzoo.runner.cell import Cell, cells_of
+from hashzoo.runner.cell import cells_of
 from hashzoo.site import charts, pictures
 from hashzoo.site.build import curve_points
 
@@ -110,14 +111,14 @@ def _codes(path: Path, kind: str, out: Path, bits: int | None) -> str:
     if not length:
         raise UsageError(f"{path} ranks features and has no codes to draw.")
     cell = next(cell for cell in cells if cell.record.bits == length)
-    query, database = next(iter(pairs_of(cell.record, cell.codes).values()))
+    direction, (query, database) = next(iter(pairs_of(cell.record, cell.codes).items()))
     gallery = pictures.Gallery.of(cell.record)
     title = f"{cell.record.method} on {cell.record.protocol}, {length} bits, seed {cell.record.seed}"
     if kind == "tsne":
         points, classes = pictures.plane(query, gallery)
         _write(out, charts.scatter(points, classes, 420), title)
     else:
-        _write_sheet(out, _sheet(cell, query, database, gallery), title)
+        _write_sheet(out, _sheet(cell.record, query, database, gallery, direction), title)
     return f"Wrote the {'plane' if kind == 'tsne' else 'nearest items'} of {title} to {out}."
 
 
@@ -134,28 +135,28 @@ def _write(out: Path, spec: dict[str, Any], title: str) -> None:
         out.write_bytes(charts.png(solid))
 
 
-def _sheet(cell: Cell, query: Any, database: Any, gallery: pictures.Gallery) -> Any:
+def _sheet(record: Record, query: Codes, database: Codes, gallery: pictures.Gallery, direction: str) -> Any:
     """Return the ten nearest of some queries as one image, framed green where a label is shared, else red."""
     from PIL import Image, ImageDraw
 
-    found = pictures.neighbours(query, database, gallery)
+    found = pictures.neighbours(query, database, gallery, direction, *pictures.modalities(record, direction))
     side, gap = pictures.THUMB, 6
     step = side + gap
-    sheet = Image.new("RGB", (step * (pictures.NEAREST + 1) + 3 * gap, step * len(found) + gap), "white")
+    sheet = Image.new("RGB", (step * (pictures.NEAREST + 1) + 3 * gap, step * len(found.lines) + gap), "white")
     pen = ImageDraw.Draw(sheet)
-    for line, (own, nearest) in enumerate(found):
+    for line, (own, nearest) in enumerate(found.lines):
         for place, item in enumerate([own, *nearest]):
             x, y = gap + place * step + (gap if place else 0), gap + line * step
             frame = "#80868d" if place == 0 else ("#1f7a4d" if item.right else "#c03545")
-            content = gallery.written.get(item.picture)
-            if content is not None:
-                sheet.paste(Image.open(io.BytesIO(content)).convert("RGB"), (x, y))
+            image = gallery.picture(item.id, found.answers if place else found.asks) if item.pictured else None
+            if image is not None:
+                sheet.paste(pictures.thumbnail(image, side), (x, y))
             else:
-                pen.text((x + 4, y + side // 2 - 5), item.label[:9], fill="black")
+                words = (item.text or item.label).split()[:4]
+                pen.multiline_text((x + 4, y + 4), "\n".join(word[:8] for word in words), fill="black", spacing=1)
             pen.rectangle((x, y, x + side - 1, y + side - 1), outline=frame, width=2)
             if place and not item.right:
                 pen.line((x, y, x + side - 1, y + side - 1), fill=frame, width=1)
-    del cell
     return sheet
 
 

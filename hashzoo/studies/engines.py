@@ -11,4 +11,6 @@ hashzoo_api = 2
 @hookimpl
 def hashzoo_register_engines() -> tuple[Component, ...]:
     """Return the engine of one machine."""
-    return (Component("local", "hashzoo.studies.local:LocalEngine", "processes of this machine, one cell each"),)
+    return (
+        Component("local", "hashzoo.studies.local:LocalEngine", "processes of this machine, one cell or part each"),
+    )

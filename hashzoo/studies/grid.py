@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError, WorkError
+from hashzoo.files import json_sha256
 from hashzoo.plugins import Registry, plugin_file_hash, registry
 from hashzoo.results.record import Record, read_record
-from hashzoo.runner.cell import RunDirectory
+from hashzoo.runner.cell import CellFolder, RunDirectory
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.shelf import Shelf
 from hashzoo.specs import Method
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 
 @dataclass(frozen=True)
 class Study:
     """The tasks of a grid in its order, which of them are done, and requests that cannot be right with their reason."""
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[CellTask, ...]
     refused: tuple[tuple[str, str], ...] = ()
     done: frozenset[int] = frozenset()
 
-    def todo(self) -> list[Task]:
+    def todo(self) -> list[CellTask]:
         """Return the tasks that have no record yet, or one of another plugin, version or evaluation."""
         return [task for task in self.tasks if task.number not in self.done]
 
@@ -47,10 +49,11 @@ def every_method(protocol: str | None, dataset: str | None, reg: Registry) -> li
 def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> Study:
     """Return the tasks of requests; one that cannot be right is set apart with its reason, so that the others go on."""
     reg = reg or registry()
-    tasks: list[Task] = []
+    tasks: list[CellTask] = []
     refused: list[tuple[str, str]] = []
     done: set[int] = set()
     hashes: dict[str, set[str]] = {}
+    shelf = Shelf()
     for request in requests:
         folder = None
         try:
@@ -70,14 +73,15 @@ def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> S
                     out=request.out.absolute(),
                     overwrite="missing" if request.overwrite == "never" else request.overwrite,
                 )
-                task = Task(len(tasks), one, folder.cell(bits, seed).path)
+                where = folder.cell(bits, seed).path
+                task = CellTask(len(tasks), one, where, method=plan.method.name, protocol=plan.config.protocol_label)
                 tasks.append(task)
-                if request.overwrite != "always" and _is_current(task, plan, reg, hashes):
+                if request.overwrite != "always" and _is_current(task, plan, reg, hashes, shelf):
                     done.add(task.number)
     return Study(tuple(tasks), tuple(refused), frozenset(done))
 
 
-def _is_current(task: Task, plan: Plan, reg: Registry, hashes: dict[str, set[str]]) -> bool:
+def _is_current(task: CellTask, plan: Plan, reg: Registry, hashes: dict[str, set[str]], shelf: Shelf) -> bool:
     """Whether a task's record is there and surely of what is installed now; in doubt the cell is looked at again."""
     path = task.folder / "record.json"
     if not path.is_file():
@@ -103,27 +107,51 @@ def _is_current(task: Task, plan: Plan, reg: Registry, hashes: dict[str, set[str
             hashes[info.distribution] = {plugin_file_hash(plugin) for plugin in brought}
         if info.sha256 not in hashes[info.distribution]:
             return False
-    return True
+    return _is_of_the_same_data(task, plan, reg, shelf)
 
 
-def estimate(tasks: Sequence[Task], records: Sequence[Record]) -> float | None:
-    """Return the seconds that tasks will take in one process, from the timings of earlier records; None without any.
+def _is_of_the_same_data(task: CellTask, plan: Plan, reg: Registry, shelf: Shelf) -> bool:
+    """Whether a cell was trained on the data, the split and the weights that are here now, on the device asked for.
 
-    A task takes what the same method took on the same protocol, or any method did, on average.
+    What cannot be read here is looked at by whoever does the cell.
     """
-    if not records:
-        return None
-    times = {id(record): sum(record.timings.values()) for record in records}
-    overall = mean(times.values())
-    total = 0.0
-    for task in tasks:
-        alike = [
-            times[id(r)]
-            for r in records
-            if r.method == task.request.method and task.request.protocol in (None, r.protocol)
-        ]
-        total += mean(alike) if alike else overall
-    return total
+    from hashzoo.runner.run import sources  # imports torch, which a study of nothing done does not need
+
+    try:
+        noted = CellFolder(task.folder).noted("train").get("upstream", {})
+        now = {"configuration": json_sha256(plan.config.upstream()), **sources(plan, reg, shelf)}
+    except HashzooError:
+        return False
+    if task.request.device != "auto":
+        now["device"] = task.request.device.partition(":")[0]
+    return all(noted.get(name) == value for name, value in now.items())
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long cells took, from earlier records: by method and protocol, and on average over all of them."""
+
+    alike: Mapping[tuple[str, str], float]
+    overall: float | None
+
+    def of(self, task: CellTask) -> float | None:
+        """Return the seconds that a task will take, as long as its method took there or any did; None: not known."""
+        return self.alike.get((task.method, task.protocol), self.overall)
+
+
+def times_of(records: Sequence[Record]) -> Times:
+    """Return how long the cells of records took."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        found.setdefault((record.method, record.protocol), []).append(sum(record.timings.values()))
+    every = [seconds for some in found.values() for seconds in some]
+    return Times({key: mean(some) for key, some in found.items()}, mean(every) if every else None)
+
+
+def estimate(tasks: Sequence[CellTask], times: Times) -> float | None:
+    """Return the seconds that tasks will take in one process; None where nothing is known."""
+    found = [times.of(task) for task in tasks]
+    return None if times.overall is None else sum(seconds for seconds in found if seconds is not None)
 
 
 def run_study(
@@ -142,24 +170,34 @@ def run_study(
     finished = len(study.tasks) - len(todo)
     if finished and todo:
         reporter.say(f"{finished} of {len(study.tasks)} cells are done already.")
-    begin = time.monotonic()
-    for done, outcome in enumerate(engine.run(todo), start=1):
-        task = study.tasks[outcome.number]
-        left = (time.monotonic() - begin) / done * (len(todo) - done)
-        reporter.advance(done, task.label)
-        reporter.say(f"cell {finished + done} of {len(study.tasks)}: {_line(task, outcome)}{_left(left)}")
-        if outcome.error:
-            failed.append((task.label, outcome.error))
-            if not keep_going:
-                raise WorkError(
-                    f"{task.label}: {outcome.error} What was finished is kept; --keep-going does the other cells."
-                )
-    bad = {label for label, _ in failed}
-    kept = [task for task in study.tasks if task.label not in bad and (task.folder / "record.json").is_file()]
+    begin, done = time.monotonic(), 0
+    bad: set[int] = set()
+    waiting = [replace(task, wait=False) for task in todo]
+    while waiting:
+        busy: list[CellTask] = []
+        for outcome in engine.run(waiting):
+            task = study.tasks[outcome.number]
+            if outcome.busy:  # left to whoever is doing it, and waited for at the end
+                busy.append(task)
+                reporter.say(f"{task.label}: another process is working on it; it is left to that one for now.")
+                continue
+            done += 1
+            left = (time.monotonic() - begin) / done * (len(todo) - done)
+            reporter.advance(done, task.label)
+            reporter.say(f"cell {finished + done} of {len(study.tasks)}: {_line(task, outcome)}{_left(left)}")
+            if outcome.error:
+                bad.add(task.number)
+                failed.append((task.label, outcome.error))
+                if not keep_going:
+                    raise WorkError(
+                        f"{task.label}: {outcome.error} What was finished is kept; --keep-going does the other cells."
+                    )
+        waiting = [replace(task, wait=True) for task in busy]
+    kept = [task for task in study.tasks if task.number not in bad and (task.folder / "record.json").is_file()]
     return [read_record(task.folder / "record.json") for task in kept], failed
 
 
-def _line(task: Task, outcome: Outcome) -> str:
+def _line(task: CellTask, outcome: Outcome) -> str:
     if outcome.error:
         return f"{task.label}: failed ({outcome.error})"
     record = read_record(task.folder / "record.json")

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from hashzoo.errors import UsageError
+from hashzoo.runner.shelf import OF_TASKS
 from hashzoo.studies.task import Outcome, Task, do_task
 
 TRIES = 2
@@ -35,7 +36,10 @@ class LocalEngine:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
         if self.workers == 1:
-            yield from map(do_task, tasks)
+            try:
+                yield from map(do_task, tasks)
+            finally:
+                OF_TASKS.clear()  # a later study of this process reads its files anew
             return
         waiting = deque((task, 1) for task in tasks)
         busy: dict[Connection, tuple[BaseProcess, Task, int]] = {}

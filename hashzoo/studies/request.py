@@ -83,7 +83,7 @@ def names_of(value: Any, what: str) -> tuple[str, ...]:
 def is_study(values: Mapping[str, Any], dry_run: bool = False) -> bool:
     """Whether what was asked for is more than one run: several methods or protocols, or an engine to do the cells."""
     methods, protocols = names_of(values.get("method"), "method"), names_of(values.get("protocol"), "protocol")
-    asked = any(values.get(key) not in (None, False) for key in KEYS)
+    asked = any(values.get(key) is not None and values.get(key) is not False for key in KEYS)
     return dry_run or asked or len(methods) > 1 or len(protocols) > 1 or methods == (ALL,)
 
 

@@ -1,44 +1,82 @@
-"""One cell of a study as a task that any process can do, and what came of it."""
+"""A task that any process can do, and what came of it: a cell of a study, or a part of a database to be counted."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from hashzoo.runner.request import RunRequest
 
-if TYPE_CHECKING:
-    from hashzoo.runner.plan import Plan
-    from hashzoo.runner.progress import Reporter
-    from hashzoo.specs import Splits
+
+class Work(Protocol):
+    """What a task is to do, and that does it: the run of one cell, or the counts of one part of a database."""
+
+    @property
+    def label(self) -> str:
+        """The work in words."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes; "cuda" and "cuda:1" ask for a GPU."""
+
+    def do(self, threads: int = 0, wait: bool = True) -> None:
+        """Do it in this process and leave its file; what fails is raised.
+
+        Without `wait`, a file that another process is making is not waited for: BusyError.
+        """
 
 
 @dataclass(frozen=True)
 class Task:
-    """One (method, protocol, bits, seed) of a study; `number` is its place there, `folder` that of its cell."""
+    """One piece of work; `number` is its place among its study's, `folder` that of what it leaves.
+
+    `request` knows how to do it: a run of one cell, or the counts of one part of a database; engines need not tell
+    them apart. Tasks can be pickled, and `do_task` does one in any process. Without `wait`, one that another process
+    is doing is not waited for: its outcome says that it is busy.
+    """
 
     number: int
-    request: RunRequest
+    request: Work
     folder: Path
+    wait: bool = field(default=True, kw_only=True)
 
     @property
     def label(self) -> str:
         """The task in words."""
-        bits = f"{self.request.bits[0]} bits" if self.request.bits else "features"
-        where = self.request.protocol or self.request.dataset or "the default data"
-        return f"{self.request.method} on {where}, {bits}, seed {self.request.seeds[0]}"
+        return self.request.label
+
+    @property
+    def device(self) -> str:
+        """Where the task computes, as `--device` has it; "cuda" and "cuda:1" ask for a GPU."""
+        return self.request.device
+
+
+@dataclass(frozen=True)
+class CellTask(Task):
+    """A task whose work is one (method, protocol, bits, seed).
+
+    `method` and `protocol` are called as in records, whatever name the request has for them.
+    """
+
+    request: RunRequest
+    method: str = field(default="", kw_only=True)
+    protocol: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: `error` is "" where its record stands in its folder."""
+    """What came of a task: `error` is "" where what it should leave stands in its folder.
+
+    `busy`: another process is doing the task, which was not waited for; its study asks again.
+    """
 
     number: int
     error: str = ""
     seconds: float = 0.0
+    busy: bool = False
 
 
 class Engine(Protocol):
@@ -48,25 +86,18 @@ class Engine(Protocol):
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
 
 
-_kept: dict[str, Splits] = {}
-"""The splits that the last task of this process used; most often the next one uses the same."""
-
-
 def do_task(task: Task, threads: int = 0) -> Outcome:
     """Do one task in this process; whatever fails becomes the outcome's error.
 
     `threads`: how many torch may use here, where the process was started with another number than the study's own.
     """
-    from hashzoo.errors import HashzooError
-    from hashzoo.runner.run import run
+    from hashzoo.errors import BusyError, HashzooError
 
     begin = time.perf_counter()
     try:
-        if threads:
-            import torch
-
-            torch.set_num_threads(threads)
-        run(task.request, load=_splits)
+        task.request.do(threads, task.wait)
+    except BusyError:
+        return Outcome(task.number, "", time.perf_counter() - begin, busy=True)
     except HashzooError as error:
         return Outcome(task.number, str(error), time.perf_counter() - begin)
     except KeyboardInterrupt:
@@ -81,13 +112,17 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
     return Outcome(task.number, "", time.perf_counter() - begin)
 
 
-def _splits(plan: Plan, reporter: Reporter) -> Splits:
-    from hashzoo.files import json_sha256
-    from hashzoo.runner.run import load_data
+def placed(task: Task) -> Task:
+    """Return a task as an engine hands it to a machine that the engine chooses.
 
-    config = plan.config
-    key = json_sha256([config.dataset.model_dump(mode="json"), config.protocol, config.validation])
-    if key not in _kept:
-        _kept.clear()
-        _kept[key] = load_data(plan, reporter)
-    return _kept[key]
+    `auto` is the device that it is on the machine that asks, so that cells do not depend on where they are done; and a
+    GPU is the one that the engine gives the task, whatever its number here.
+    """
+    request: Any = task.request
+    if isinstance(request, RunRequest) and request.device == "auto":
+        from hashzoo.runner.devices import choose_device
+
+        request = replace(request, device=choose_device("auto"))
+    if request.device.startswith("cuda:"):
+        request = replace(request, device="cuda")
+    return task if request is task.request else replace(task, request=request)

@@ -31,7 +31,7 @@ from hashzoo.runner.tuned import VERSION
 from hashzoo.specs import Range
 from hashzoo.studies.grid import plan_study
 from hashzoo.studies.space import own_point, space_json, space_of
-from hashzoo.studies.task import Engine, Outcome, Task
+from hashzoo.studies.task import CellTask, Engine, Outcome
 
 if TYPE_CHECKING:
     import optuna
@@ -61,15 +61,12 @@ class Tuning:
 
 @dataclass
 class _Method:
+    name: str
     request: RunRequest
     plan: Plan
     space: Mapping[str, Range]
     own: Mapping[str, Any]
     study: optuna.Study
-
-    @property
-    def name(self) -> str:
-        return self.plan.method.name
 
     def count(self, trials: int) -> int:
         """Return how many trials it gets: one where there is nothing to try."""
@@ -116,10 +113,10 @@ def tune(
     with ExitStack() as held:
         methods = []
         for request, plan in zip(requests, plans, strict=True):
-            held.enter_context(_only_here(tuning.folder / f"{stem}.{plan.method.name}.lock", plan.method.name))
-            name, space = plan.method.name, space_of(plan)
+            name, space = registry.listed("methods", request.method), space_of(plan)
+            held.enter_context(_only_here(tuning.folder / f"{stem}.{name.replace(':', '_')}.lock", name))
             study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-            methods.append(_Method(request, plan, space, own_point(plan, space, registry), study))
+            methods.append(_Method(name, request, plan, space, own_point(plan, space, registry), study))
             _require_same_space(methods[-1])
             if not space:
                 reporter.say(f"{name} has nothing to tune: its own setting is measured once.")
@@ -128,7 +125,7 @@ def tune(
         for begin in range(0, tuning.trials, ROUND):
             if begin and not any(method.space for method in methods):
                 break
-            _round(methods, range(begin, min(begin + ROUND, tuning.trials)), tuning, engine, reporter)
+            _round(methods, range(begin, min(begin + ROUND, tuning.trials)), tuning, engine, registry, reporter)
             with FileLock(path.with_suffix(".lock")):
                 _write(path, about, methods)
             finished = sum(_finished(method) for method in methods)
@@ -194,11 +191,13 @@ def _require_same_space(method: _Method) -> None:
         )
 
 
-def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, reporter: Reporter) -> None:
+def _round(
+    methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, registry: Registry, reporter: Reporter
+) -> None:
     """Draw the trials of a round, measure all of them, and then tell Optuna, in their order."""
-    drawn: list[tuple[_Method, optuna.Trial, list[Task], str]] = []
-    tasks: list[Task] = []
-    todo: list[Task] = []
+    drawn: list[tuple[_Method, optuna.Trial, list[CellTask], str]] = []
+    tasks: list[CellTask] = []
+    todo: list[CellTask] = []
     for method in methods:
         for number in numbers:
             if number >= method.count(tuning.trials):
@@ -206,7 +205,8 @@ def _round(methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: E
             trial = _draw(method, number)
             if trial is None:
                 continue
-            study = plan_study([replace(method.request, settings={**method.request.settings, **_options(trial)})])
+            tried = replace(method.request, settings={**method.request.settings, **_options(trial)})
+            study = plan_study([tried], registry)
             own = [replace(task, number=len(tasks) + task.number) for task in study.tasks]
             todo += [task for task in own if task.number - len(tasks) not in study.done]
             tasks += own
@@ -267,7 +267,7 @@ def _options(trial: optuna.trial.FrozenTrial | optuna.Trial) -> dict[str, Any]:
     return dict(trial.params) if trial.number else {}
 
 
-def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[Task], error: str, metric: str) -> None:
+def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[CellTask], error: str, metric: str) -> None:
     import optuna
 
     values: list[dict[str, Any]] = []

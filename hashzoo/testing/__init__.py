@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from hashzoo.testing import (  # noqa: F401 -- importing the modules registers their checks
     checks_components,
+    checks_engines,
     checks_modules,
     checks_space,
     checks_spec,
@@ -32,6 +33,7 @@ COMPONENT_CHECKS = MappingProxyType(
             "trainers",
             "evaluators",
             "datasets",
+            "engines",
             "paper_tables",
         )
     }

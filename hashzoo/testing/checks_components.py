@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,13 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from hashzoo.data import load_splits
+from hashzoo.data.catalogue import files_of, load_unpinned, loader_of, takes_progress
 from hashzoo.data.roots import data_root
 from hashzoo.errors import HashzooError
 from hashzoo.evaluation.codes import Codes
 from hashzoo.plugins import registry
 from hashzoo.specs import Dataset, Protocol, Retrieval
-from hashzoo.testing.kit import Case, NotApplicable, check, require
+from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
 from hashzoo.testing.toy import EPOCHS
 from hashzoo.training.seeds import seed_all
 
@@ -119,12 +120,19 @@ def _numbers(value: Any) -> list[float]:
 def splits_keep_their_promises(case: Case) -> None:
     """Sizes and sha256 are those of the protocol, queries are in neither train nor database, twice the same."""
     dataset: Dataset = case.spec
+    absent = _absent(dataset)
+    if absent:
+        raise NotApplicable(absent)
+    elsewhere = []
     for protocol in dataset.protocols:
-        try:
-            splits, again = (load_splits(dataset, protocol, data_root()) for _ in range(2))
-        except HashzooError as error:
-            raise NotApplicable(f"its data are not here ({error})") from None
         where = f"protocol {protocol.id!r}"
+        try:
+            splits, again = (load_unpinned(dataset, protocol, data_root(), None, {}) for _ in range(2))
+        except HashzooError as error:
+            if dataset.files or "path" not in inspect.signature(loader_of(dataset)).parameters:
+                raise CheckFailed(f"{where} cannot be loaded, though its data are here: {error}") from None
+            elsewhere.append(str(error))  # where its data are is known to the loader alone
+            continue
         parts = {name: getattr(splits, name) for name in ("query", "train", "database")}
         for (name, rows), size in zip(parts.items(), protocol.sizes, strict=True):
             require(not size or len(rows) == size, f"{where} has {len(rows)} {name} items and promises {size}.")
@@ -137,6 +145,20 @@ def splits_keep_their_promises(case: Case) -> None:
         require(splits.sha256 == expected, f"{where} promises sha256 {expected} and gives {splits.sha256}.")
         for name in dataset.modalities:
             require(name in splits.table.inputs, f"{where} brings no inputs for modality {name!r}.")
+
+    if len(elsewhere) == len(dataset.protocols):
+        raise NotApplicable(f"its data are not here ({elsewhere[0]})")
+
+
+def _absent(dataset: Dataset) -> str:
+    """Return why no protocol of a dataset can be loaded as it stands, "" where one should."""
+    missing = [file["path"] for file in files_of(dataset, data_root()) if not file["exists"]]
+    if missing:
+        return f"its data are not here ({missing[0]})"
+    load = loader_of(dataset)
+    parameters = list(inspect.signature(load).parameters.values())[3 if takes_progress(load) else 2 :]
+    asked = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    return f"it is loaded with {' and '.join(asked)} of the user's own" if asked else ""
 
 
 @check("trainers")

@@ -21,12 +21,11 @@ from hashzoo.evaluation.names import parse
 from hashzoo.plugins import PARTS, Plugin, registry
 from hashzoo.plugins.options import resolve
 from hashzoo.runner.plan import PARTS_OF
+from hashzoo.scaffold import UNFILLED
 from hashzoo.specs import Method, PaperTable
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
 from hashzoo.training.checkpoints import load_tensors
 
-PLACEHOLDERS = ("Title of the paper", "Venue", "one line on what the paper contributes")
-"""Texts of the templates of `hashzoo new` that stand for what only the author knows."""
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -76,8 +75,7 @@ def paper_is_cited(case: Case) -> None:
         return
     for field in ("key", "title", "authors", "venue"):
         require(bool(str(getattr(paper, field)).strip()), f"The paper has no {field}.")
-        said = getattr(paper, field)
-        require(said not in PLACEHOLDERS, f"The paper's {field} is still the template's {said!r}; fill it in.")
+    require(paper.title != UNFILLED, f"The paper's title is still the template's {UNFILLED!r}; fill it in.")
     require(1950 < paper.year < 2100, f"The paper's year is {paper.year!r}.")
     require(
         paper.key.endswith(f"-{paper.year}"),

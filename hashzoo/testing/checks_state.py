@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hashzoo.errors import HashzooError
+from hashzoo.errors import UsageError
 from hashzoo.specs import HashOutput
 from hashzoo.testing.checks_spec import probed
 from hashzoo.testing.fingerprint import SEED, fingerprint
@@ -113,7 +113,9 @@ def a_fresh_process_gives_the_same(case: Case) -> None:
     here = fingerprint(subject, SEED)
     for name, value in here.items():
         other = elsewhere[name]
-        if torch.allclose(value, other, rtol=1e-3, atol=1e-4, equal_nan=True):
+        # a closed form that draws from its seed alone repeats itself bit for bit, and so do signs and counts
+        exact = subject.method.training == "fit" or bool((value == value.round()).all())
+        if torch.equal(value, other) if exact else torch.allclose(value, other, rtol=1e-3, atol=1e-4, equal_nan=True):
             continue
         require(
             False,
@@ -180,7 +182,7 @@ def every_label_counts(case: Case) -> None:
     try:
         subject = case.subject(multilabel=True)
         several = subject.train(1).model
-    except HashzooError as error:
+    except UsageError as error:
         raise NotApplicable(f"several labels are refused: {error}") from None
     table = subject.splits.table
     labels = table.labels.copy()

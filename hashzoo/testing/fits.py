@@ -1,18 +1,13 @@
-"""What tests of closed-form methods share: a fitted hash layer, digits as vectors, codes of other processes."""
+"""What tests of closed-form methods share: a fitted hash layer, digits as vectors, the MAP of its codes."""
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from hashzoo.errors import WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes
 
@@ -58,30 +53,3 @@ def mean_average_precision(layer: nn.Module, parts: Parts) -> float:
         for part in (parts.query, parts.database)
     )
     return float(evaluate(query, database, ["map"])["map"])
-
-
-def same_in_another_process(fitter: Any, train: Part, seed: int = 3) -> bool:
-    """Tell whether `fitter` gives the same state, bit for bit, here and in a process with another hash seed.
-
-    The fitter is built again there, from its class and what `vars` shows, so that nothing but its options is shared.
-    """
-    build, options = type(fitter), pickle.dumps((vars(fitter), tuple(train), seed))
-    program = (
-        "import pickle, sys\n"
-        f"from {build.__module__} import {build.__qualname__} as Build\n"
-        "shown, (features, labels), seed = pickle.load(sys.stdin.buffer)\n"
-        "fitter = Build.__new__(Build)\n"
-        "vars(fitter).update(shown)\n"
-        "sys.stdout.buffer.write(pickle.dumps(fitter.fit({'image': features}, labels, seed)['image']))\n"
-    )
-    other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    environment = {**os.environ, "PYTHONHASHSEED": other}
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=options, env=environment, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise WorkError(
-            f"The fitter {build.__qualname__} failed in a process of its own: {done.stderr.decode().strip()}"
-        )
-    there, here = pickle.loads(done.stdout), fitter.fit({"image": train.features}, train.labels, seed)["image"]
-    return there.keys() == here.keys() and all(torch.equal(there[name], here[name]) for name in here)

@@ -14,14 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-HEAVY = ("torch", "pandas", "numba", "sklearn", "scipy", "timm", "torchvision", "accelerate", "matplotlib")
-
 
 def main(distribution: str, point: str, folder: str) -> dict[str, Any]:
     """Return what importing the plugin, and then its builders, did that it should not, and how its methods fared."""
     problems: list[str] = []
     _forbid_network(problems)
     from hashzoo.plugins import find_sources, load_plugin
+    from hashzoo.plugins.heavy import HEAVY
 
     source = next(s for s in find_sources() if (s.distribution, s.name) == (distribution, point))
     before = _state()

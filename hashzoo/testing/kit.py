@@ -18,6 +18,7 @@ import torch
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.plugins import KINDS, PARTS, Plugin, Registry, registry
+from hashzoo.plugins.items import item_name
 from hashzoo.testing.toy import BITS, FITTED_HOST, HOST, SHORT, UNTRAINED_HOST, Subject, Trained, subject_of
 
 
@@ -148,6 +149,9 @@ def checks_of(kind: str) -> MappingProxyType[str, Callable[[str], None]]:
 def run_checks(kind: str, name: str, only: Sequence[str] | None = None) -> list[CheckResult]:
     """Run the checks of a kind on one name and return every result; nothing a plugin does is raised."""
     known = checks_of(kind)
+    if not known:
+        kinds = ", ".join(one for one in KINDS if _CHECKS[one])
+        raise UsageError(f"The kit has no checks of {kind} by themselves; it has some of {kinds}.")
     for asked in only or ():
         if asked not in known:
             raise unknown_name("check", asked, known)
@@ -168,15 +172,17 @@ def expected_failures(kind: str, name: str, given: Mapping[str, str] | None = No
         module, _, attribute = registry().owner(kind, name).entry_point.partition("=")[2].strip().partition(":")
         carrier = importlib.import_module(module)
         carrier = getattr(carrier, attribute) if attribute else carrier
-        stated = getattr(carrier, "hashzoo_expected_failures", {}).get(name, {})
-    expected = {**{check: why for check, why in stated.items() if check in _CHECKS[kind]}, **(given or {})}
+        plain = item_name(kind, registry().get(kind, name))
+        stated = getattr(carrier, "hashzoo_expected_failures", {}).get(plain, {})
+    given = given or {}
     anywhere = {check for checks in _CHECKS.values() for check in checks}
-    for asked, reason in {**stated, **expected}.items():
-        if asked not in (checks_of(kind) if asked in (given or {}) else anywhere):
-            raise unknown_name("check", asked, checks_of(kind))
-        if not isinstance(reason, str) or not reason.strip():
-            raise UsageError(f"The expected failure of {asked!r} needs a reason; say why it fails.")
-    return expected
+    for expectations, known in ((stated, anywhere), (given, set(_CHECKS[kind]))):
+        for asked, reason in expectations.items():
+            if asked not in known:
+                raise unknown_name("check", asked, checks_of(kind))
+            if not isinstance(reason, str) or not reason.strip():
+                raise UsageError(f"The expected failure of {asked!r} needs a reason; say why it fails.")
+    return {**{check: why for check, why in stated.items() if check in _CHECKS[kind]}, **given}
 
 
 def _weighed(result: CheckResult, reason: str) -> CheckResult:

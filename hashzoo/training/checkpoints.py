@@ -79,12 +79,18 @@ class Checkpoints:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a safetensors file through a temporary name; a full disk is a WorkError that names it."""
+    """Write tensors to a safetensors file through a temporary name, with the mode that the umask gives.
+
+    A full disk is a WorkError that names the file.
+    """
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
+            temporary.touch()
+            mode = temporary.stat().st_mode  # the umask's; safetensors would leave a file for its owner alone
             save_file(plain, temporary, metadata=dict(metadata))
+            temporary.chmod(mode)
     except (OSError, SafetensorError) as error:
         size = sum(value.nbytes for value in plain.values())
         raise WorkError(

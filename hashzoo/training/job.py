@@ -72,14 +72,14 @@ class TrainData:
         """Return the inputs of one role for rows `index` (N,) of this split, on the device."""
         loaded = self._loaded.get(modality)
         if loaded is not None:
-            return loaded[index.to(self.device)]
+            return loaded.index_select(0, index.to(self.device))
         return self._read(modality, index).to(self.device, non_blocking=True)
 
     def batch(self, index: torch.Tensor) -> Batch:
         """Return rows `index` (N,) of this split as a Batch."""
         index = index.to(self.device)
         inputs = {name: self.inputs(name, index) for name in self._inputs}
-        return Batch(inputs=inputs, labels=self.labels[index], index=index)
+        return Batch(inputs=inputs, labels=self.labels.index_select(0, index), index=index)
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """Return the order (n,) of the items in an epoch; it depends on seed and epoch alone."""
@@ -143,10 +143,12 @@ class TrainData:
         held = read.result()
         index = index.to(self.device)
         inputs = {
-            name: held[name].to(self.device, non_blocking=True) if name in held else self._loaded[name][index]
+            name: held[name].to(self.device, non_blocking=True)
+            if name in held
+            else self._loaded[name].index_select(0, index)
             for name in self._inputs
         }
-        return Batch(inputs=inputs, labels=self.labels[index], index=index)
+        return Batch(inputs=inputs, labels=self.labels.index_select(0, index), index=index)
 
 
 @dataclass

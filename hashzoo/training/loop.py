@@ -6,22 +6,26 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
 
 from hashzoo.errors import HashzooError, UsageError, WorkError
-from hashzoo.models.hash_model import HashModel
+from hashzoo.models.hash_model import HashModel, full_precision
 from hashzoo.specs import Batch, HashOutput
 from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
 from hashzoo.training.job import TrainData, TrainJob
 from hashzoo.training.optimizers import build_optimizer, check_recipe, schedule_factor, set_learning_rate
 from hashzoo.training.processes import piece, whole
 from hashzoo.training.seeds import seed_all
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 CHECK_EVERY = 50
 """Steps between two looks at whether the loss is finite: each look waits for the device."""
@@ -51,63 +55,63 @@ class Objective(nn.Module):
     def terms(self, outputs: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
         """Return the loss terms of outputs by role; a method of one role gets its output alone."""
         single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
-        with torch.autocast(device_type=batch.labels.device.type, enabled=False):
+        with full_precision(batch.labels.device):
             terms: dict[str, torch.Tensor] = self.loss(single, batch)
         return terms
 
 
 class Tally:
-    """Sums of the terms of an epoch, kept on the device; it is looked at only every `CHECK_EVERY` steps."""
+    """Sums of the terms of an epoch; they stay on the device and are looked at only every `CHECK_EVERY` steps."""
 
     def __init__(self, epoch: int, kept: str) -> None:
         self._epoch = epoch
         self._kept = kept
         self._names: tuple[str, ...] = ()
-        self._recent: list[torch.Tensor] = []
+        self._recent: list[list[torch.Tensor]] = []
+        self._weights: list[float] = []
         self._steps = 0
         self._weight = 0.0
-        self._sums: torch.Tensor | None = None
+        self._sums: list[float] = []
 
     def add(self, terms: Mapping[str, torch.Tensor], weight: float) -> torch.Tensor:
         """Note the terms of a step and return their sum."""
         self._names = self._names or tuple(terms)
-        if set(terms) != set(self._names):
+        if set(terms) != set(self._names) or not terms:
             raise WorkError(
-                f"The loss returned the terms {', '.join(terms)}, and {', '.join(self._names)} before in the same "
-                "epoch; it has to return the same names in every step."
+                f"The loss returned the terms {', '.join(terms) or '(none)'}, and {', '.join(self._names) or '(none)'} "
+                "before in the same epoch; it has to return the same names in every step."
             )
-        stacked = torch.stack([terms[name] for name in self._names])
-        values = stacked.detach().to(sum_type(stacked.device))
-        self._recent.append(values)
-        self._sums = values * weight if self._sums is None else self._sums + values * weight
-        self._steps += 1
-        self._weight += weight
+        values = [terms[name] for name in self._names]
+        self._recent.append([value.detach() for value in values])
+        self._weights.append(weight)
         if len(self._recent) == CHECK_EVERY:
             self.check()
-        return stacked.sum()
+        return functools.reduce(torch.add, values)
 
     def check(self) -> None:
-        """Raise WorkError with the first term since the last check that is not finite, and its step."""
+        """Add up the terms since the last check; WorkError with the first that is not finite, and its step."""
         if not self._recent:
             return
-        finite = torch.isfinite(torch.stack(self._recent)).cpu()
-        first = self._steps - len(self._recent)
-        self._recent = []
-        if bool(finite.all()):
-            return
-        row = int((~finite.all(dim=1)).nonzero()[0])
-        bad = [name for name, good in zip(self._names, finite[row].tolist(), strict=True) if not good]
-        raise WorkError(
-            f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
-            f"step {first + row + 1}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
-        )
+        noted = torch.stack([value for row in self._recent for value in row])
+        rows = noted.cpu().double().view(-1, len(self._names)).tolist()  # on the CPU: Apple's GPUs have no float64
+        weights = self._weights
+        self._recent, self._weights = [], []
+        for row, weight in zip(rows, weights, strict=True):
+            self._steps += 1
+            self._weight += weight
+            if not all(map(math.isfinite, row)):
+                bad = [name for name, value in zip(self._names, row, strict=True) if not math.isfinite(value)]
+                raise WorkError(
+                    f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
+                    f"step {self._steps}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
+                )
+            before = self._sums or [0.0] * len(row)
+            self._sums = [total + value * weight for total, value in zip(before, row, strict=True)]
 
     def means(self) -> dict[str, float]:
         """Return the mean of each term over the items of the epoch."""
         self.check()
-        if self._sums is None:
-            return {}
-        return dict(zip(self._names, (self._sums / self._weight).tolist(), strict=True))
+        return {name: total / self._weight for name, total in zip(self._names, self._sums, strict=True)}
 
 
 class GradientTrainer:
@@ -122,8 +126,13 @@ class GradientTrainer:
 
     `job`, `optimizer` and `objective` (model and loss) are there from `begin` on. What has to survive an interruption
     is a buffer of loss or model.
+
+    Two class attributes refuse what a subclass cannot do: `trains`, name and class of the only loss it is made for, and
+    `one_process`, the reason why several processes cannot share its work.
     """
 
+    trains: ClassVar[tuple[str, type[nn.Module]] | None] = None
+    one_process: ClassVar[str] = ""
     job: TrainJob
     objective: Any
     optimizer: Any
@@ -161,6 +170,7 @@ class GradientTrainer:
 
     def fit(self, job: TrainJob) -> None:
         """Train in place; goes on from the last checkpoint, giving what an unbroken run gives."""
+        self._require_possible(job)
         self.job = job
         recipe, device = job.recipe, job.accelerator.device
         check_recipe(recipe)
@@ -175,6 +185,9 @@ class GradientTrainer:
         if start == 0:
             self._prepare(job.data)
         self.objective, self.optimizer = job.accelerator.prepare(self.objective, self.optimizer)
+        self._plain = is_plain(job.accelerator)
+        if self._plain:
+            self.optimizer = self.optimizer.optimizer
         trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         for epoch in range(start, recipe.epochs):
             means = self._epoch(epoch, trained)
@@ -183,6 +196,18 @@ class GradientTrainer:
             job.report(epoch, means)
             if job.checkpoints.due() and epoch + 1 < recipe.epochs and job.accelerator.is_main_process:
                 self._save(epoch + 1, history)
+
+    def _require_possible(self, job: TrainJob) -> None:
+        """Refuse another loss than the one that this trainer is made for, and several processes where it needs one."""
+        name = type(self).__name__
+        if self.trains is not None and not isinstance(job.loss, self.trains[1]):
+            raise UsageError(
+                f"{name} trains loss {self.trains[0]!r} and got a {type(job.loss).__name__}; use --loss "
+                f"{self.trains[0]}, or a method whose trainer is 'gradient'."
+            )
+        processes = job.accelerator.num_processes if self.one_process else 1
+        if processes > 1:
+            raise UsageError(f"{name} runs in one process, because {self.one_process}; got {processes} processes.")
 
     def _epoch(self, epoch: int, trained: list[nn.Parameter]) -> dict[str, float]:
         """Run one epoch and return the mean of each term."""
@@ -205,11 +230,15 @@ class GradientTrainer:
                 raise
             total = tally.add(terms, _items(batch))
             if total.requires_grad:
-                job.accelerator.backward(total)
+                if self._plain:
+                    total.backward()  # type: ignore[no-untyped-call] # torch types it so
+                else:
+                    job.accelerator.backward(total)
                 if job.recipe.clip:
                     job.accelerator.clip_grad_norm_(trained, job.recipe.clip)
                 self.optimizer.step()
-                self.optimizer.zero_grad()
+                for parameter in trained:
+                    parameter.grad = None
         means = tally.means()
         self.end_epoch(epoch)
         return means
@@ -236,7 +265,7 @@ class GradientTrainer:
         tensors = {f"model.{name}": value for name, value in job.model.state_dict().items()}
         tensors |= {f"loss.{name}": value for name, value in job.loss.state_dict().items()}
         tensors |= {f"database.{name}": value for name, value in job.database_codes.items()}
-        inner = getattr(self.optimizer, "optimizer", self.optimizer)  # Accelerate wraps the optimizer
+        inner = self.optimizer if self._plain else self.optimizer.optimizer
         tensors |= optimizer_tensors(inner)
         if job.accelerator.scaler is not None:  # fp16: the scale of the loss is state as well
             state = job.accelerator.scaler.state_dict()
@@ -273,9 +302,15 @@ class GradientTrainer:
         return "No checkpoint had been written yet."
 
 
-def sum_type(device: torch.device) -> torch.dtype:
-    """Return the type in which an epoch's terms are summed on a device; Apple's GPUs have no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
+def is_plain(accelerator: Accelerator) -> bool:
+    """Whether a step is torch's own: no scale of the loss, and no strategy that brings its own backward and optimizer.
+
+    Accelerate's wrappers then do nothing but look for optional packages, twice or more in every step.
+    """
+    from accelerate.utils import DistributedType
+
+    own = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+    return accelerator.scaler is None and accelerator.distributed_type in own
 
 
 def require_batch(batch_size: int, items: int) -> None:

@@ -1,4 +1,7 @@
-"""Optimizers and learning-rate schedules of a Recipe; schedules are pure functions of the step."""
+"""Optimizers and learning-rate schedules of a Recipe; schedules are pure functions of the step.
+
+torch is imported where an optimizer is built: a recipe is checked before anything is known to be trained.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from hashzoo.declared import check_fields
 from hashzoo.errors import UsageError
 from hashzoo.specs import Recipe, Schedule
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from hashzoo.models.hash_model import HashModel
 
 
@@ -32,6 +35,8 @@ def build_optimizer(recipe: Recipe, model: HashModel, loss: nn.Module) -> torch.
     Backbone parameters get lr * backbone_lr_scale, all others lr; biases that times bias_lr_scale, and no weight decay
     where bias_decay is false.
     """
+    import torch
+
     scales: list[tuple[Iterable[tuple[str, nn.Parameter]], float]] = [
         ([*model.hash_layers.named_parameters(), *loss.named_parameters()], 1.0),
         (list(model.backbones.named_parameters()), recipe.backbone_lr_scale),

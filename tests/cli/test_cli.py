@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in processes of their own, exit codes and sentences included."""
+"""The command line as a user meets it, exit codes and sentences included; in own processes where that matters."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from hashzoo.cli import main
 from hashzoo.cli.commands import COMMANDS
 from hashzoo.cli.main import _printable, cli
+from hashzoo.plugins.heavy import HEAVY
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -26,6 +30,27 @@ def hashzoo(*args: str, site: Path | None = None, **environment: str) -> subproc
     return subprocess.run(
         [sys.executable, "-m", "hashzoo", *args], env=env, capture_output=True, text=True, timeout=240, check=False
     )
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """A command in this process: its exit code and what it printed."""
+
+    def run(*args: str) -> Ended:
+        with pytest.raises(SystemExit) as stop:
+            main(list(args))
+        return Ended(int(stop.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 def imported_by(*args: str) -> set[str]:
@@ -42,8 +67,14 @@ def imported_by(*args: str) -> set[str]:
 def test_light_commands_import_neither_torch_nor_pandas(args: tuple[str, ...]) -> None:
     loaded = imported_by(*args)
     assert "hashzoo.cli.main" in loaded
-    heavy = {"torch", "pandas", "torchvision", "timm", "numba", "sklearn", "scipy", "accelerate", "pydantic"}
-    assert not heavy & loaded
+    assert not set(HEAVY) & loaded
+
+
+@pytest.mark.parametrize("args", [("runs",), ("run", "-m", "nosuch")])
+def test_looking_at_runs_and_a_name_that_does_not_exist_import_neither_torch_nor_pandas(args: tuple[str, ...]) -> None:
+    loaded = imported_by(*args)
+    assert "hashzoo.cli.main" in loaded
+    assert set(HEAVY) & loaded <= {"pydantic"}
 
 
 def test_the_leaderboard_imports_no_torch(tmp_path: Path) -> None:
@@ -120,38 +151,37 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(
     assert message in capsys.readouterr().err
 
 
-def test_failed_work_is_exit_code_1() -> None:
-    done = hashzoo("data", "check", "cifar10-jpeg")
-    assert done.returncode == 1
-    assert "HASHZOO_DATA" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_failed_work_is_exit_code_1(call: Call) -> None:
+    done = call("data", "check", "cifar10-jpeg")
+    assert done.code == 1
+    assert "HASHZOO_DATA" in done.err
+    assert "Traceback" not in done.err
 
 
-def test_a_run_from_the_command_line_ends_on_the_leaderboard(tmp_path: Path) -> None:
+def test_a_run_from_the_command_line_ends_on_the_leaderboard(tmp_path: Path, call: Call) -> None:
     done = hashzoo("run", "-m", "lsh", "--bits", "16", "--seeds", "0,1", "--json")
     assert done.returncode == 0, done.stderr
     records = json.loads(done.stdout)
     assert [record["seed"] for record in records] == [0, 1]
-    board = json.loads(hashzoo("leaderboard", "--format", "json").stdout)
+    board = json.loads(call("leaderboard", "--format", "json").out)
     assert "lsh" in json.dumps(board)
     (folder,) = (tmp_path / "runs").iterdir()
-    assert "2 record(s)" in hashzoo("evaluate", str(folder), "--check").stdout
+    assert "2 record(s)" in call("evaluate", str(folder), "--check").out
     verdict = hashzoo("verify", str(folder / "bits-016" / "seed-1"))
     assert "reproduced (the same codes, bit for bit)" in verdict.stdout
     assert verdict.returncode == 0
-    exported = hashzoo("export", str(folder / "bits-016" / "seed-0"), "codes")
-    assert exported.returncode == 0
+    assert call("export", str(folder / "bits-016" / "seed-0"), "codes").code == 0
     assert (tmp_path / "codes" / "database.image.npy").exists()
 
 
-def test_show_list_and_doctor_answer_programs() -> None:
-    shown = json.loads(hashzoo("show", "digits-1k", "--json").stdout)
+def test_show_list_and_doctor_answer_programs(call: Call) -> None:
+    shown = json.loads(call("show", "digits-1k", "--json").out)
     assert shown["sizes"] == [300, 500, 997]
-    names = [row["name"] for row in json.loads(hashzoo("list", "losses", "--json").stdout)]
+    names = [row["name"] for row in json.loads(call("list", "losses", "--json").out)]
     assert "greedyhash" in names
-    report = json.loads(hashzoo("doctor", "--json").stdout)
+    report = json.loads(call("doctor", "--json").out)
     assert report["versions"]["hashzoo"]
-    assert report["environment"]["threads"] == 1
+    assert report["environment"]["threads"] == torch.get_num_threads()
 
 
 def test_doctor_speaks_in_sentences(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,59 +238,63 @@ def test_an_empty_database_part_is_exit_code_1(
     assert "the database part is empty" in capsys.readouterr().out
 
 
-def test_a_broken_plugin_is_one_warning_and_everything_else_works(tmp_path: Path) -> None:
+def test_a_broken_plugin_is_one_warning_and_everything_else_works(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = tmp_path / "site"
     write_distribution(site, "hashzoo-broken", "raise RuntimeError('on purpose')")
     done = hashzoo("run", "-m", "lsh", "--bits", "8", "--json", site=site)
     assert done.returncode == 0
     assert done.stderr.count("hashzoo-broken") == 1
     assert len(json.loads(done.stdout)) == 1
-    listed = hashzoo("plugins", site=site)
-    assert listed.returncode == 0
-    assert "on purpose" in listed.stdout
-    assert hashzoo("--strict", "list", "methods", site=site).returncode == 1
-    assert hashzoo("plugins", "--strict", site=site).returncode == 1
-    assert hashzoo("plugins", site=site, HASHZOO_PLUGINS="").stdout.count("on purpose") == 0
+    monkeypatch.syspath_prepend(str(site))
+    listed = call("plugins")
+    assert listed.code == 0
+    assert "on purpose" in listed.out
+    assert call("--strict", "list", "methods").code == 1
+    assert call("plugins", "--strict").code == 1
+    monkeypatch.setenv("HASHZOO_PLUGINS", "")
+    assert call("plugins").out.count("on purpose") == 0
 
 
-def test_plugins_can_be_traced() -> None:
-    done = hashzoo("--trace-plugins", "list", "methods", HASHZOO_PLUGINS="")
-    assert "ms" in done.stderr
-    assert "hashzoo_register_methods" in done.stderr
+def test_plugins_can_be_traced(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HASHZOO_PLUGINS", "")
+    done = call("--trace-plugins", "list", "methods")
+    assert "ms" in done.err
+    assert "hashzoo_register_methods" in done.err
 
 
-def test_what_plugins_bring_is_counted_in_words() -> None:
-    training = next(line for line in hashzoo("plugins").stdout.splitlines() if line.startswith("training"))
+def test_what_plugins_bring_is_counted_in_words(call: Call) -> None:
+    training = next(line for line in call("plugins").out.splitlines() if line.startswith("training"))
     assert "1 trainer" in training
     assert "4 methods" in training
 
 
-def test_a_dataset_without_files_says_so_beside_an_empty_answer() -> None:
-    done = hashzoo("data", "path", "digits")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "no files in the data folder" in done.stderr
+def test_a_dataset_without_files_says_so_beside_an_empty_answer(call: Call) -> None:
+    done = call("data", "path", "digits")
+    assert (done.code, done.out) == (0, "")
+    assert "no files in the data folder" in done.err
 
 
-def test_data_check_and_prepare_never_succeed_on_an_empty_part(tmp_path: Path) -> None:
+def test_data_check_and_prepare_never_succeed_on_an_empty_part(tmp_path: Path, call: Call) -> None:
     np.savez(tmp_path / "a.npz", features=np.eye(4), labels=[0, 0, 1, 1])
     for command in ("check", "prepare"):
         options = ("--set", f"path={tmp_path / 'a.npz'}", "--set", "queries=2", "--set", "train=2")
-        done = hashzoo("data", command, "arrays", *options)
-        assert done.returncode == 1
-        assert "Error: the database part is empty" in done.stdout
-    sound = hashzoo("data", "check", "digits-1k")
-    assert (sound.returncode, sound.stdout.splitlines()[-1]) == (0, "The split is in order.")
+        done = call("data", command, "arrays", *options)
+        assert done.code == 1
+        assert "Error: the database part is empty" in done.out
+    sound = call("data", "check", "digits-1k")
+    assert (sound.code, sound.out.splitlines()[-1]) == (0, "The split is in order.")
 
 
-def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path) -> None:
+def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path, call: Call) -> None:
     features = np.concatenate([np.eye(12), np.eye(12)])
     np.savez(tmp_path / "a.npz", features=features, labels=np.arange(24) % 4)
     lenient, strict = (
-        hashzoo("data", "check", "arrays", "--set", f"path={tmp_path / 'a.npz'}", *extra)
-        for extra in ((), ("--strict",))
+        call("data", "check", "arrays", "--set", f"path={tmp_path / 'a.npz'}", *extra) for extra in ((), ("--strict",))
     )
-    assert (lenient.returncode, strict.returncode) == (0, 1)
-    assert "Warning: " in lenient.stdout
+    assert (lenient.code, strict.code) == (0, 1)
+    assert "Warning: " in lenient.out
 
 
 def test_what_a_message_quotes_cannot_steer_the_terminal() -> None:

@@ -85,6 +85,16 @@ def test_what_is_printed_is_what_was_asked(files: tuple[Codes, Codes], call: Any
         ((*PAIR, "--part", "one/two", "-o", "c.npz"), "form I/N"),
         ((*PAIR, "--part", "3/2", "-o", "c.npz"), "1 <= I <= N"),
         ((*PAIR, "--part", "0/2", "-o", "c.npz"), "1 <= I <= N"),
+        ((*PAIR, "--workers", "2"), "add --parts N"),
+        ((*PAIR, "--engine", "local"), "add --parts N"),
+        ((*PAIR, "--parts", "0"), "--parts"),
+        ((*PAIR, "--parts", "98"), "1 <= I <= N <= 97"),
+        (("--query", "q.npz", "--parts", "2"), "both --query and --database"),
+        (("run", "--parts", "2"), "RUN cannot be combined with --parts"),
+        ((*PAIR, "--parts", "2", "--part", "1/2"), "--part cannot be combined with --parts"),
+        ((*PAIR, "--parts", "2", "--convention", "dcmh"), "--convention cannot be combined with --parts"),
+        ((*PAIR, "--parts", "2", "--engine", "lokal"), "did you mean 'local'"),
+        ((*PAIR, "--parts", "2", "--engine", "local:workers=2", "--workers", "2"), "given twice"),
         (("--merge",), "needs the files"),
         (("c.npz", "--merge", "--convention", "dcmh"), "--convention cannot be combined with --merge"),
         (("q.npz", "--merge", "--check"), "--merge cannot be combined with --check"),
@@ -127,6 +137,20 @@ def test_parts_merged_are_the_whole(files: tuple[Codes, Codes], call: Any) -> No
     assert "Part 3 of 5 is missing" in call(*names[:2], *names[3:], "--merge", code=2)
     assert "given more than once" in call(*names, names[0], "--merge", code=2)
     assert "d.npz is damaged" in call("d.npz", *names, "--merge", code=1)
+
+
+def test_parts_by_an_engine_are_the_whole(files: tuple[Codes, Codes], call: Any) -> None:
+    whole = json.loads(call(*PAIR, "--json", "--confidence", "--per-query"))
+    whole.pop("warning", None)
+    asked = (*PAIR, "--parts", "5", "--engine", "local:workers=1", "-o", "kept", "--json", "--confidence")
+    assert json.loads(call(*asked, "--per-query")) == whole
+    assert sorted(path.name for path in Path("kept").glob("*/*")) == [f"part-{i}-of-5.npz" for i in range(1, 6)]
+    assert "map" in call(*PAIR, "--parts", "5")
+
+
+def test_torchrun_counts_no_parts(files: tuple[Codes, Codes], call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "not by torchrun" in call(*PAIR, "--parts", "2", code=2)
 
 
 def test_every_kernel_that_can_be_named_gives_the_same(files: tuple[Codes, Codes], call: Any) -> None:

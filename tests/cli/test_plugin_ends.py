@@ -80,3 +80,54 @@ def test_a_plugin_that_ends_the_program_is_named_and_one_that_changes_directory_
     assert f"hashzoo-ends-{where} 1.0" in said
     assert "Traceback" not in said
     assert not list(tmp_path.rglob("record.json"))
+
+
+COMMANDS = """
+import sys
+import click
+from hashzoo import Command, hookimpl
+
+@click.command("leave")
+@click.argument("how")
+def leave(how):
+    click.echo("bye")
+    if how == "exit":
+        sys.exit(3)
+    if how == "click":
+        raise click.exceptions.Exit(4)
+    if how == "message":
+        sys.exit("no more")
+    if how == "other":
+        import hashzoo_rude
+        hashzoo_rude.rude()
+
+@hookimpl
+def hashzoo_register_commands():
+    return [Command("leave", "ends", "hashzoo_leaves:leave")]
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("exit", 3), ("click", 4), ("message", "no more"), ("none", 0)])
+def test_a_plugins_own_command_ends_with_the_exit_code_that_it_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str, code: int | str
+) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-leaves", COMMANDS)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("HASHZOO_PLUGINS", "leaves")
+    with pytest.raises(SystemExit) as ended:
+        main(["leave", how])
+    assert (ended.value.code or 0) == code
+    assert capsys.readouterr() == ("bye\n", "")
+
+
+def test_another_plugin_that_ends_a_plugins_command_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-leaves", COMMANDS)
+    write_distribution(tmp_path / "site", "hashzoo-rude", "import sys\ndef rude():\n    sys.exit(0)\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("HASHZOO_PLUGINS", "leaves,rude")
+    with pytest.raises(SystemExit) as ended:
+        main(["leave", "other"])
+    assert ended.value.code == 1
+    assert "hashzoo-rude 1.0 failed" in capsys.readouterr().err

@@ -77,3 +77,12 @@ def test_a_recipe_is_one_line_that_names_what_is_unusual() -> None:
         "3 epochs of batches of 8, sgd, lr 0.5 (step every 5 epochs times 0.1), backbone lr x 0.1, weight decay 0.01, "
         "warm-up 2, clip 1, bias lr x 2, momentum 0.9, Nesterov, no decay of biases"
     )
+
+
+def test_a_method_as_bibtex(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["show", "dch", "--bibtex"])
+    assert stop.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0], lines[-1]) == ("@inproceedings{dch-2018,", "}")
+    assert "  author    = {Yue Cao and Mingsheng Long and Bin Liu and Jianmin Wang}," in lines

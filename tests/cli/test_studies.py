@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,17 +84,53 @@ def hashzoo_register_paper_tables():
 """
 
 
-def test_a_table_is_measured_and_laid_out(tmp_path: Path) -> None:
+def test_a_table_is_measured_and_laid_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_distribution(tmp_path / "site", "hashzoo-tables", TABLE)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "hashzoo", "reproduce", "toy-2030-table1"]
-    dry = subprocess.run([*command, "--dry-run"], env=env, capture_output=True, text=True, check=True)
-    assert "1 cells, 0 done, 1 to do." in dry.stdout
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert "Missing: Newest: no installed plugin brings the method 'newest'." in done.stderr
-    assert "Toy hashing (2030)" in done.stderr
-    assert "itq" in done.stdout.lower()
-    assert "0.5" in done.stdout
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert hashzoo("reproduce", "toy-2030-table1", "--dry-run") == 0
+    assert "1 cells, 0 done, 1 to do." in capsys.readouterr().out
+    assert hashzoo("reproduce", "toy-2030-table1") == 0
+    done = capsys.readouterr()
+    assert "Missing: Newest: no installed plugin brings the method 'newest'." in done.err
+    assert "Toy hashing (2030)" in done.err
+    assert "itq" in done.out.lower()
+    assert "0.5" in done.out
+
+
+BROKEN = """
+
+class Broken:
+    def __init__(self, problem):
+        pass
+
+    def fit(self, features, labels, seed):
+        raise RuntimeError("it cannot be fitted")
+
+
+@hookimpl
+def hashzoo_register_fitters():
+    return [Component("broken", Broken)]
+
+
+@hookimpl
+def hashzoo_register_methods():
+    return [Method("newest", PAPER, training="fit", fitter="broken", hash_layer="projection")]
+"""
+
+
+def test_a_table_is_laid_out_where_a_cell_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TABLE.replace("import Paper,", "import Component, Method, Paper,") + BROKEN
+    write_distribution(tmp_path / "site", "hashzoo-failing-tables", source)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert hashzoo("reproduce", "toy-2030-table1", "--keep-going") == 1
+    done = capsys.readouterr()
+    assert "newest on digits-1k" in done.err
+    assert "it cannot be fitted" in done.err
+    assert "reported" in done.out  # the table, after the records of what was done
 
 
 def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

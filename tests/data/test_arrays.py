@@ -64,6 +64,14 @@ def test_named_arrays_ids_and_class_names(tmp_path: Path) -> None:
     assert set(splits.train) <= set(splits.database)
 
 
+def test_ids_in_a_cell_of_matlab(tmp_path: Path) -> None:
+    cell = np.empty((30, 1), dtype=object)
+    cell[:, 0] = [f"a{i}" for i in range(30)]
+    scipy.io.savemat(tmp_path / "mine.mat", {"features": X, "labels": Y, "key": cell})
+    splits = load(tmp_path / "mine.mat", ids="key", queries=2, train=2)
+    assert splits.table.ids.tolist() == [f"a{i}" for i in range(30)]
+
+
 def test_class_numbers_are_sorted_and_minus_one_is_none(tmp_path: Path) -> None:
     labels = Y.copy()
     labels[0] = -1
@@ -136,6 +144,7 @@ def test_three_parts_and_default_names(tmp_path: Path) -> None:
         ({"features": X, "labels": Y}, {"features": "image=features"}, "no modality here 'image'"),
         ({"features": X, "labels": Y}, {"features": "features:features"}, "the same parts for both"),
         ({"features_train": X, "features_query": X, "labels_train": Y, "labels_query": Y}, {"queries": 3}, "no use"),
+        ({"features_train": X, "features_query": X, "labels_train": Y, "labels_query": Y}, {"seed": 3}, "no use"),
         ({"features_train": X, "features_query": X[:, :2], "labels_train": Y, "labels_query": Y}, {}, "2 columns"),
     ],
 )

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.data.images import ImageFiles, folder_files, stored_images
+from hashzoo.data.image_cache import stored_images
+from hashzoo.data.images import ImageFiles, folder_files
 from hashzoo.errors import WorkError
 from hashzoo.store import Content, Store
 

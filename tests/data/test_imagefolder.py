@@ -130,6 +130,9 @@ def test_parts_above_the_classes_are_recognised_and_used(tmp_path: Path) -> None
     assert splits.table.labels[splits.query].sum(axis=0).tolist() == [4, 2]
     assert any("nothing was drawn" in note for note in splits.notes)
     assert any("images in train are searched" in note for note in splits.notes)
+    for asked in ({"queries_per_class": 1}, {"train_per_class": 0.5}, {"seed": 1}, {"train_in_database": True}):
+        with pytest.raises(UsageError, match=f"nothing is drawn, so the option {next(iter(asked))} has no use"):
+            load(folder, **asked)
     flat = load(folder, layout="classes", queries_per_class=1, train_per_class=2)
     assert flat.table.class_names == ("test", "train")
 

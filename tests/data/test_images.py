@@ -13,12 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.data import decode_image, decode_images, is_image, zip_files
-from hashzoo.data.images import ENDINGS, cores, decode_any, folder_files, stored_images
+from hashzoo.data import is_image, zip_files
+from hashzoo.data.image_cache import stored_images
+from hashzoo.data.images import ENDINGS, cores, decode_any, folder_files
 from hashzoo.errors import UsageError, WorkError
 
 DRAW = np.random.default_rng(0)
 PICTURE = DRAW.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+
+
+def decode_image(image: object, size: tuple[int, int] | None = None, fit: str = "squash") -> np.ndarray:
+    return decode_any({str(image)[-40:]: image}, size, fit)[0]
 
 
 def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
@@ -125,26 +130,29 @@ def test_what_is_no_image_is_named_with_its_reason(tmp_path: Path, monkeypatch: 
         "gone.png": "missing",
     }
     for name, words in reasons.items():
-        with pytest.raises(WorkError, match=rf"{name} cannot be read as an image \(.*({words})"):
+        with pytest.raises(WorkError, match=rf"1 of 1 image files cannot be read: .*{name} \(.*({words})"):
             decode_image(tmp_path / name)
     assert not started, "no program was started for a file"
     with pytest.raises(WorkError, match="8 of 8 image files") as caught:
-        decode_images([tmp_path / name for name in reasons], (4, 4))
+        decode_any({name: tmp_path / name for name in reasons}, (4, 4))
     assert all(name in str(caught.value) for name in reasons)
 
 
 def test_many_files_in_order_and_at_one_size(tmp_path: Path) -> None:
-    paths = []
-    for n in range(40):
-        paths.append(tmp_path / f"{n}.png")
-        Image.new("RGB", (4 + n % 3, 5), (n, 0, 0)).save(paths[-1])
+    names = [f"{n}.png" for n in range(40)]
+    for n, name in enumerate(names):
+        Image.new("RGB", (4 + n % 3, 5), (n, 0, 0)).save(tmp_path / name)
     seen: list[tuple[int, int]] = []
-    pixels = decode_images(paths, (5, 5), progress=lambda done, total: seen.append((done, total)))
-    assert pixels[:, 2, 2, 0].tolist() == list(range(40))
+    files = {name: tmp_path / name for name in names}
+    assert [pixels[2, 2, 0] for pixels in decode_any(files, (5, 5))] == list(range(40))
+    stored = stored_images(
+        {"d": 3}, tmp_path, lambda: folder_files(tmp_path, names), 5, lambda done, total: seen.append((done, total))
+    )
+    assert stored.pixels[:, 2, 2, 0].tolist() == list(range(40))
     assert seen[-1] == (40, 40)
     assert cores() >= 1
     with pytest.raises(UsageError, match="'croop'; did you mean 'crop'"):
-        decode_images(paths, (5, 5), fit="croop")
+        decode_any(files, (5, 5), fit="croop")
 
 
 def test_encoding_takes_files_bytes_and_pillow_images(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.data import chain, find_images, join_lists, load_splits, paired_list, read_list, split_sha256
+from hashzoo.data import chain, find_images, join_lists, load_splits, paired_list, read_lines, read_list, split_sha256
 from hashzoo.data.catalogue import check
 from hashzoo.data.checks import require_usable
 from hashzoo.data.datasets import LISTS
@@ -161,6 +161,64 @@ def test_class_numbers_paths_with_blanks_and_repeated_names(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("content", "paths", "labels"),
+    [
+        ("IMG 001.jpg 5\nIMG 002.jpg 6\n", ("IMG 001.jpg", "IMG 002.jpg"), [5, 6]),
+        ("cat 1/a.jpg 0 1\ncat 1/2 b.jpg 1 0\n", ("cat 1/a.jpg", "cat 1/2 b.jpg"), [[0, 1], [1, 0]]),
+        ("IMG 001.jpg\nIMG 002.jpg\n", ("IMG 001.jpg", "IMG 002.jpg"), None),
+        ("a.jpg 0.0 1.0\nb.jpg 1 0\n", ("a.jpg", "b.jpg"), [[0, 1], [1, 0]]),
+    ],
+)
+def test_a_path_may_have_a_blank_before_a_digit(tmp_path: Path, content: str, paths: tuple, labels: list) -> None:
+    (tmp_path / "all.txt").write_text(content)
+    found = read_list(tmp_path / "all.txt")
+    assert found.paths == paths
+    assert found.labels is None if labels is None else found.labels.tolist() == labels
+
+
+def test_only_ends_of_lines_end_lines(tmp_path: Path) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        text = f"a\u2028b\x0bc{end}{end}d\x85\x1ce\x0cf{end}"
+        (tmp_path / "names.txt").write_text(text, encoding="utf-8", newline="")
+        assert read_lines(tmp_path / "names.txt") == ["a\u2028b\x0bc", "", "d\x85\x1ce\x0cf"]
+    (tmp_path / "names.txt").write_bytes(b"")
+    assert read_lines(tmp_path / "names.txt") == []
+    (tmp_path / "names.txt").write_bytes(b"a\xff\nb")
+    assert read_lines(tmp_path / "names.txt", errors="replace") == ["a\ufffd", "b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"train_list": "train.txt"}, r"are named \(train_list\), and .*mine.txt is one file"),
+        ({"layout": "table"}, "layout=table is one of folders"),
+        ({"layout": "lists"}, "layout=lists is one of folders"),
+    ],
+)
+def test_options_of_folders_are_refused_for_one_file(tmp_path: Path, options: dict, words: str) -> None:
+    (tmp_path / "mine.txt").write_text("".join(f"{i}.jpg {i % 2}\n" for i in range(9)))
+    with pytest.raises(UsageError, match=words):
+        load(tmp_path / "mine.txt", lists_only=True, **options)
+    assert load(tmp_path / "mine.txt", lists_only=True, layout="single").notes
+    with pytest.raises(UsageError, match=r"train_list\), and layout=lists is given"):
+        load(tmp_path, lists_only=True, train_list="mine.txt", layout="lists")
+
+
+@pytest.mark.parametrize("given", [{"queries": 2}, {"train": 0.5}, {"seed": 1}, {"train_in_database": True}])
+def test_a_draw_asked_where_lists_have_parts_is_refused(coco: Path, tmp_path: Path, given: dict) -> None:
+    words = f"parts are .* own and nothing is drawn, so the option {next(iter(given))} has no use"
+    with pytest.raises(UsageError, match=words):
+        load(coco, lists_only=True, **given)
+    load(coco, lists_only=True, queries="0", seed=0, train_in_database="false")
+    images = np.zeros((12, 5, 5), dtype=np.uint8)
+    parts = {"train": slice(0, 6), "test": slice(6, 12)}
+    arrays = {f"{part}_images": images[rows] for part, rows in parts.items()}
+    np.savez(tmp_path / "p.npz", **arrays, **{f"{p}_labels": np.arange(12)[rows] % 3 for p, rows in parts.items()})
+    with pytest.raises(UsageError, match=words):
+        load(tmp_path / "p.npz", **given)
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ("a.jpg 0 1\nb.jpg 0 1 1\n", r"train.txt, line 2 has 3 labels and line 1 has 2"),
@@ -302,6 +360,11 @@ def test_images_in_an_npz(tmp_path: Path) -> None:
     assert (len(parted.train), len(parted.query), len(parted.database)) == (6, 4, 6)
     assert "train_images" not in parted.notes[0]
     assert "val_images" in parted.notes[0]
+    for option in ({"images": "x"}, {"layout": "table"}, {"classes": "c.txt"}, {"stored_size": 64}, {"fit": "squash"}):
+        with pytest.raises(UsageError, match=f"as arrays, so the option {next(iter(option))} has no use"):
+            load(tmp_path / "one.npz", **option)
+    with pytest.raises(UsageError, match="the options skip_damaged and lists_only have no use; leave them out"):
+        load(tmp_path / "one.npz", skip_damaged=True, lists_only=True)
     np.savez(tmp_path / "bad.npz", images=images.astype(float), labels=np.arange(12) % 3)
     with pytest.raises(UsageError, match="uint8"):
         load(tmp_path / "bad.npz")

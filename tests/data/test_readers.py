@@ -47,6 +47,17 @@ def test_every_format_gives_the_same_arrays(tmp_path: Path) -> None:
     assert isinstance(read_arrays(tmp_path / "d.npy", mmap=True)[""], np.memmap)
 
 
+def test_a_cell_of_texts_is_an_array_of_text(tmp_path: Path) -> None:
+    names, mixed = np.empty((3, 1), dtype=object), np.empty((2, 1), dtype=object)
+    names[:, 0] = ["a1", "", "\u00e9"]
+    mixed[:, 0] = ["a1", np.arange(2.0)]
+    scipy.io.savemat(tmp_path / "cells.mat", {"ids": names, "mixed": mixed, "X": X[:3], "L": Y[:3]})
+    arrays = read_arrays(tmp_path / "cells.mat")
+    assert arrays["ids"].dtype.kind == "U"
+    assert arrays["ids"].tolist() == [["a1"], [""], ["\u00e9"]]
+    assert arrays["mixed"].dtype == object
+
+
 def test_rows_are_read_on_demand_in_matlabs_orientation(tmp_path: Path) -> None:
     images = np.arange(8 * 7 * 3 * 6).reshape(8, 7, 3, 6).astype(np.uint16)
     path = mat73(tmp_path / "all.mat", IAll=images, LAll=X)

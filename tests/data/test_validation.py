@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from hashzoo.data.labels import one_hot
 from hashzoo.data.splits import make_splits
-from hashzoo.data.validation import validation_splits
+from hashzoo.data.validation import keep_used, validation_splits
 from hashzoo.errors import UsageError
 from hashzoo.specs import Splits, Table
 
@@ -45,6 +47,16 @@ def test_unlabelled_items_are_not_held_out_and_multilabel_data_are_one_class() -
     labels = np.tile(np.array([[1, 1, 0]], dtype=np.uint8), (50, 1))
     held = validation_splits(splits_of(classes, np.arange(50), labels), 0.2)
     assert (len(held.train), len(held.query), len(held.database)) == (40, 5, 5)
+
+
+def test_notes_and_vocabulary_go_along() -> None:
+    splits = replace(
+        splits_of(np.arange(40) % 4, np.arange(30)), notes=("left out",), details={"vocabulary": ["sea", "sky"]}
+    )
+    held = validation_splits(splits)
+    for found in (held, keep_used(held)):
+        assert found.notes == ("left out",)
+        assert found.details == {"vocabulary": ["sea", "sky"]}
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 0.01])

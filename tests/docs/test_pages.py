@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import hashzoo
 from hashzoo.cli.commands import COMMANDS
 from hashzoo.cli.main import cli
 from hashzoo.results.commands import show
@@ -22,12 +23,20 @@ PAGES = [
 ]
 
 
-def commands_in(page: Path) -> list[list[str]]:
-    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.S | re.M)
+
+
+def commands_in(page: Path, sentences: bool = False) -> list[list[str]]:
+    """The words of each command in shell blocks, fenced or indented, and with `sentences` of those quoted in text."""
+    text = page.read_text(encoding="utf-8")
+    lines = [block for language, block in FENCE.findall(text) if language in ("sh", "bash", "console")]
+    text = FENCE.sub("", text)
+    lines += re.findall(r"^ {4}(?:\$ )?((?:hashzoo .*\\\n.*)|hashzoo .*)$", text, re.M)
+    if sentences:
+        lines += [quoted.replace("\n", " ") for quoted in re.findall(r"`((?:[A-Z_]+=\S* )*hashzoo\s[^`]*)`", text)]
     found = []
-    for line in lines:
-        words = shlex.split(line.removeprefix("$ "), comments=True)
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        words = shlex.split(line.strip().removeprefix("$ "), comments=True)
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
         if words and words[0] == "hashzoo":
@@ -38,7 +47,7 @@ def commands_in(page: Path) -> list[list[str]]:
 def command_named(words: list[str]) -> click.Command:
     command = cli.get_command(click.Context(cli), words[0])
     assert command is not None, words
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and words[1:]:
         inner = command.get_command(click.Context(command), words[1])
         assert inner is not None, words
         return inner
@@ -47,9 +56,9 @@ def command_named(words: list[str]) -> click.Command:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
-    for words in commands_in(page):
+    for words in commands_in(page, sentences=True):
         words = [word for word in words if word not in ("--strict", "--trace-plugins")]
-        if not words or words[0].startswith("-"):
+        if not words or words[0].startswith("-") or words[0] in ("COMMAND", "<name>"):
             continue
         command = command_named(words)
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
@@ -83,3 +92,12 @@ def test_the_readme_shows_the_committed_boards(monkeypatch: pytest.MonkeyPatch) 
         assert tables
         for table in tables:  # of both directions, each under a title of its own
             assert f"\n\n{table.rstrip()}\n\n" in f"{block}\n", (protocol, metric)
+
+
+def test_the_citation_is_of_this_version_and_names_a_command_that_exists() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    found = dict(re.findall(r'^([a-z-]+): "?(.*?)"?$', text, re.M))
+    assert found["version"] == hashzoo.__version__
+    assert found["title"].startswith("hashzoo: ")
+    assert (found["type"], found["license"]) == ("software", "MIT")
+    assert "hashzoo leaderboard --bibtex" in found["message"]

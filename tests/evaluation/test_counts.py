@@ -208,9 +208,20 @@ def test_unknown_kernel_is_a_sentence(make_codes):
         count(*make_codes(), kernel="cuda")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 @pytest.mark.parametrize(("bits", "classes"), [(12, 10), (64, 80), (128, 100), (2048, 3)])
 def test_the_gpu_counts_the_same(bits, classes):
     rng = np.random.default_rng(bits)
     query, database = random_codes(rng, 50, bits, classes), random_codes(rng, 5000, bits, classes)
     assert same(count(query, database, kernel="torch:cuda"), count(query, database, kernel="numpy"))
+
+
+@pytest.mark.parametrize(("given", "expected"), [("1", 1), ("3", 3), ("", None), ("0", None), ("many", None)])
+def test_counting_takes_as_many_threads_as_numba_is_given(monkeypatch, given, expected):
+    from hashzoo.evaluation.counting import kernel_numba
+
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    otherwise = kernel_numba._cores()
+    monkeypatch.setenv("NUMBA_NUM_THREADS", given)
+    assert kernel_numba._cores() == (expected or otherwise)

@@ -12,7 +12,15 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, save_codes
 from hashzoo.evaluation.counting.counts import count
-from hashzoo.evaluation.files import codes_from_array, read_codes, read_pair
+from hashzoo.evaluation.files import read_pair
+
+
+def read_codes(path, labels=None, bits=None):
+    """One side alone: the file as query and as database."""
+    query, database = read_pair(path, path, labels, labels, bits)
+    assert np.array_equal(query.packed, database.packed)
+    assert np.array_equal(query.labels, database.labels)
+    return query
 
 
 @pytest.fixture
@@ -90,8 +98,9 @@ def test_own_files_with_one_and_several_sets(tmp_path, make_codes):
     assert np.array_equal(read_codes(tmp_path / "one.npz").packed, query.packed)
     pair = read_pair(f"{tmp_path}/codes.npz:query.image", f"{tmp_path}/codes.npz:database.image")
     assert evaluate(*pair) == evaluate(query, database)
-    with pytest.raises(UsageError, match=r"several sets.*database.image, query.image"):
-        read_codes(tmp_path / "codes.npz")
+    save_codes(tmp_path / "more.npz", {"query.image": query, "query.text": query})
+    with pytest.raises(UsageError, match=r"several sets.*query.image, query.text"):
+        read_codes(tmp_path / "more.npz")
     with pytest.raises(UsageError, match=r"no set 'query.text'"):
         read_codes(f"{tmp_path}/codes.npz:query.text")
 
@@ -162,8 +171,9 @@ def test_matlab_7_3_files_are_named(tmp_path):
         read_codes(tmp_path / "new.mat", [0])
 
 
-def test_three_valued_codes_of_sign_are_binarised():
-    codes = codes_from_array(np.array([[0, -1, 1]]), [0])
+def test_three_valued_codes_of_sign_are_binarised(tmp_path):
+    np.save(tmp_path / "signs.npy", np.array([[0, -1, 1]]))
+    codes = read_codes(tmp_path / "signs.npy", [0])
     assert codes.signs().tolist() == [[1, -1, 1]]
 
 
@@ -289,7 +299,7 @@ def test_text_labels_that_are_none(tmp_path, signs, monkeypatch):
             read_codes(tmp_path / "codes.npy", labels)
     with pytest.raises(UsageError, match="no file"):
         read_codes(tmp_path / "codes.npy", tmp_path / "none.txt")
-    monkeypatch.setattr("hashzoo.evaluation.files._LARGEST_TEXT", 3)
+    monkeypatch.setattr("hashzoo.evaluation.arrays_in._LARGEST_TEXT", 3)
     labels.write_text("0\n1\n", encoding="utf-8")
     with pytest.raises(UsageError, match="of text; save the labels"):
         read_codes(tmp_path / "codes.npy", labels)

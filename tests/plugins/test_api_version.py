@@ -87,12 +87,10 @@ def test_a_deprecated_hook_or_argument_warns_in_the_listing(install, monkeypatch
     assert "goes away in interface 3" in plugin.notes[0]
 
 
-def test_an_old_plugin_runs_end_to_end(install, monkeypatch, tmp_path):
+def test_an_old_plugin_runs_end_to_end(install, tmp_path):
     import hashzoo
 
     load(install, past(1))
-    monkeypatch.setenv("HASHZOO_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     records = hashzoo.run(
         "past", protocol="past-old", out=tmp_path / "runs", evaluators=("retrieval", "past"), device="cpu"
     )

@@ -44,7 +44,7 @@ def project(folder: str) -> dict:
 
 
 @pytest.fixture
-def example(site, install, monkeypatch):
+def example(site, install):
     """Put an example on the path with the metadata that its pyproject.toml asks for."""
 
     def put(folder: str) -> str:
@@ -90,9 +90,7 @@ def test_an_example_conforms(example, folder):
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
+def runs(tmp_path):
     return tmp_path / "runs"
 
 
@@ -172,26 +170,15 @@ def test_the_command_counts_bits(example, tmp_path):
 def test_the_engine_does_every_task(example, tmp_path, monkeypatch):
     import concurrent.futures
 
-    import hashzoo
-
-    class Here:
-        """Stands for the process pool, so that the test starts no process."""
-
-        def __init__(self, processes):
-            assert processes == 1
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        map = staticmethod(map)
+    from hashzoo.runner.request import RunRequest
+    from hashzoo.studies.grid import plan_study, run_study
 
     example("engine")
-    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr(hashzoo, "do_task", lambda task: -task)
-    assert list(registry().build("engines", "in-turn").run([1, 2, 3])) == [-1, -2, -3]
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", concurrent.futures.ThreadPoolExecutor)
+    asked = RunRequest("lsh", protocol="digits-1k", bits=(8,), seeds=(0, 1), out=tmp_path)
+    records, failed = run_study(plan_study([asked]), registry().build("engines", "in-turn"))
+    assert failed == []
+    assert [(record.method, record.bits, record.seed) for record in records] == [("lsh", 8, 0), ("lsh", 8, 1)]
 
 
 @pytest.mark.install

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import hashzoo
 from hashzoo import specs
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import Plugin, Registry, registry
@@ -172,7 +174,9 @@ def test_slow_import_is_noted(install, monkeypatch):
     assert SLOW_IMPORT == 2.0
     monkeypatch.setattr("hashzoo.plugins.loading.SLOW_IMPORT", 0.05)
     install("hashzoo-slow", "import time; time.sleep(0.06)\n" + LOSS_HOOK + "return []")
-    assert "import took 0.1 s" in plugin("hashzoo-slow").notes[0]
+    took = re.fullmatch(r"import took (\d+\.\d) s.*", plugin("hashzoo-slow").notes[0])
+    assert took
+    assert float(took[1]) >= 0.1  # 0.06 and what a busy machine adds
     assert plugin("hashzoo-slow").notes[1] == "it registers nothing"
 
 
@@ -230,10 +234,11 @@ def test_builtins_are_in_order_and_listing_imports_no_torch():
         "r = p.registry()\n"
         "assert not r.failures, [f.line() for f in r.failures]\n"
         "assert sum(p.builtin for p in r.plugins) == 7, r.plugins\n"
-        "assert not {'torch', 'pandas', 'numba', 'sklearn', 'timm'} & set(sys.modules)\n"
+        "from hashzoo.plugins.heavy import HEAVY\n"
+        "assert not set(HEAVY) & set(sys.modules)\n"
         "print(len(r.names('methods')))"
     )
-    env = {"HASHZOO_PLUGINS": "", "PYTHONPATH": str(Path.cwd())}
+    env = {"HASHZOO_PLUGINS": "", "PYTHONPATH": str(Path(hashzoo.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 3

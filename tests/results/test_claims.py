@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashzoo.plugins import registry
 from hashzoo.results.claims import as_json, claims_text, judge, markdown
 from hashzoo.results.commands import show_claims
 from hashzoo.results.known import Known
@@ -166,9 +167,16 @@ def test_the_command_judges_accepted_records(make_record, tmp_path: Path) -> Non
             folder = tmp_path / method / f"bits-{record.bits:03d}" / f"seed-{record.seed}"
             folder.mkdir(parents=True)
             write_record(folder / "record.json", record)
-    text = show_claims([tmp_path], tmp_path / "boards", method="dch")
-    assert text.splitlines()
-    assert all(line.split()[0] in {"undecided", "not"} for line in text.splitlines())
+    stated = [claim for item in registry().plugins for claim in item.items.get("claims", ())]
+    own = {claim.text for claim in stated if "dch" in (claim.better, claim.worse)}
+    shown = json.loads(show_claims([tmp_path], tmp_path / "boards", method="dch", fmt="json"))
+    assert set() < own < {claim.text for claim in stated}
+    assert {claim["text"] for claim in shown} == own
+    assert all(claim["verdict"] in {"undecided", "not measured"} for claim in shown)
+    # every claim has its line, with the verdict first
+    lines = show_claims([tmp_path], tmp_path / "boards", method="dch").splitlines()
+    assert len(lines) == len(own)
+    assert all(line.split()[0] in {"undecided", "not"} for line in lines)
 
 
 def at(bits_to_shift: Mapping[int, float], collapsed: tuple[int, ...] = ()) -> Callable[..., Any]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from hashzoo.cli import main
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.results import commands
 from hashzoo.results.boards import write_boards
@@ -195,3 +197,28 @@ def test_a_published_table_is_shown_as_a_table(dhn):
         ["KSH", "0.4368", "0.4585", "0.4012", "0.3819"],
     ]
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_bibtex_of_a_board_has_each_paper_once_and_is_written_where_it_is_asked_for(make_record, store, capsys):
+    runs = store(make_record("dhn", 48), make_record("dhn-q", 48), make_record("lsh", protocol="another"))
+    plain = commands.show_bibtex([runs], Path("boards"))
+    assert plain.count("@") == 2
+    assert "@inproceedings{dhn-2016," in plain
+    (other,) = re.findall(r"@\w+{(.*),", commands.show_bibtex([runs], Path("boards"), "another"))
+    assert other != "dhn-2016"
+    for output in (("-o", "papers.bib"), ()):
+        with pytest.raises(SystemExit) as ended:
+            main(["leaderboard", str(runs), "-p", "cifar10-5k-disjoint", "--bibtex", *output])
+        assert ended.value.code == 0
+    assert Path("papers.bib").read_text() == capsys.readouterr().out.removeprefix("Wrote papers.bib.\n")
+    assert "dhn-2016" in Path("papers.bib").read_text()
+    with pytest.raises(UsageError, match="installed method"):
+        commands.show_bibtex([store(make_record("unheard-of"), folder="others")], Path("boards"))
+
+
+@pytest.mark.parametrize("other", [("--check",), ("--write",), ("--metric", "map"), ("--format", "csv")])
+def test_bibtex_beside_what_it_would_leave_undone_is_refused(make_record, store, capsys, other):
+    with pytest.raises(SystemExit) as ended:
+        main(["leaderboard", str(store(make_record("dhn", 48))), "--bibtex", *other])
+    assert ended.value.code == 2
+    assert "leave out" in capsys.readouterr().err

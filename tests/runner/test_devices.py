@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from hashzoo.errors import UsageError
 from hashzoo.runner import devices
 from hashzoo.runner.devices import choose_device, choose_precision, make_accelerator
+from hashzoo.runner.train import threads_for
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,16 @@ def test_trackers_are_known_and_installed(monkeypatch: pytest.MonkeyPatch) -> No
     for name in ("tensorboard", "all"):
         with pytest.raises(UsageError, match=f"{name!r} is not installed"):
             devices.make_accelerator("cpu", "fp32", (name,))
+
+
+def test_small_models_have_one_thread_large_ones_those_of_torch_and_what_is_asked_for_wins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Sized(nn.Module):
+        def __init__(self, megabytes: float) -> None:
+            super().__init__()
+            self.register_buffer("weight", torch.empty(int(megabytes * 2**18)))  # four bytes each
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    assert [threads_for(Sized(size), 0) for size in (0.1, 31.9, 32.0, 40)] == [1, 1, 6, 6]
+    assert [threads_for(Sized(size), 3) for size in (0.1, 40)] == [3, 3]

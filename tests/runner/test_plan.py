@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Plugin, Registry
+from hashzoo.plugins.option_docs import option_docs
+from hashzoo.plugins.options import accepted_options
 from hashzoo.results.settings import changes
-from hashzoo.runner.plan import Plan, resolve
+from hashzoo.runner.plan import Plan, check_component, resolve
 from hashzoo.runner.request import RunRequest
 from hashzoo.specs import Recipe, Schedule
 from hashzoo.training.default_recipes import FROZEN as DEFAULT_FROZEN
@@ -157,6 +160,35 @@ def test_uncoded_features_are_one_cell_whatever_bits_and_seeds_are_asked(reg: Re
 def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         plan(reg, **{"method": "toy", **options})  # type: ignore[arg-type] # by keyword
+
+
+class Annotated:
+    """Builder whose annotations say more than its defaults."""
+
+    def __init__(
+        self, problem: object, sweeps: int = 3, alpha: float | None = None, size: int | str = "a", any=None
+    ) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("option", "refused", "taken", "words"),
+    [
+        ("sweeps", (2.5, True, "3", None), (4,), "a whole number (its default is 3)"),
+        ("alpha", ("abc", True, [1]), (None, 1, 0.5), "a number (its default is None)"),
+        ("size", (2.5, None), (2, "b"), "a whole number or a text (its default is 'a')"),
+        ("any", (), (None, "abc", 1, True), ""),
+    ],
+)
+def test_options_are_told_by_their_annotations(
+    reg: Registry, monkeypatch: pytest.MonkeyPatch, option: str, refused: tuple, taken: tuple, words: str
+) -> None:
+    monkeypatch.setattr(reg, "check_options", lambda *_: None)
+    monkeypatch.setattr(reg, "option_docs", lambda *_: option_docs(Annotated, accepted_options(Annotated, 1)))
+    for value in taken:
+        check_component(reg, "losses", "toy", {option: value})
+    for value in refused:
+        with pytest.raises(UsageError, match=re.escape(f"Option {option!r} of 'toy' must be {words}; got {value!r}.")):
+            check_component(reg, "losses", "toy", {option: value})
 
 
 def test_another_evaluator_may_have_metrics_of_its_own(reg: Registry) -> None:

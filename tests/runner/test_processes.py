@@ -66,3 +66,16 @@ def test_two_processes_give_the_training_of_one(tmp_path: Path) -> None:
         assert two == pytest.approx(one, rel=1e-4)
     assert records[1].metrics["map"] == pytest.approx(records[0].metrics["map"], abs=2e-3)
     assert [record.environment["processes"] for record in records] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torch's process launcher is not used there")
+def test_the_launcher_of_accelerate_that_imports_no_torchvision(tmp_path: Path) -> None:
+    """As docs/scale.md has it: `accelerate launch` itself ends where torchvision was built for another torch."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    launcher = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1")
+    asked = ("-m", "hashzoo", "run", "-m", "lsh", "--bits", "8", "--json", "--out", str(tmp_path))
+    program = [sys.executable, *launcher, *asked]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads(done.stdout)
+    assert record["method"] == "lsh"

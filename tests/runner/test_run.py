@@ -88,9 +88,12 @@ def test_a_cell_that_another_process_holds_is_left_to_it_and_the_others_are_done
             if (folder / "seed-1" / "record.json").exists():
                 break
             time.sleep(0.1)
+        else:
+            pytest.fail("the free cell was not done beside the held one")
         assert not (folder / "seed-0" / "record.json").exists()
         assert worker.is_alive()
     worker.join(timeout=60)
+    assert not worker.is_alive()
     assert [record.seed for record in records[0]] == [0, 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def write_run(folder: Path, record: Record, codes: dict[str, Codes]) -> None:
     """Write a cell as a run does."""
     write_record(folder / "record.json", record)
     save_codes(folder / "codes.npz", codes)
+
+
+@pytest.fixture(scope="session", name="record_of")
+def _record_of() -> Callable[..., Record]:
+    return record_of
+
+
+@pytest.fixture(scope="session", name="write_run")
+def _write_run() -> Callable[..., None]:
+    return write_run
 
 
 @pytest.fixture(scope="session")

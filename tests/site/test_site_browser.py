@@ -144,6 +144,35 @@ def test_filters_and_choices_change_what_is_shown_and_the_address_keeps_them(bro
     assert browser.execute_script("return document.querySelector('[name=metric]').value") == "precision@h2"
 
 
+def test_one_bit_length_has_its_own_order_gaps_and_a_dot_per_method(browser, site):
+    opened(browser, site / BOARD, "#metric=map&bits=32")
+    shown = "document.querySelector('[data-view]:not([hidden])')"
+    cells = f"[...{shown}.querySelectorAll('tbody:not(.fixed) tr[data-i]:not([hidden])')]"
+    values = browser.execute_script(f"return {cells}.map((row) => row.querySelector('td:not([hidden])')?.textContent)")
+    numbers = [float(value[:6]) for value in values if value and value[0].isdigit()]
+    assert len(numbers) == 4
+    assert numbers == sorted(numbers, reverse=True)
+    assert browser.execute_script(f"return {shown}.querySelectorAll('.dot').length") == 4
+    assert "[" in browser.execute_script(f"return {shown}.querySelector('tbody').innerText")  # gaps with intervals
+    choose(browser, "bits", "")
+    assert browser.execute_script(f"return {shown}.querySelectorAll('[aria-sort]').length") == 0
+
+
+def test_a_name_in_the_legend_shows_its_lines_alone(browser, site):
+    opened(browser, site / BOARD)
+    browser.execute_script("document.querySelector('figure[data-chart]').scrollIntoView()")
+    wait_for(browser, "document.querySelector('figure[data-drawn=yes] svg')")
+    paths = "figure[data-drawn=yes] svg .mark-line path"
+    lines = f"[...document.querySelectorAll('{paths}')].map((e) => e.getAttribute('opacity') ?? '1')"
+    assert set(browser.execute_script(f"return {lines}")) == {"1"}
+    press = browser.find_element("css selector", ".group > .legend button")
+    browser.execute_script("arguments[0].click()", press)
+    assert press.get_attribute("aria-pressed") == "true"
+    wait_for(browser, f"{lines}.filter((o) => o === '0.12').length > 1")
+    browser.execute_script("arguments[0].click()", press)
+    wait_for(browser, f"{lines}.every((o) => o === '1')")
+
+
 def test_header_and_first_column_stay_in_sight(browser, site):
     opened(browser, site / BOARD, width=360)
     browser.execute_script("document.querySelector('[data-view]:not([hidden]) .scroll').scrollLeft = 500")

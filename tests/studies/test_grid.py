@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from filelock import FileLock
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import registry
 from hashzoo.results.record import VOLATILE, Record, same_result
+from hashzoo.runner.devices import choose_device
+from hashzoo.runner.parts import PartRequest
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.request import RunRequest
-from hashzoo.studies.grid import Study, duration, earlier_records, estimate, every_method, plan_study, run_study
+from hashzoo.runner.run import run
+from hashzoo.studies.grid import (
+    Study,
+    Times,
+    duration,
+    earlier_records,
+    estimate,
+    every_method,
+    plan_study,
+    run_study,
+    times_of,
+)
 from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
-from hashzoo.studies.task import Outcome, Task, do_task
+from hashzoo.studies.task import Outcome, Task, do_task, placed
+from hashzoo.testing import write_distribution
 
 
 class Shuffled:
@@ -83,6 +104,127 @@ def test_a_second_time_nothing_is_left_to_do(tmp_path: Path) -> None:
     assert "already holds" in refused[1]
 
 
+def vectors(path: Path, seed: int) -> Path:
+    draw = np.random.default_rng(seed)
+    np.savez(path, features=draw.standard_normal((60, 8)).astype(np.float32), labels=np.arange(60) % 3)
+    return path
+
+
+def on_arrays(path: Path, out: Path, **changed: Any) -> RunRequest:
+    settings = {"data.path": str(path), "data.queries": 10, "data.train": 20}
+    return RunRequest("lsh", dataset="arrays", bits=(8,), settings=settings, out=out, **changed)
+
+
+def test_cells_of_data_that_changed_are_not_done(tmp_path: Path) -> None:
+    asked = [on_arrays(vectors(tmp_path / "a.npz", 1), tmp_path / "runs")]
+    (before,), _ = run_study(plan_study(asked), LocalEngine())
+    assert plan_study(asked).todo() == []
+    vectors(tmp_path / "a.npz", 2)
+    assert len(plan_study(asked).todo()) == 1
+    (after,), _ = run_study(plan_study(asked), LocalEngine())  # in the same process, which knows the old data
+    (wanted,) = run(replace(asked[0], out=tmp_path / "other"))
+    assert after.metrics == wanted.metrics
+    assert after.metrics != before.metrics
+    (tmp_path / "a.npz").unlink()
+    assert len(plan_study(asked).todo()) == 1  # nobody knows what it would be made of
+
+
+def test_cells_of_another_device_are_not_done(tmp_path: Path) -> None:
+    asked = RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path, device="cpu")
+    run_study(plan_study([asked]), LocalEngine())
+    assert plan_study([asked]).todo() == []
+    assert len(plan_study([replace(asked, device="cuda:1")]).todo()) == 1
+
+
+def test_a_failed_cell_takes_no_other_of_the_same_words_along(tmp_path: Path) -> None:
+    good, bad = (on_arrays(path, tmp_path / "runs") for path in (vectors(tmp_path / "a.npz", 1), tmp_path / "none.npz"))
+    study = plan_study([good, bad])
+    assert study.tasks[0].label == study.tasks[1].label
+    records, failed = run_study(study, LocalEngine(), keep_going=True)
+    assert len(records) == 1
+    assert len(failed) == 1
+
+
+def test_a_cell_that_another_process_does_is_waited_for_last(tmp_path: Path) -> None:
+    study = plan_study([RunRequest("lsh", protocol="digits-1k", bits=(8,), seeds=(0, 1), out=tmp_path)])
+    first, second = (task.folder for task in study.tasks)
+    first.mkdir(parents=True)
+    found: list[tuple[list[Record], list[tuple[str, str]]]] = []
+    said = Said()
+    with FileLock(first / ".lock"):
+        worker = threading.Thread(target=lambda: found.append(run_study(study, LocalEngine(), said)))
+        worker.start()
+        for _ in range(600):
+            if (second / "record.json").exists():
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the free cell was not done beside the held one")
+        assert not (first / "record.json").exists()
+        assert worker.is_alive()
+    worker.join(timeout=60)
+    assert not worker.is_alive()
+    ((records, failed),) = found
+    assert failed == []
+    assert [record.seed for record in records] == [0, 1]
+    assert [line for line in said.lines if "another process" in line] == [
+        "lsh on digits-1k, 8 bits, seed 0: another process is working on it; it is left to that one for now."
+    ]
+    assert [line.partition(":")[0] for line in said.lines if line.startswith("cell")] == ["cell 1 of 2", "cell 2 of 2"]
+
+
+COUNTED = """
+    import os
+
+    import torch
+    from torch import nn
+
+    from hashzoo import Component, hookimpl
+
+
+    class Counted(nn.Module):
+        preprocessing, feature_dim = None, 64
+
+        def forward(self, images):
+            with open(os.environ["COUNTS"], "a") as file:
+                print(len(images), file=file)
+            return images[..., 0].flatten(1).float()
+
+
+    def build():
+        return Counted()
+
+
+    @hookimpl
+    def hashzoo_register_backbones():
+        return [Component("counted", build)]
+"""
+
+
+def test_two_workers_compute_frozen_features_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-counted", COUNTED)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("COUNTS", str(tmp_path / "counts"))
+    asked = RunRequest(
+        "lsh", protocol="digits-1k", backbone="counted", freeze_backbone=True, bits=(8, 16), seeds=(0, 1), out=tmp_path
+    )
+    records, failed = run_study(plan_study([asked]), LocalEngine(workers=2))
+    assert (len(records), failed) == (4, [])
+    assert sum(map(int, (tmp_path / "counts").read_text().split())) == 1797
+
+
+def test_a_task_is_placed_on_the_device_that_its_engine_gives_it(tmp_path: Path) -> None:
+    def device(name: str) -> str:
+        return placed(Task(0, RunRequest("lsh", device=name), tmp_path)).device
+
+    assert device("auto") == choose_device("auto")
+    assert [device(name) for name in ("cpu", "cuda", "cuda:1")] == ["cpu", "cuda", "cuda"]
+    part = PartRequest(1, 2, tmp_path / "p.npz", {}, "torch", "cuda:1")
+    assert placed(Task(0, part, tmp_path)).device == "cuda"
+    left = Task(0, replace(part, device="auto"), tmp_path)
+    assert placed(left) is left
+
+
 def test_what_fails_costs_only_its_cell(tmp_path: Path) -> None:
     asked = [
         RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path),
@@ -109,37 +251,94 @@ def test_progress_counts_the_whole_study(tmp_path: Path) -> None:
     assert said.lines[1].startswith("cell 2 of 2: itq on digits-1k, 16 bits, seed 0: map 0.")
 
 
-def test_a_killed_worker_costs_its_task_one_try(tmp_path: Path) -> None:
-    """A worker that dies in its task gives it to another; the others know nothing of it."""
+def test_killed_workers_cost_their_tasks_one_try(tmp_path: Path) -> None:
+    """Every worker is killed when the first cell is done: the one that has nothing to do, and the one in its task."""
     study = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16), seeds=(0, 1), out=tmp_path)])
-    engine = LocalEngine(workers=2)
     killed: list[int] = []
 
     class Killing(Quiet):
         def say(self, text: str) -> None:
             if not killed:
-                victim = children()[0]
-                killed.append(victim)
-                os.kill(victim, signal.SIGKILL)
+                killed.extend(process.pid for process in multiprocessing.active_children() if process.pid)
+                for victim in killed:
+                    os.kill(victim, signal.SIGKILL)
 
-    records, failed = run_study(study, engine, Killing())
-    assert killed
+    records, failed = run_study(study, LocalEngine(workers=2), Killing())
+    assert len(killed) == 2
     assert failed == []
     assert [(record.bits, record.seed) for record in records] == [(8, 0), (8, 1), (16, 0), (16, 1)]
 
 
-def children() -> list[int]:
-    import multiprocessing
+DEADLY = """
+    import os
+    import signal
+    from pathlib import Path
 
-    return [process.pid for process in multiprocessing.active_children() if process.pid is not None]
+    import torch
+
+    from hashzoo import Component, Method, Paper, hookimpl
+
+    PAPER = Paper("deadly-2030", "Ends its process", "A. Author", "", 2030)
+
+
+    class Deadly:
+        def __init__(self, problem, *, name: str = "", deaths: int = 0):
+            self.bits, self.note, self.deaths = problem.bits, Path(os.environ["DEATHS"], name), deaths
+
+        def fit(self, features, labels, seed):
+            died = len(self.note.read_text()) if self.note.exists() else 0
+            if died < self.deaths:
+                self.note.write_text("x" * (died + 1))
+                os.kill(os.getpid(), signal.SIGKILL)
+            draw = torch.Generator().manual_seed(seed)
+            width = features["image"].shape[1]
+            weight = torch.randn(width, self.bits, generator=draw)
+            return {"image": {"mean": torch.zeros(width), "weight": weight, "bias": torch.zeros(self.bits)}}
+
+
+    @hookimpl
+    def hashzoo_register_fitters():
+        return [Component("deadly", Deadly)]
+
+
+    @hookimpl
+    def hashzoo_register_methods():
+        return [
+            Method(name, PAPER, training="fit", fitter="deadly", hash_layer="projection", supervision="unsupervised",
+                   options={"fitter": {"name": name, "deaths": deaths}})
+            for name, deaths in (("dies-once", 1), ("dies-always", 9))
+        ]
+"""
+
+
+def test_a_task_whose_process_is_killed_twice_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_distribution(tmp_path / "site", "hashzoo-deadly", DEADLY)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("DEATHS", str(tmp_path))
+    asked = [
+        RunRequest(name, protocol="digits-1k", bits=(8,), out=tmp_path / "runs")
+        for name in ("dies-always", "dies-once", "lsh")
+    ]
+    records, failed = run_study(plan_study(asked), LocalEngine(workers=2), keep_going=True)
+    assert [record.method for record in records] == ["dies-once", "lsh"]
+    ((label, reason),) = failed
+    assert label.startswith("dies-always on digits-1k")
+    assert reason == "its process ended with exit code -9, twice"
+    assert [len((tmp_path / name).read_text()) for name in ("dies-once", "dies-always")] == [1, 2]
 
 
 def test_times_are_estimated_from_earlier_records(tmp_path: Path) -> None:
     asked = [RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path)]
-    assert estimate(plan_study(asked).todo(), earlier_records(tmp_path)) is None
+    assert estimate(plan_study(asked).todo(), times_of(earlier_records(tmp_path))) is None
     (record,), _ = run_study(plan_study(asked), LocalEngine())
     more = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16, 32), out=tmp_path)])
-    assert estimate(more.todo(), earlier_records(tmp_path)) == pytest.approx(2 * sum(record.timings.values()))
+    times = times_of(earlier_records(tmp_path))
+    assert estimate(more.todo(), times) == pytest.approx(2 * sum(record.timings.values()))
+    # a full name, and the data in place of their protocol, mean what the record was made of
+    same = RunRequest("hashzoo-itq:itq", dataset="digits", bits=(64,), out=tmp_path)
+    other = RunRequest("lsh", protocol="digits-1k", bits=(64,), out=tmp_path)
+    known = Times({**times.alike, ("lsh", "digits-1k"): 7.0}, 4.0)
+    assert [known.of(task) for task in plan_study([same, other]).tasks] == [pytest.approx(times.overall), 7.0]
     assert duration(7200) == "2.0 h"
 
 
@@ -159,6 +358,8 @@ def test_what_is_asked_for_becomes_requests() -> None:
     assert not is_study({"method": "itq", "protocol": ["digits-1k"]})
     assert is_study({"method": "itq", "engine": "local"})
     assert is_study({"method": "all"})
+    assert is_study({"method": "lsh", "workers": 0})  # which is refused, and not passed over
+    assert not is_study({"method": "lsh", "workers": None, "keep_going": False})
     assert requests_of({"method": "all", "protocol": "digits-1k"}, registry())
 
 

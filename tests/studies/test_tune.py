@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hashzoo.cli import main
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.plugins import registry
 from hashzoo.results.commands import frame
@@ -22,6 +23,7 @@ from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.space import own_point, space_of
 from hashzoo.studies.task import Outcome
 from hashzoo.studies.tune import ROUND, Tuning, tune
+from hashzoo.testing import write_distribution
 
 pytest.importorskip("optuna", reason="the extra tune is not installed")
 
@@ -165,8 +167,124 @@ def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
     found = json.loads(path.read_text())["methods"]["dch"]
     assert [trial["error"] for trial in found["trials"]] == ["the node is gone"] * 2
     assert found["chosen"] is None
-    with pytest.raises(WorkError, match="of 2 trials"):
+    with pytest.raises(WorkError, match=r"all 2 trials of dch failed, the first with: the node is gone.*another --out"):
         resolve(RunRequest("dch", protocol="digits-1k", tuned=path), registry())
+
+
+def test_a_study_that_was_stopped_early_is_to_go_on(tmp_path: Path) -> None:
+    path = tuned(tmp_path, 2, "greedyhash")
+    study = json.loads(path.read_text())
+    del study["methods"]["greedyhash"]["trials"][1]
+    path.write_text(json.dumps(study))
+    with pytest.raises(WorkError, match="greedyhash has 1 of 2 trials; repeat hashzoo tune"):
+        resolve(RunRequest("greedyhash", protocol="digits-1k", tuned=path), registry())
+
+
+SPACED = """
+    import torch
+
+    from hashzoo import Component, Method, Paper, Range, hookimpl
+
+    PAPER = Paper("spaced-2030", "A space of every kind", "A. Author", "", 2030)
+
+
+    class Spaced:
+        def __init__(self, problem, *, scale: float = 1.0, rounds: int = 2, kind: str = "plain"):
+            self.bits, self.draw = problem.bits, hash((scale, rounds)) % 2**31 + (kind == "odd")
+
+        def fit(self, features, labels, seed):
+            width = features["image"].shape[1]
+            weight = torch.randn(width, self.bits, generator=torch.Generator().manual_seed(self.draw))
+            return {"image": {"mean": torch.zeros(width), "weight": weight, "bias": torch.zeros(self.bits)}}
+
+
+    @hookimpl
+    def hashzoo_register_fitters():
+        return [Component("spaced", Spaced)]
+
+
+    @hookimpl
+    def hashzoo_register_methods():
+        space = {
+            "fitter.scale": Range(0.1, 10.0, log=True, source="a test"),
+            "fitter.rounds": Range(1, 20, source="a test"),
+            "fitter.kind": Range(choices=("plain", "odd", "even"), source="a test"),
+        }
+        return [
+            Method("spaced", PAPER, training="fit", fitter="spaced", hash_layer="projection",
+                   supervision="unsupervised", space=space)
+        ]
+"""
+
+
+@pytest.fixture
+def spaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution whose method has numbers, whole numbers and choices to tune."""
+    write_distribution(tmp_path / "site", "hashzoo-spaced", SPACED)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+
+def test_options_of_every_kind_are_searched_and_resumed_beyond_the_first_round(
+    tmp_path: Path, spaced: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hashzoo.studies.tune.ROUND", 2)
+    request = RunRequest("spaced", protocol="digits-1k", bits=(8,), validation=0.2)
+
+    def search(folder: Path, engine: LocalEngine) -> dict[str, object]:
+        path = tune([request], Tuning(5, "map", folder), engine, registry())
+        return dict(json.loads(path.read_text())["methods"]["spaced"])
+
+    class Stops(LocalEngine):
+        rounds = 0
+
+        def run(self, tasks):  # type: ignore[no-untyped-def] # a generator that stops
+            self.rounds += 1
+            done = super().run(tasks)
+            if self.rounds == 2:
+                yield next(done)
+                raise KeyboardInterrupt
+            yield from done
+
+    whole = search(tmp_path / "a", LocalEngine())
+    trials: list[dict[str, dict[str, object]]] = whole["trials"]  # type: ignore[assignment] # as JSON has it
+    assert len(trials) == 5
+    assert trials[0]["options"] == {}
+    for trial in trials[1:]:
+        found = trial["options"]
+        assert isinstance(found["fitter.scale"], float)
+        assert 0.1 <= found["fitter.scale"] <= 10
+        assert isinstance(found["fitter.rounds"], int)
+        assert 1 <= found["fitter.rounds"] <= 20
+        assert found["fitter.kind"] in ("plain", "odd", "even")
+    assert len({json.dumps(trial["options"], sort_keys=True) for trial in trials}) == 5
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "b", Stops())
+    assert search(tmp_path / "b", LocalEngine()) == whole
+
+
+def test_a_name_of_two_distributions_is_tuned_under_its_full_name(
+    tmp_path: Path, spaced: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["-p", "digits-1k", "--trials", "1", "--bits", "8", "--out", str(tmp_path / "t"), "-q"]
+
+    def command(*args: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(list(args))
+        shown = capsys.readouterr()
+        assert ended.value.code == 0, shown.err
+        return shown.out
+
+    # one distribution alone: its full name is another word for the plain one
+    assert command("tune", "-m", "hashzoo-spaced:spaced", *common).startswith("spaced  map 0.")
+    (path,) = (tmp_path / "t").glob("*.json")
+    command("run", "-m", "spaced", "-p", "digits-1k", "--bits", "8", "--tuned", str(path))
+    write_distribution(tmp_path / "another", "hashzoo-spaced-too", SPACED)
+    monkeypatch.syspath_prepend(str(tmp_path / "another"))
+    both = "hashzoo-spaced:spaced,hashzoo-spaced-too:spaced"
+    lines = command("tune", "-m", both, *common).splitlines()
+    assert [line.split()[0] for line in lines[:2]] == both.split(",")
+    assert set(json.loads(path.read_text())["methods"]) == {"spaced", *both.split(",")}
+    command("run", "-m", "hashzoo-spaced-too:spaced", "-p", "digits-1k", "--bits", "8", "--tuned", str(path))
 
 
 @pytest.mark.parametrize("metric", ["map@h2", "image-to-text/precision@h2", "map@1000"])

@@ -14,7 +14,9 @@ from hashzoo.testing import (
     check_component,
     check_method,
     conformance,
+    write_distribution,
 )
+from hashzoo.testing.toy import toy_splits
 
 pytest_plugins = "pytester"
 
@@ -33,6 +35,7 @@ BUILTIN_COMPONENTS = [
     ("backbones", "smallcnn"),
     ("datasets", "digits"),
     ("datasets", "digits-halves"),
+    ("engines", "local"),
 ]
 
 
@@ -91,6 +94,11 @@ BAD_COMPONENTS = {
         "takes **options",
     ),
     ("paper_tables", "values_have_sources"): ("", "has no source"),
+    ("engines", "every_task_has_an_outcome"): (
+        "from hashzoo import Outcome\nclass E:\n    def run(self, tasks):\n        yield Outcome(9)\n"
+        "def build(): return E()",
+        "an engine yields one outcome for each task",
+    ),
 }
 HOOKS = {
     "datasets": "Dataset('odd', {'image': 'vector'}, (Protocol('odd', 'odd', (80, 2, 400)),), 'hashzoo_odd_code:load')",
@@ -102,8 +110,6 @@ HOOKS = {
 
 @pytest.mark.parametrize(("kind", "check"), BAD_COMPONENTS)
 def test_a_bad_component_is_caught(site, kind, check):
-    from hashzoo.testing import write_distribution
-
     code, says = BAD_COMPONENTS[kind, check]
     item = HOOKS.get(kind, "Component('odd', 'hashzoo_odd_code:build')")
     source = f"from hashzoo import *\n\n@hookimpl\ndef hashzoo_register_{kind}():\n    return [{item}]\n"
@@ -112,6 +118,106 @@ def test_a_bad_component_is_caught(site, kind, check):
     (result,) = check_component(kind, name, only=[check])
     assert result.status == "failed"
     assert says in result.message
+
+
+DATASET = """
+from dataclasses import replace
+
+from hashzoo import Dataset, Protocol, WorkError, hookimpl
+from hashzoo.testing.toy import toy_splits
+
+
+def load(protocol, root{options}):
+    if protocol.id in {fails}:
+        raise WorkError("the file is damaged")
+    return toy_splits()
+
+
+@hookimpl
+def hashzoo_register_datasets():
+    protocols = [Protocol(name, "odd", (80, 400, 400), sha256=sha) for name, sha in {protocols}]
+    return [Dataset("odd", {{"image": "vector"}}, tuple(protocols), "hashzoo_odd:load", files={files})]
+"""
+RIGHT = toy_splits().sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "fails", "protocols", "files", "status", "says"),
+    [
+        ("", (), (("odd", RIGHT), ("odd-2", RIGHT)), (), "passed", ""),
+        ("", (), (("odd", RIGHT), ("odd-2", "0" * 64)), (), "failed", f"promises sha256 {'0' * 64} and gives {RIGHT}"),
+        # data that are here and cannot be read: embedded ones, and files that exist
+        ("", ("odd",), (("odd", RIGHT),), (), "failed", "protocol 'odd' cannot be loaded"),
+        (", path=''", ("odd",), (("odd", RIGHT),), ("site",), "failed", "the file is damaged"),
+        # data that are not here: missing files, an option without default, a place that the loader alone knows
+        ("", (), (("odd", RIGHT),), ("odd.bin",), "n/a", "odd.bin"),
+        (", path", (), (("odd", RIGHT),), (), "n/a", "path of the user's own"),
+        (", path=''", ("odd",), (("odd", RIGHT),), (), "n/a", "the file is damaged"),
+        # one protocol without data hides no mistake in the next
+        (", path=''", ("odd",), (("odd", RIGHT), ("odd-2", "0" * 64)), (), "failed", "protocol 'odd-2' promises"),
+        (", path=''", ("odd",), (("odd", RIGHT), ("odd-2", RIGHT)), (), "passed", ""),
+    ],
+)
+def test_a_dataset_is_checked_wherever_its_data_are_here(
+    site, tmp_path, monkeypatch, options, fails, protocols, files, status, says
+):
+    monkeypatch.setenv("HASHZOO_DATA", str(tmp_path))
+    source = DATASET.format(options=options, fails=fails, protocols=protocols, files=files)
+    write_distribution(site, "hashzoo-odd", source)
+    (result,) = check_component("datasets", "odd", only=["splits_keep_their_promises"])
+    assert result.status == status, result.message
+    assert says in result.message
+
+
+ENGINES = {
+    "in turn": ("yield from map(do_task, tasks)", "passed", ""),
+    "loses one": ("yield from map(do_task, tasks[:1])", "failed", "Tasks [0, 1, 2] have outcomes of [2]"),
+    "does nothing": ("yield from (Outcome(t.number) for t in tasks)", "failed", "left no record in its folder"),
+    "hides a failure": ("yield from (Outcome(do_task(t).number) for t in tasks)", "failed", "has the outcome ''"),
+    "raises": (
+        "for t in tasks:\n            done = do_task(t)\n            assert not done.error\n            yield done",
+        "failed",
+        "The engine raises where a task fails",
+    ),
+    "needs one": (
+        "yield do_task(tasks[0])\n        yield from map(do_task, tasks[1:])",
+        "failed",
+        "or where there is none",
+    ),
+    "no cluster": ("raise WorkError('there is no cluster')\n        yield", "n/a", "there is no cluster"),
+}
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_an_engine_yields_an_outcome_for_every_task(site, kind):
+    body, status, says = ENGINES[kind]
+    source = "from hashzoo import Component, Outcome, WorkError, do_task, hookimpl\n\n\nclass E:\n"
+    source += f"    def run(self, tasks):\n        {body}\n\n\n"
+    source += "@hookimpl\ndef hashzoo_register_engines():\n    return [Component('odd', E)]\n"
+    write_distribution(site, "hashzoo-odd", source)
+    (result,) = check_component("engines", "odd", only=["every_task_has_an_outcome"])
+    assert result.status == status, result.message
+    assert says in result.message
+
+
+@pytest.mark.parametrize("kind", ["claims", "commands", "metrics"])
+def test_a_kind_without_checks_is_refused(kind):
+    from hashzoo.plugins import registry
+
+    with pytest.raises(UsageError, match=f"no checks of {kind} by themselves; it has some of methods"):
+        check_component(kind, registry().names(kind)[0])
+
+
+def test_a_distribution_of_which_nothing_is_checked_says_so(site):
+    from click.testing import CliRunner
+
+    from hashzoo.cli.main import cli
+
+    source = "from hashzoo import Command, hookimpl\n\n@hookimpl\ndef hashzoo_register_commands():\n"
+    source += "    return [Command('odd-command', 'it does', 'hashzoo_odd:command')]\n"
+    write_distribution(site, "hashzoo-odd", source)
+    done = CliRunner().invoke(cli, ["check", "hashzoo-odd"])
+    assert (done.exit_code, done.output) == (0, "hashzoo-odd brings nothing that the kit checks.\n")
 
 
 def test_every_component_check_has_a_bad_component():
@@ -177,9 +283,10 @@ def run(pytester: pytest.Pytester, body: str, *select: str) -> dict[str, int]:
 
 
 def test_three_lines_test_a_method(pytester):
-    found = run(pytester, "test_conformance = conformance('random')")
-    assert found["passed"] + found["skipped"] == len(CHECKS)
-    assert "failed" not in found
+    body = "test_conformance = conformance('random')"
+    collected = pytester.inline_genitems(pytester.makepyfile(f"from hashzoo.testing import conformance\n\n{body}\n"))
+    assert [item.callspec.params["check"] for item in collected[0]] == list(CHECKS)
+    assert run(pytester, body, "-k", "names_agree or learns_the_toy_problem") == {"passed": 1, "skipped": 1}
 
 
 def test_expected_failures_are_strict(pytester, make):
@@ -227,6 +334,8 @@ def test_the_command_knows_the_expected_failures_that_a_plugin_states(pytester, 
     done = CliRunner().invoke(cli, ["check", name, "--only", f"{BATCH_OF_ONE},names_agree"])
     assert done.exit_code == code, done.output
     assert (f"expected {BATCH_OF_ONE}: kept for later" in done.output) == (code == 0)
+    full = CliRunner().invoke(cli, ["check", f"hashzoo-{name}:{name}", "--only", f"{BATCH_OF_ONE},names_agree"])
+    assert full.exit_code == code, full.output
     outcome = run(pytester, f"test_it = conformance({name!r})", "-k", f"{BATCH_OF_ONE} or names_agree")
     assert outcome == ({"xfailed": 1, "passed": 1} if code == 0 else {"failed": 2})
 

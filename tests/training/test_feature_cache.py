@@ -12,7 +12,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -225,15 +224,21 @@ def test_a_wrong_feature_dim_is_said(tmp_path):
         cached_features(REQUEST, Counting(), N, 4, tmp_path)
 
 
-def test_two_at_once_share_one_extraction(tmp_path, caplog):
+def test_two_at_once_share_one_extraction(tmp_path, caplog, monkeypatch):
     """Each takes the lock through a file handle of its own, as two processes do; one computes, the other waits."""
-    counting, begun = Counting(), threading.Event()
+    counting, begun, waits = Counting(), threading.Event(), threading.Event()
 
     def slowly(rows: slice) -> np.ndarray:
         begun.set()
-        time.sleep(0.05)
+        assert waits.wait(60)  # until the other has said that it waits
         return counting(rows)
 
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "waiting" in record.getMessage():
+                waits.set()
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [*logging.getLogger().handlers, Heard()])
     with ThreadPoolExecutor(2) as pool, caplog.at_level(logging.WARNING):
         first = pool.submit(cached_features, REQUEST, slowly, N, D, tmp_path)
         begun.wait()

@@ -13,17 +13,11 @@ from hashzoo.errors import WorkError
 from hashzoo.models.hash_layers import Projection
 from hashzoo.models.hash_model import HashModel
 from hashzoo.specs import Problem
-from hashzoo.testing import conformance
 from hashzoo.testing.toy import subject_of
 from hashzoo.training import references as builtin
 from hashzoo.training.fit import fit_layers
 from hashzoo.training.job import WHOLE_BLOCK, TrainData
 from hashzoo.training.reference_fitters import RandomProjection
-
-test_random = conformance("random")
-test_random_cross_modal = conformance("random-cross-modal")
-test_lsh = conformance("lsh")
-test_uncoded = conformance("uncoded")
 
 FLOORS = {method.name: method for method in builtin.hashzoo_register_methods()}
 PROBLEM = Problem(bits=8, num_classes=2, num_train=10)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +14,9 @@ from torch import nn
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.specs import Batch, HashOutput, Recipe, Schedule
+from hashzoo.training import loop
 from hashzoo.training.job import TrainJob
-from hashzoo.training.loop import GradientTrainer, sum_type
+from hashzoo.training.loop import GradientTrainer
 from hashzoo.training.optimizers import check_recipe, schedule_factor
 
 MakeJob = Callable[..., TrainJob]
@@ -134,6 +137,27 @@ class BrokenOffError(Exception):
     """Stands for the end of a process."""
 
 
+class Square(nn.Module):
+    """Mean of z^2 / 2 over the batch."""
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"square": output.relaxed.square().mean() / 2}
+
+
+def test_a_trainer_may_be_for_one_loss_and_one_process(make_job: MakeJob) -> None:
+    class Picky(GradientTrainer):
+        trains = ("square", Square)
+        one_process = "it likes to be alone"
+
+    Picky().fit(make_job(Recipe(1, 2, 0.1), Square()))
+    with pytest.raises(UsageError, match="trains loss 'square' and got a Identity; use --loss square, or a method"):
+        Picky().fit(make_job(Recipe(1, 2, 0.1), nn.Identity()))
+    job = make_job(Recipe(1, 2, 0.1), Square())
+    job = replace(job, accelerator=SimpleNamespace(num_processes=2))
+    with pytest.raises(UsageError, match="Picky runs in one process, because it likes to be alone; got 2 processes"):
+        Picky().fit(job)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(
     tmp_path: Path, make_job: MakeJob, half_square: Callable[[], nn.Module], optimizer: str
@@ -239,11 +263,6 @@ def test_terms_are_told_apart_by_name_and_not_by_place(make_job: MakeJob) -> Non
         GradientTrainer().fit(make_job(recipe, Turns(drops=True)))
 
 
-def test_sums_are_of_double_precision_where_the_device_has_it() -> None:
-    kinds = {device: sum_type(torch.device(device)) for device in ("cpu", "cuda", "mps")}
-    assert kinds == {"cpu": torch.float64, "cuda": torch.float64, "mps": torch.float32}  # MPS refuses float64
-
-
 class ReadsLabels(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"classification": (output.relaxed * batch.labels[:, :1]).sum()}
@@ -255,3 +274,68 @@ def test_hidden_labels_cannot_be_used_unnoticed(make_job: MakeJob) -> None:
     with pytest.raises(WorkError, match="'classification' is not finite in epoch 1, step 1"):
         GradientTrainer().fit(job)
     GradientTrainer().fit(make_job(ONE_STEP, hide_labels=True))  # a loss that does not look is not disturbed
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("clip", [0.0, 0.5])
+def test_a_plain_step_is_the_one_that_accelerate_would_take(
+    tmp_path: Path,
+    make_job: MakeJob,
+    half_square: Callable[[], nn.Module],
+    monkeypatch: pytest.MonkeyPatch,
+    optimizer: str,
+    clip: float,
+) -> None:
+    recipe = Recipe(3, 2, 0.01, optimizer, weight_decay=0.1, clip=clip)
+    found = []
+    for plain in (True, False):
+        monkeypatch.setattr(loop, "is_plain", lambda _, plain=plain: plain)
+        told: list[Mapping[str, float]] = []
+        job = make_job(recipe, half_square(), folder=tmp_path / str(plain))
+        job.report = lambda _, terms, told=told: told.append(terms)  # type: ignore[misc] # bound at once
+        trainer = GradientTrainer()
+        trainer.fit(job)
+        assert (type(trainer.optimizer).__name__ == "AcceleratedOptimizer") is not plain
+        kept = job.checkpoints.latest()
+        assert kept is not None
+        found.append((values(job), told, {name: value.tolist() for name, value in kept.tensors.items()}))
+    assert found[0] == found[1]
+
+
+def test_a_step_with_a_scaled_loss_is_accelerate_s(make_job: MakeJob) -> None:
+    job = make_job(ONE_STEP, inputs=INPUTS)
+    assert loop.is_plain(job.accelerator)
+    job.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    assert not loop.is_plain(job.accelerator)
+    trainer = GradientTrainer()
+    trainer.fit(job)
+    _, dw = gradients(1.0, 2.0, (1.0, 3.0))
+    assert values(job)["w"] == pytest.approx(2.0 - 0.01 * dw, rel=1e-6)
+
+
+class Changing(nn.Module):
+    """Gives another set of terms in its last step."""
+
+    def __init__(self, last: tuple[str, ...]) -> None:
+        super().__init__()
+        self.last, self.steps = last, 0
+
+    def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
+        self.steps += 1
+        value = output.relaxed.square().mean()
+        return dict.fromkeys(("first", "second") if self.steps < 2 else self.last, value)
+
+
+@pytest.mark.parametrize("last", [("first",), ("first", "second", "third"), ()])
+def test_terms_that_change_from_step_to_step_are_refused(make_job: MakeJob, last: tuple[str, ...]) -> None:
+    with pytest.raises(WorkError, match=r"returned the terms .*, and first, second before"):
+        GradientTrainer().fit(make_job(Recipe(1, 2, 0.01, "sgd", momentum=0.0), Changing(last)))
+
+
+def test_the_means_of_an_epoch_of_many_steps(make_job: MakeJob) -> None:
+    """Terms are looked at every 50 steps; what lies before, between and behind counts alike."""
+    inputs = [[float(n % 7)] for n in range(3 * 123 + 1)]  # 124 steps, the last of one item
+    seen: list[Mapping[str, float]] = []
+    job = make_job(Recipe(1, 3, 0.0, "sgd", momentum=0.0), inputs=inputs, report=lambda _, terms: seen.append(terms))
+    GradientTrainer().fit(job)
+    assert seen[0]["square"] == pytest.approx(sum(4 * x * x / 2 for (x,) in inputs) / len(inputs), rel=1e-6)

@@ -28,6 +28,9 @@ Progress = Callable[[int, int], None]
 BLOCK = 1 << 18
 """Database items read and counted at a time, fewer where codes or label sets are long."""
 
+KERNELS = ("auto", "numpy", "numba", "torch")
+"""What counts; torch may name its device: "torch:cuda"."""
+
 _BLOCK_BYTES = 1 << 24
 
 SMALL = 60_000_000
@@ -120,8 +123,16 @@ def rows_of(query: Codes, database: Codes) -> Ints:
 Adder = Callable[[Words, Words, Words, Words, Ints, Ints], None]
 
 
+def require_kernel(kernel: str) -> None:
+    """Raise UsageError for a kernel that does not exist; whether its device does is known where it counts."""
+    name, colon, device = kernel.partition(":")
+    if name not in KERNELS or (colon and not (name == "torch" and device)):
+        raise UsageError(f"There is no counting kernel {kernel!r}; known: {', '.join(KERNELS)}, torch:DEVICE.")
+
+
 def _adder(kernel: str, pairs: int, threads: int | None) -> Adder:
     """Return the function that adds one block's counts; compiled code and torch are loaded only when used."""
+    require_kernel(kernel)
     if kernel == "auto":
         kernel = "numpy" if pairs <= SMALL else "numba"
     if kernel == "numpy":
@@ -130,13 +141,10 @@ def _adder(kernel: str, pairs: int, threads: int | None) -> Adder:
         from hashzoo.evaluation.counting.kernel_numba import add_block as add_block_numba
 
         return functools.partial(add_block_numba, threads=threads)
-    name, _, device = kernel.partition(":")
-    if name == "torch":
-        from hashzoo.evaluation.counting.kernel_torch import adder_for
+    from hashzoo.evaluation.counting.kernel_torch import adder_for
 
-        found: Adder = adder_for(device or None)
-        return found
-    raise UsageError(f"There is no counting kernel {kernel!r}; known: auto, numpy, numba, torch.")
+    found: Adder = adder_for(kernel.partition(":")[2] or None)
+    return found
 
 
 def add_block(codes: Words, labels: Words, part: Words, part_labels: Words, n: Ints, r: Ints) -> None:

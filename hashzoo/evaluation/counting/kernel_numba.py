@@ -177,7 +177,10 @@ def add_block(
 
 
 def _cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores this process may use: NUMBA_NUM_THREADS, where it is set, says so too."""
+    given = os.environ.get("NUMBA_NUM_THREADS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

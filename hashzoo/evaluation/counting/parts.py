@@ -74,23 +74,23 @@ def merge_parts(paths: Sequence[PathLike]) -> Part:
 
     Raises UsageError where the files do not belong together, where one part is given twice, and where one is missing.
     """
-    parts = [Part.load(path) for path in paths]
-    for path, part in zip(paths, parts, strict=True):
-        if part.whole != parts[0].whole:
+    first = Part.load(paths[0])
+    total, left_out, held = first.counts, first.left_out, Counter([first.part])
+    for path in paths[1:]:  # one at a time: of many queries each part takes memory
+        part = Part.load(path)
+        if part.whole != first.whole:
             raise UsageError(
                 f"{os.fspath(path)} and {os.fspath(paths[0])} are not parts of one evaluation: "
-                f"{_difference(part, parts[0])}."
+                f"{_difference(part, first)}."
             )
-    held = Counter(part.part for part in parts)
+        held[part.part] += 1
+        total = total + part.counts
+        left_out += part.left_out if first.left_out >= 0 else 0
     if twice := [number for number, times in sorted(held.items()) if times > 1]:
         raise UsageError(f"Part {_listed(twice)} is given more than once; give each part once.")
-    if missing := [number for number in range(1, parts[0].parts + 1) if number not in held]:
-        raise UsageError(f"Part {_listed(missing)} of {parts[0].parts} is missing; give all parts.")
-    total = parts[0].counts
-    for part in parts[1:]:
-        total = total + part.counts
-    left_out = sum(part.left_out for part in parts) if parts[0].left_out >= 0 else -1
-    return Part(total, 1, 1, parts[0].items, parts[0].database_sha256, parts[0].query_sha256, left_out)
+    if missing := [number for number in range(1, first.parts + 1) if number not in held]:
+        raise UsageError(f"Part {_listed(missing)} of {first.parts} is missing; give all parts.")
+    return Part(total, 1, 1, first.items, first.database_sha256, first.query_sha256, left_out)
 
 
 def _plausible(counts: Counts, number: dict[str, int]) -> bool:

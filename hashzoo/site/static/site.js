@@ -21,19 +21,19 @@
   }
 
   // Sorting: any table of class "sortable", by a click or a key on a heading.
-  const value = (row, column) => row.cells[column]?.dataset.v ?? row.cells[column]?.textContent.trim() ?? "";
+  const value = (row, column) => (column === 0 && row.dataset.name) || row.cells[column]?.textContent.trim() || "";
+  const figure = (text) => (/^[\d-]/.test(text) ? Number.parseFloat(text) : Number.NaN);
   const sort = (table, column, direction) => {
     for (const body of table.tBodies) {
       if (body.classList.contains("fixed")) continue;
-      const rows = [...body.rows];
-      const numeric = rows.every((row) => value(row, column) === "" || !Number.isNaN(Number(value(row, column))));
-      rows.sort((one, two) => {
-        const a = value(one, column), b = value(two, column);
+      const rows = [...body.rows].map((row) => [row, value(row, column)]).map(([row, text]) => [row, text === "\u2013" ? "" : text]);
+      const numeric = column > 0 && rows.every(([, text]) => text === "" || !Number.isNaN(figure(text)));
+      rows.sort(([, a], [, b]) => {
         if (a === "" || b === "") return (a === "") - (b === "");
-        const order = numeric ? a - b : a.localeCompare(b);
+        const order = numeric ? figure(a) - figure(b) : a.localeCompare(b);
         return direction === "descending" ? -order : order;
       });
-      body.append(...rows);
+      body.append(...rows.map(([row]) => row));
     }
     for (const head of table.querySelectorAll("[aria-sort]")) head.removeAttribute("aria-sort");
     table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction);
@@ -67,6 +67,60 @@
   };
   if (form) {
     const views = [...document.querySelectorAll("[data-view]")];
+    // What a row is stands once on the page, in its first table; the other tables take it from there.
+    const full = new Map();
+    for (const row of document.querySelectorAll("tr[data-i]")) {
+      const first = full.get(row.dataset.i);
+      if (!first) full.set(row.dataset.i, row);
+      else {
+        Object.assign(row.dataset, first.dataset);
+        const settings = row.cells[0].querySelector("small");
+        for (const part of first.cells[0].querySelectorAll(".level, .hidden, small:first-of-type")) row.cells[0].insertBefore(part.cloneNode(true), settings);
+      }
+    }
+    // One bit length: beside each value how far it is behind the best, what was published, and where it lies.
+    const label = (name, text) => {
+      const made = Object.assign(document.createElement("span"), { className: `col ${name}` });
+      made.dataset.label = text;
+      return made;
+    };
+    const heads = (view) => {
+      const words = [[view.querySelector("td > b"), "g", "behind the best [95 %]"], [view.querySelector("td > u"), "p", "published"], [true, "d", "mean and deviation"]];
+      for (const head of view.querySelectorAll("thead [data-bits]")) {
+        head.append(...words.filter(([there]) => there).map(([, name, text]) => label(name, text)));
+      }
+      for (const value of view.querySelectorAll("td > a")) {
+        for (const [there, part] of [[true, "i"], [words[0][0], "b"], [words[1][0], "u"]]) {
+          const cell = value.parentElement;
+          if (!there || cell.querySelector(`:scope > ${part}`)) continue;
+          const empty = document.createElement(part);
+          if (part === "i") value.after(empty);
+          else if (part === "b") cell.insertBefore(empty, cell.querySelector(":scope > u"));
+          else cell.append(empty);
+        }
+      }
+      for (const body of view.querySelectorAll("tbody")) order.set(body, [...body.rows]);
+    };
+    const order = new Map();
+    const dots = (view, column) => {
+      for (const old of view.querySelectorAll(".dot")) old.remove();
+      if (!column) return;
+      const cells = [...view.querySelectorAll("tr[data-i]:not([hidden]):not([data-floor])")].map((row) => row.cells[column]).filter((cell) => cell?.querySelector("a"));
+      const values = cells.map((cell) => [Number.parseFloat(cell.querySelector("a").textContent), Number.parseFloat(cell.querySelector("i").textContent.slice(1)) || 0]);
+      const low = Math.min(...values.map(([v, sd]) => v - sd)), high = Math.max(...values.map(([v, sd]) => v + sd));
+      cells.forEach((cell, n) => {
+        const [v, sd] = values[n], at = (x) => `${((x - low) / (high - low || 1)) * 100}%`;
+        const dot = document.createElement("span"), band = document.createElement("span"), point = document.createElement("span");
+        dot.className = "dot";
+        dot.setAttribute("aria-hidden", "true");
+        band.style.left = at(v - sd);
+        band.style.width = `${((2 * sd) / (high - low || 1)) * 100}%`;
+        point.style.left = at(v);
+        dot.append(band, point);
+        cell.append(dot);
+      });
+    };
+    views.forEach(heads);
     const apply = () => {
       const data = new FormData(form);
       const pick = (name) => String(data.get(name) ?? "");
@@ -98,7 +152,18 @@
       const bits = pick("bits");
       shown.classList.toggle("one-length", bits !== "");
       shown.classList.toggle("show-pub", data.has("published"));
-      for (const cell of shown.querySelectorAll("[data-bits]")) cell.hidden = bits !== "" && cell.dataset.bits !== bits;
+      const columns = [...shown.querySelectorAll("thead th")];
+      const only = columns.findIndex((head) => head.dataset.bits === bits);
+      for (const row of shown.querySelectorAll("thead tr, tr[data-i]")) {
+        [...row.cells].forEach((cell, n) => { cell.hidden = n > 0 && bits !== "" && n !== only; });
+      }
+      dots(shown, bits === "" ? 0 : only);
+      if (!state.sort) {
+        if (bits === "") {
+          for (const body of shown.querySelectorAll("tbody")) body.append(...order.get(body));
+          for (const head of shown.querySelectorAll("[aria-sort]")) head.removeAttribute("aria-sort");
+        } else if (only > 0) sort(shown.querySelector("table"), only, shown.dataset.higher === "no" ? "ascending" : "descending");
+      }
       const count = document.getElementById("count");
       if (count) count.textContent = `${number} ${number === 1 ? "method" : "methods"}`;
     };
@@ -140,34 +205,75 @@
   }
 
   // Charts: drawn by Vega in place of the pictures when they come into view.
+  const along = (steps) => { let at = 0; return steps.map((step) => (at += step)); };
+  const colour = (place) => {
+    const { palette, floors } = window.hashzooColours;
+    return place >= 0 ? palette[place % palette.length] : floors[(-1 - place) % floors.length];
+  };
   const whole = (given) => {
-    if (!given.kind) return given;
-    const spec = structuredClone(window.hashzooCharts[given.kind]), names = given.lines.map(([name]) => name);
-    const palette = window.hashzooPalette;
-    spec.data.values = given.lines.flatMap(([m, , points]) => points.map(([x, y, l, h]) => ({ m, x, y, l: l ?? y, h: h ?? y })));
-    spec.height = given.height;
-    for (const { encoding } of spec.layer) {
-      encoding.color.scale = { domain: names, range: given.lines.map(([, place]) => palette[place % palette.length]) };
-      if (encoding.y.title !== undefined) encoding.y.title = given.y;
-      if (given.kind === "bits") encoding.x.axis.values = [...new Set(spec.data.values.map((point) => point.x))];
-      if (given.log) encoding.x.scale = { type: "log", nice: false };
-      for (const tip of encoding.tooltip ?? []) if (tip.field === "y") tip.title = given.y;
+    const spec = structuredClone(window.hashzooCharts[given.of]), by = given.kind === "pr" ? 10000 : 1;
+    const values = given.lines.flatMap(([m, place, dx, dy, spread]) => {
+      const ys = along(dy);
+      return along(dx).map((x, n) => {
+        const s = spread?.[n] ?? 0;
+        const [l, h] = given.kind === "bits" ? [ys[n] - s, ys[n] + s] : [Math.max(0, ys[n] - s), Math.min(10000, ys[n] + s)];
+        return { m, f: place < 0, x: x / by, y: ys[n] / 10000, l: l / 10000, h: h / 10000 };
+      });
+    });
+    spec.data.find((part) => part.values).values = values;
+    const scale = spec.scales.find((part) => part.name === "color");
+    scale.domain = given.lines.map(([name]) => name);
+    scale.range = given.lines.map(([, place]) => colour(place));
+    for (const axis of spec.axes) {
+      if (axis.title === "@x") axis.title = given.x;
+      if (axis.title === "@y") axis.title = given.y;
+      if (given.of === "bits" && axis.scale === "x") axis.values = [...new Set(values.map((point) => point.x))];
     }
     return spec;
   };
+  const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
+  const drawn = new Map();
   const draw = (figure) => {
-    const source = figure.querySelector("script[type='application/json']"), picture = figure.querySelector("img");
+    const given = JSON.parse(figure.querySelector("script[type='application/json']").textContent), picture = figure.querySelector("img");
     const place = document.createElement("div");
     place.className = "vega";
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", picture.alt);
     picture.before(place);
-    window.vegaEmbed(place, whole(JSON.parse(source.textContent)), { actions: false, renderer: "svg" })
-      .then(() => { picture.hidden = true; figure.dataset.drawn = "yes"; })
-      .catch(() => place.remove());
+    picture.hidden = true;
+    const failed = () => { place.remove(); picture.hidden = false; };
+    try {
+      const view = new window.vega.View(window.vega.parse(whole(given)), { renderer: "svg", container: place, hover: true }).description(picture.alt);
+      view.tooltip((_, event, __, told) => {
+        tip.hidden = !told;
+        if (!told) return;
+        tip.textContent = `${told.m}: ${given.y} ${told.y} at ${given.kind === "bits" ? `${told.x} bits` : `${given.x} ${told.x}`}`;
+        tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
+        tip.style.top = `${event.clientY + 16}px`;
+      });
+      view.runAsync().then(() => { figure.dataset.drawn = "yes"; drawn.set(figure, view); choose(figure.closest(".group") ?? figure); }).catch((error) => { console.error(error); failed(); });
+    } catch (error) { console.error(error); failed(); }
+  };
+  // A press on a name in a legend shows its lines alone, in every chart of the group.
+  const choose = (group) => {
+    const pressed = group.querySelector(".legend [aria-pressed=true]");
+    for (const [figure, view] of drawn) if (group.contains(figure)) view.signal("pick", pressed ? pressed.textContent : "").runAsync();
   };
   const figures = [...document.querySelectorAll("figure[data-chart]")];
-  if (figures.length && window.vegaEmbed) {
+  if (figures.length && window.vega) {
+    document.body.append(tip);
+    for (const legend of document.querySelectorAll(".group > .legend, figure[data-chart] .legend")) {
+      for (const entry of legend.children) {
+        const press = Object.assign(document.createElement("button"), { type: "button", textContent: entry.textContent });
+        press.setAttribute("aria-pressed", "false");
+        entry.replaceChildren(press);
+        press.addEventListener("click", () => {
+          const on = press.getAttribute("aria-pressed") !== "true";
+          for (const other of legend.querySelectorAll("button")) other.setAttribute("aria-pressed", String(on && other === press));
+          choose(legend.parentElement);
+        });
+      }
+    }
     const watch = new IntersectionObserver((entries) => {
       for (const entry of entries) if (entry.isIntersecting) { watch.unobserve(entry.target); draw(entry.target); }
     }, { rootMargin: "200px" });

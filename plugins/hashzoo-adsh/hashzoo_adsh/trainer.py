@@ -24,6 +24,8 @@ class ADSHTrainer(GradientTrainer):
         inner_epochs: passes over them; 3 in the released code.
     """
 
+    trains = ("adsh", ADSHLoss)
+    one_process = "its codes need the outputs of the whole sample"
     loss: ADSHLoss
     database: TrainData
     rows: torch.Tensor
@@ -36,18 +38,11 @@ class ADSHTrainer(GradientTrainer):
 
     def begin(self, job: TrainJob) -> None:
         """Refuse what cannot be, and let the loss see the labels of the database."""
-        if not isinstance(job.loss, ADSHLoss):
-            raise UsageError(
-                f"Trainer 'adsh' trains loss 'adsh' and got a {type(job.loss).__name__}; use --loss adsh, or a method "
-                "whose trainer is 'gradient'."
-            )
         if job.database is None or bool(job.database.labels.isnan().any()):
             raise UsageError(
                 "Trainer 'adsh' learns the codes of the database from its labels, which this method does not see; "
                 "state database='labels' in the Method, or use adsh-inductive."
             )
-        if job.accelerator.num_processes > 1:
-            raise UsageError(f"Trainer 'adsh' runs in one process; got {job.accelerator.num_processes}.")
         self.loss, self.database = job.loss, job.database
         self.loss.watch(self.database.labels, job.seed)
 

@@ -6,9 +6,7 @@ import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
-from hashzoo.losses import cosine, mean_over, off_diagonal, unit, widen
-
-PAIRS = ("halves", "all")
+from hashzoo.losses import PAIRS, cosine_structure, trainable_codes
 
 
 class BiHalfLoss(nn.Module):
@@ -34,18 +32,5 @@ class BiHalfLoss(nn.Module):
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"structure"} of a batch: features (N, D), codes (N, K)."""
-        if output.relaxed.requires_grad and not output.codes.requires_grad:
-            raise UsageError(
-                "Bi-half Net's loss reaches the hash layer through the codes, and this hash layer gives its codes no "
-                "gradient; use --hash-layer bihalf."
-            )
-        codes, features = widen(output.codes), widen(output.features.detach())
-        if self.center_features:
-            features = features - features.mean(dim=0)
-        features = features.to(codes.dtype)
-        if self.pairs == "all":
-            error = cosine(codes, codes) - cosine(features, features)
-            return {"structure": mean_over(error**2, off_diagonal(len(codes), codes.device))}
-        half = len(codes) // 2
-        kept, wanted = ((unit(x[:half]) * unit(x[half : 2 * half])).sum(dim=1) for x in (codes, features))
-        return {"structure": ((kept - wanted) ** 2).sum() / max(1, half)}
+        codes = trainable_codes(output, "Bi-half Net", "bihalf")
+        return {"structure": cosine_structure(codes, output.features, self.pairs, self.center_features)}

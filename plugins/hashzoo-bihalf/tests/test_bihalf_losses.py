@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 
@@ -166,12 +165,3 @@ def test_published_values() -> None:
     assert [(row.dataset, row.bits, row.value, row.metric) for row in table.rows] == [
         ("CIFAR-10", 64, 0.595, "map@1000")
     ]
-
-
-def test_readme_names_every_option() -> None:
-    assert "`bihalf`" in README
-    for build in (BiHalfLoss, BiHalfLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

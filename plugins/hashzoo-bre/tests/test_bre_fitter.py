@@ -11,7 +11,7 @@ from hashzoo_bre.fitter import BREFitter, State
 from hashzoo import Problem, UsageError
 from hashzoo.fitting import generator, unit_rows
 from hashzoo.models.hash_layers import Projection
-from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision, same_in_another_process
+from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision
 
 ROWS = torch.tensor(
     [[2, 0, 1], [1, 2, 0], [3, 1, -1], [0, 3, 2], [-1, 4, 0], [-2, -1, 1], [-3, 0, -2], [0, -3, -1]],
@@ -146,7 +146,3 @@ def test_multi_label_items_and_items_without_label() -> None:
     problem = Problem(8, 4, 40, multilabel=True)
     layer = fitted(BREFitter(problem, neighbors=0.5), Projection(5, problem), Part(x, y))
     assert torch.isfinite(layer(x)[0]).all()
-
-
-def test_the_same_in_another_process() -> None:
-    assert same_in_another_process(BREFitter(Problem(8, 10, 500), passes=2), digits().train)

@@ -43,7 +43,7 @@ class Pixels:
 
     def blocks(self, start: int) -> Iterator[np.ndarray]:
         """Yield (k, H, W, 3) uint8 from image `start` on."""
-        step = max(1, _BLOCK // (self.height * self.width * 3))
+        step = max(1, _BLOCK // (self.height * self.width * 3)) if _by_rows(self.place) else self.count
         with open_arrays(self.place.file) as content:
             array = content[self.place.name]
             for begin in range(start, self.count, step):
@@ -110,10 +110,10 @@ def matrix(place: Place, count: int, *, dtype: Any = np.float32) -> np.ndarray:
 
 
 def _by_rows(place: Place) -> bool:
-    """Return whether a part of an array is read without the rest: classic .mat files are read whole each time."""
+    """Return whether a part of an array is read without the rest: classic .mat and .npz are read whole each time."""
     with place.file.open("rb") as stream:
         head = stream.read(520)
-    return place.file.suffix == ".npy" or b"\x89HDF" in (head[:4], head[512:516])
+    return place.file.suffix.lower() == ".npy" or b"\x89HDF" in (head[:4], head[512:516])
 
 
 def labels_of(places: Sequence[Place], counts: Sequence[int]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -127,16 +127,20 @@ def labels_of(places: Sequence[Place], counts: Sequence[int]) -> tuple[np.ndarra
     return multi_hot(parts, places[0].name, rows=counts)
 
 
-def texts_of(place: Place, count: int, words: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return (n, D) float32 and the vocabulary, () where the file holds numbers.
+def texts_of(places: Sequence[Place], counts: Sequence[int], words: int) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Return (n, D) float32 of every part and the vocabulary, () where the file holds numbers.
 
-    Raw texts, one or several sentences for each item, become 0/1 over the `words` that stand in most of them.
+    Raw texts, one or several sentences for each item, become 0/1 over the `words` that stand in most of them, counted
+    over all parts.
     """
-    texts = _raw_texts(place, count)
-    if texts is None:
-        return matrix(place, count), ()
-    known = vocabulary(texts, words)
-    return bag_of_words(texts, known), known
+    found = [_raw_texts(place, count) for place, count in zip(places, counts, strict=True)]
+    texts = [part for part in found if part is not None]
+    if not texts:
+        return [matrix(place, count) for place, count in zip(places, counts, strict=True)], ()
+    if len(texts) != len(found):
+        raise UsageError(f"The texts of {places[0].file} are raw in some parts and numbers in others; give one kind.")
+    known = vocabulary((text for part in texts for text in part), words)
+    return [bag_of_words(part, known) for part in texts], known
 
 
 def _raw_texts(place: Place, count: int) -> list[str] | None:

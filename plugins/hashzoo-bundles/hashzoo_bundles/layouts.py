@@ -13,7 +13,7 @@ from hashzoo import UsageError
 from hashzoo.data import open_arrays
 
 PARTS = ("train", "query", "database")
-ENDINGS = (".mat", ".h5", ".hdf5", ".h5py", ".npz")
+ENDINGS = (".mat", ".h5", ".hdf5", ".npz")
 
 _IMAGES = ("images", "IAll", "image", "XAll")
 _TEXTS = ("YAll", "TAll", "text", "tags")
@@ -108,7 +108,7 @@ def _in_folder(folder: Path, *, features: bool, name: str) -> list[Layout]:
 
 
 def _cleared(files: list[Path], *, features: bool) -> list[Layout]:
-    """Return the sets <set>-iall.mat (or -xall-vgg.mat, -iall-vgg.mat), -yall.mat, -lall.mat, also in sub-folders."""
+    """Return the sets <set>-iall.mat (or -xall-vgg.mat, -iall-vgg.mat), -yall.mat, -lall.mat."""
     layouts = []
     for labels in (file for file in files if file.stem.lower().endswith(("-lall", "-lall-clean", "-lall-rand"))):
         stem, _, tail = labels.stem.lower().rpartition("-lall")

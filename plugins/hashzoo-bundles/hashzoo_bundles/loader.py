@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,10 @@ from hashzoo.data import (
     listed_splits,
     make_splits,
     read_arrays,
+    require_undrawn,
     row_numbers,
     whole_number,
+    with_text,
 )
 from hashzoo_bundles.arrays import (
     Pixels,
@@ -80,10 +80,9 @@ def load_images(
     layout = find_layout(given_path(path, root), features=False, name=name)
     size = whole_number("words", words, at_least=1)
     labels, class_names, text, known, counts = _labels_and_texts(layout, size)
-    asked = {"queries": queries, "train": train, "train_in_database": train_in_database}
+    asked = {"queries": queries, "train": train, "train_in_database": train_in_database, "seed": seed}
     ids = _ids(len(labels))
-    rows, notes = _rows(protocol, layout, ids, labels, counts, asked, whole_number("seed", seed))
-    details = {"vocabulary": list(known)} if known else {}
+    rows, notes = _rows(protocol, layout, ids, labels, counts, asked)
     if layout.named:
         options = ImageOptions.checked(stored_size, fit, skip_damaged)
         if not images:
@@ -93,12 +92,10 @@ def load_images(
         paths = tuple(name.removeprefix(prefix) for name in names)
         joined = JoinedLists(paths, ids, labels, class_names, rows, prefix)
         splits = listed_splits(joined, given_path(images, root), options, progress, dataset="bundle", notes=notes)
-        table = _with_text(splits.table, text)
-        parts = (splits.train, splits.query, splits.database)
-        return make_splits(table, *parts, notes=splits.notes, details=details)
+        return with_text(splits, text, known)
     stored = images_from_store(*_content(layout, counts, progress))
-    table = _with_text(Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names), text)
-    return make_splits(table, *(rows[part] for part in PARTS), notes=notes, details=details)
+    table = Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names)
+    return with_text(make_splits(table, *(rows[part] for part in PARTS), notes=notes), text, known)
 
 
 def load_features(
@@ -129,8 +126,8 @@ def load_features(
     places = [chosen[0] for chosen in layout.parts.values()]
     features = np.concatenate([matrix(place, count) for place, count in zip(places, counts, strict=True)])
     ids = _ids(len(labels))
-    asked = {"queries": queries, "train": train, "train_in_database": train_in_database}
-    rows, notes = _rows(protocol, layout, ids, labels, counts, asked, whole_number("seed", seed))
+    asked = {"queries": queries, "train": train, "train_in_database": train_in_database, "seed": seed}
+    rows, notes = _rows(protocol, layout, ids, labels, counts, asked)
     inputs = {"image": features, "text": text}
     table = Table(inputs, labels, ids, fingerprint_of(inputs), class_names)
     details = {"vocabulary": list(known)} if known else {}
@@ -139,11 +136,6 @@ def load_features(
 
 def _ids(count: int) -> np.ndarray:
     return np.asarray([f"{row:06d}" for row in range(count)])
-
-
-def _with_text(table: Table, text: np.ndarray) -> Table:
-    digest = hashlib.sha256(f"{table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    return replace(table, inputs={**table.inputs, "text": text}, fingerprint=digest)
 
 
 def _labels_and_texts(
@@ -157,12 +149,12 @@ def _labels_and_texts(
             shapes[images.name or images.file.name] = shape_of(images)
         counts.append(shared_length(shapes))
     labels, class_names = labels_of([chosen[2] for chosen in layout.parts.values()], counts)
-    texts = [texts_of(chosen[1], count, words) for chosen, count in zip(layout.parts.values(), counts, strict=True)]
-    widths = {part.shape[1] for part, _ in texts}
+    texts, known = texts_of([chosen[1] for chosen in layout.parts.values()], counts, words)
+    widths = {part.shape[1] for part in texts}
     if len(widths) != 1:
         raise UsageError(f"The texts of the parts have {sorted(widths)} columns; every part needs the same.")
-    text = texts[0][0] if len(texts) == 1 else np.concatenate([part for part, _ in texts])
-    return labels, class_names, text, texts[0][1], counts
+    text = texts[0] if len(texts) == 1 else np.concatenate(texts)
+    return labels, class_names, text, known, counts
 
 
 def _rows(
@@ -172,11 +164,12 @@ def _rows(
     labels: np.ndarray,
     counts: Sequence[int],
     asked: Mapping[str, Any],
-    seed: int,
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return the rows of each part: by the protocol's rule, as the bundle says, or drawn."""
+    seed = whole_number("seed", asked["seed"])
     rule = RULES.get(protocol.id)
     if rule is not None:
+        require_undrawn(asked, "those of a published rule", train_in_database=True)
         if len(ids) != rule.rows:
             raise UsageError(
                 f"Protocol {protocol.id} is a rule over {rule.rows:,} rows, and this bundle has {len(ids):,}; it is "
@@ -184,10 +177,12 @@ def _rows(
             )
         return dict(zip(PARTS, rule(), strict=True)), ()
     if len(counts) > 1:
+        require_undrawn(asked, "the bundle's own", train_in_database=True)
         bounds = np.cumsum([0, *counts])
         named = {part: np.arange(bounds[i], bounds[i + 1]) for i, part in enumerate(layout.parts)}
         return {"database": named["train"], **named}, ("The parts are those of the bundle.",)
     if {"train", "query"} <= layout.rows.keys():
+        require_undrawn(asked, "those of the bundle's row lists", train_in_database=True)
         listed = {part: row_numbers(read_arrays(file)[""], len(ids), file.name) for part, file in layout.rows.items()}
         return {"database": listed["train"], **listed}, ("The parts are those of the bundle's row lists.",)
     parts, notes = draw_by_size(

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 from hashzoo_bundles import BUNDLE, BUNDLE_FEATURES
+from hashzoo_bundles.arrays import pixels_of
+from hashzoo_bundles.layouts import Place
 from hashzoo_bundles.rules import RULES
 from PIL import Image
 
@@ -16,11 +18,6 @@ OWN, OWN_FEATURES = BUNDLE.protocols[0], BUNDLE_FEATURES.protocols[0]
 HWCN = (np.arange(8 * 9 * 3 * 6).reshape(8, 9, 3, 6) * 7 % 256).astype(np.uint8)
 PIXELS = np.stack([HWCN[..., n] for n in range(6)])  # what a loader has to give, (n, H, W, 3)
 SIZES = {"queries": 1, "train": 2}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
 
 
 def labels(n: int, c: int) -> np.ndarray:
@@ -117,6 +114,54 @@ def test_parts_in_the_file(tmp_path):
     assert (len(splits.query), len(splits.train), len(splits.database)) == (2, 3, 4)
     np.testing.assert_array_equal(splits.table.inputs["image"][splits.query], np.arange(14).reshape(2, 7))
     np.testing.assert_array_equal(splits.table.labels[splits.database], labels(6, 4)[2:])
+
+
+def test_raw_texts_of_parts_have_one_vocabulary(tmp_path):
+    def cells(*values):
+        cell = np.empty((len(values), 1), dtype=object)
+        cell[:, 0] = values
+        return cell
+
+    arrays = {"VTest": np.ones((2, 7)), "YTest": cells("red frog", "red"), "testL": labels(2, 4)}
+    arrays |= {"VDatabase": np.zeros((3, 7)), "YDatabase": cells("blue", "red frog", "frog"), "databaseL": labels(3, 4)}
+    scipy.io.savemat(tmp_path / "set.mat", arrays)
+    splits = loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path / "set.mat"), words=2)
+    assert splits.details["vocabulary"] == ["frog", "red"]
+    assert splits.table.inputs["text"][splits.query].tolist() == [[1, 1], [0, 1]]
+    assert splits.table.inputs["text"][splits.database].tolist() == [[0, 0], [1, 1], [1, 0]]
+    scipy.io.savemat(tmp_path / "set.mat", {**arrays, "YTest": labels(2, 2)})
+    with pytest.raises(UsageError, match="raw in some parts and numbers in others"):
+        loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path / "set.mat"))
+
+
+@pytest.mark.parametrize("asked", [{"queries": 1}, {"train": 1}, {"seed": 1}, {"train_in_database": False}])
+def test_a_draw_asked_where_the_parts_are_given_is_refused(tmp_path, asked):
+    arrays = {"VTest": np.ones((2, 7)), "YTest": labels(2, 5), "testL": labels(2, 4)}
+    arrays |= {"VDatabase": np.zeros((5, 7)), "YDatabase": labels(5, 5), "databaseL": labels(5, 4)}
+    scipy.io.savemat(tmp_path / "set.mat", arrays)
+    with pytest.raises(UsageError, match=f"bundle's own and nothing is drawn, so the option {next(iter(asked))} has"):
+        loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path / "set.mat"), **asked)
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat", "npy"])
+def test_arrays_that_are_read_whole_are_read_once(tmp_path, monkeypatch, ending):
+    if ending == "npz":
+        np.savez(tmp_path / "a.npz", images=PIXELS)
+    elif ending == "mat":
+        scipy.io.savemat(tmp_path / "a.mat", {"images": PIXELS})
+    else:
+        np.save(tmp_path / "a.npy", PIXELS)
+    monkeypatch.setattr("hashzoo_bundles.arrays._BLOCK", 1)
+    pixels = pixels_of(Place(tmp_path / f"a.{ending}", "" if ending == "npy" else "images"), 6)
+    blocks = list(pixels.blocks(2))
+    assert len(blocks) == (4 if ending == "npy" else 1)
+    np.testing.assert_array_equal(np.concatenate(blocks), PIXELS[2:])
+
+
+def test_endings_are_those_that_can_be_read(tmp_path):
+    (tmp_path / "notes.h5py").write_bytes(b"x")
+    with pytest.raises(UsageError, match="holds no bundle that is known"):
+        loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path))
 
 
 def test_test_part_queries_the_database(tmp_path):

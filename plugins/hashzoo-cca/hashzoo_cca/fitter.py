@@ -8,7 +8,13 @@ from collections.abc import Mapping
 import torch
 
 from hashzoo import Problem, UsageError
-from hashzoo.fitting import as_float64, canonical_axes, generator, projection_state
+from hashzoo.fitting import (
+    as_float64,
+    canonical_axes,
+    generator,
+    projection_state,
+    two_roles,
+)
 
 SCALES = ("sum", "trace")
 FILLS = ("refuse", "random")
@@ -33,11 +39,7 @@ class CCA:
     def __init__(
         self, problem: Problem, *, regularization: float = 1e-6, scale: str = "sum", fill: str = "refuse"
     ) -> None:
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Fitter 'cca' correlates two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
+        two_roles(problem, "Fitter 'cca'")
         if not regularization >= 0:
             raise UsageError(f"regularization must be a number of at least 0; got {regularization!r}.")
         for name, value, known in (("scale", scale, SCALES), ("fill", fill, FILLS)):

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
-from hashzoo.losses import cosine, off_diagonal, widen
+from hashzoo.losses import cosine, off_diagonal, trainable_codes, widen
 
 
 def bernoulli_divergence(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -41,12 +41,7 @@ class CIBHashLoss(nn.Module):
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"contrast", "bottleneck"} of a batch: relaxed and codes (2N, K), index (2N,)."""
-        if output.relaxed.requires_grad and not output.codes.requires_grad:
-            raise UsageError(
-                "CIBHash's loss reaches the hash layer through the codes, and this hash layer gives its codes no "
-                "gradient; use --hash-layer cibhash."
-            )
-        logits, codes = widen(output.relaxed), widen(output.codes)
+        logits, codes = widen(output.relaxed), trainable_codes(output, "CIBHash", "cibhash")
         others = off_diagonal(len(codes), codes.device)
         i, j = ((batch.index[:, None] == batch.index[None, :]) & others).nonzero(as_tuple=True)
         near = widen(cosine(codes, codes)) / self.temperature

@@ -24,6 +24,8 @@ class CIBHashTrainer(GradientTrainer):
         dropout: share of zeroed features in a view by dropout; ours, that of VGG16's dropout
     """
 
+    one_process = "every item of a batch is a negative of the others"
+
     def __init__(self, *, views: str = "auto", noise: float = 1.0, dropout: float = 0.5) -> None:
         super().__init__()
         if views not in VIEWS:
@@ -37,16 +39,11 @@ class CIBHashTrainer(GradientTrainer):
         self.dropout = dropout
 
     def begin(self, job: TrainJob) -> None:
-        """Refuse several modalities and several processes."""
+        """Refuse several modalities."""
         if len(job.data.modalities) != 1:
             raise UsageError(
                 f"Trainer 'cibhash' makes two views of one modality; got {', '.join(job.data.modalities)}: choose a "
                 "dataset of one."
-            )
-        if job.accelerator.num_processes > 1:
-            raise UsageError(
-                "Trainer 'cibhash' runs in one process, because every item of a batch is a negative of the others; "
-                f"got {job.accelerator.num_processes} processes."
             )
 
     def step(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,7 +187,7 @@ def test_what_cannot_work_is_refused() -> None:
         CIBHashTrainer().begin(two)
     many = SimpleNamespace(data=SimpleNamespace(modalities=("image",)), accelerator=SimpleNamespace(num_processes=2))
     with pytest.raises(UsageError, match="one process"):
-        CIBHashTrainer().begin(many)
+        CIBHashTrainer().fit(many)
     u = U.clone().requires_grad_()
     with pytest.raises(UsageError, match="--hash-layer cibhash"):
         CIBHashLoss(problem())(HashOutput(u, u, sign(u)), Batch({}, torch.zeros(4, 3), torch.arange(4)))
@@ -229,12 +228,3 @@ def test_published_values_say_that_they_are_recalled() -> None:
     assert {row.confidence for row in table.rows} == {"recalled"}
     cells = {(row.dataset, row.bits): row.value for row in table.rows}
     assert cells["CIFAR-10", 64] == pytest.approx(0.641)
-
-
-def test_readme_names_every_option() -> None:
-    assert "`cibhash`" in README
-    for build in (CIBHashLoss, CIBHashLayer, CIBHashTrainer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

@@ -39,7 +39,7 @@ def load(protocol: Protocol, root: Path, *, path: str = "") -> Splits:
     Options:
         path: the folder that holds `cifar-10-batches-py` (default: the data folder).
     """
-    folder = given_path(path, root) if path else root
+    folder = given_path(path, root, default="")
     pixels, classes = read_batches(folder)
     parts = [listed(part) for part in ("train", "test", "database")]
     rows = [np.asarray([row_of(name, len(pixels)) for name in part]) for part in parts]

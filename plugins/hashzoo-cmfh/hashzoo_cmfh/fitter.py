@@ -8,7 +8,13 @@ from collections.abc import Mapping
 import torch
 
 from hashzoo import Problem, UsageError
-from hashzoo.fitting import Ridge, as_float64, generator, projection_state
+from hashzoo.fitting import (
+    Ridge,
+    as_float64,
+    generator,
+    projection_state,
+    two_roles,
+)
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 RIDGES = ("exact", "released")
@@ -44,11 +50,7 @@ class CMFH:
         tolerance: float = 0.01,
         ridges: str = "exact",
     ) -> None:
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Fitter 'cmfh' factorizes two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
+        two_roles(problem, "Fitter 'cmfh'")
         if not 0 < lam < 1:
             raise UsageError(f"lam must be a number between 0 and 1; got {lam!r}.")
         if not mu > 0 or not gamma > 0 or not tolerance >= 0 or rounds < 1:

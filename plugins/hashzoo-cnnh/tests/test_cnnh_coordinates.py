@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from hashzoo_cnnh.coordinates import Coordinates, _lowest, hash_targets
+
+from hashzoo.testing.processes import same_in_another_process
 
 H0 = [[0.5, -0.25], [0.1, 0.8], [-0.6, 0.3], [0.2, -0.7]]
 SINGLE = [[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
@@ -153,16 +152,10 @@ def test_targets_of_a_class_are_one_code_and_classes_are_apart() -> None:
     assert codes.abs().eq(1).all()
 
 
-def test_two_processes_find_the_same_targets() -> None:
-    script = (
-        "import torch; from hashzoo_cnnh.coordinates import hash_targets;"
-        "labels = torch.eye(10)[torch.arange(200) % 10];"
-        "codes = hash_targets(labels, 24, torch.Generator().manual_seed(5), 3, True);"
+def test_another_process_finds_the_same_targets() -> None:
+    assert same_in_another_process(
+        "import torch; from hashzoo_cnnh.coordinates import hash_targets; "
+        "labels = torch.eye(10)[torch.arange(200) % 10]; "
+        "codes = hash_targets(labels, 24, torch.Generator().manual_seed(5), 3, True); "
         "print(codes.numpy().tobytes().hex())"
     )
-    first, second = (
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
-    )
-    assert first == second
-    assert first.strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,22 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo import Protocol, Splits, Table, UsageError, WorkError
+from hashzoo import Protocol, Splits, UsageError, WorkError
 from hashzoo.data import (
     ImageOptions,
     ItemList,
     JoinedLists,
     bag_of_words,
-    draw_counts,
-    fingerprint_of,
+    chain,
+    draw_alike,
     given_path,
     join_lists,
     listed_splits,
-    make_splits,
     read_lines,
     read_list,
     vocabulary,
     whole_number,
+    with_text,
 )
 
 Progress = Callable[[int, int], None]
@@ -58,7 +57,7 @@ def load(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    images = given_path(path, root) if path else root / "coco"
+    images = given_path(path, root, default="coco")
     return listed_splits(placed(joined_lists(protocol.id), images), images, options, progress, dataset="coco")
 
 
@@ -88,7 +87,7 @@ def load_captions(
         words: size of the vocabulary, the words of most images.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    images = given_path(path, root) if path else root / "coco"
+    images = given_path(path, root, default="coco")
     drawn = caption_lists(protocol)
     splits = listed_splits(placed(drawn, images), images, options, progress, dataset="coco")
     size = whole_number("words", words, at_least=1)
@@ -96,11 +95,7 @@ def load_captions(
         return splits
     texts = captions(images / "annotations", splits.table.ids.tolist())
     known = vocabulary(texts, size)
-    text = bag_of_words(texts, known)
-    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    table = Table({**splits.table.inputs, "text": text}, splits.table.labels, splits.table.ids, digest, names())
-    parts = splits.train, splits.query, splits.database
-    return make_splits(table, *parts, notes=splits.notes, details={**splits.details, "vocabulary": list(known)})
+    return with_text(splits, bag_of_words(texts, known), known)
 
 
 def names() -> tuple[str, ...]:
@@ -114,18 +109,10 @@ def _list(name: str) -> ItemList:
     return replace(items, paths=tuple("/".join(path.split("/")[-2:]) for path in items.paths))
 
 
-def _rows(items: ItemList, rows: Sequence[int]) -> ItemList:
-    labels = None if items.labels is None else items.labels[list(rows)]
-    return ItemList(items.file, tuple(items.paths[row] for row in rows), labels, items.lines[list(rows)])
-
-
 def _labelled() -> ItemList:
     """Return all 122,218 images that have a label, by name: HashNet's training list and database."""
-    train, database = _list("hashnet-pytorch-coco-train"), _list("hashnet-pytorch-coco-database")
-    paths = train.paths + database.paths
-    labels = np.concatenate([np.asarray(train.labels), np.asarray(database.labels)])
-    everything = ItemList("lists of HashNet", paths, labels, np.concatenate([train.lines, database.lines]))
-    return _rows(everything, sorted(range(len(paths)), key=lambda row: _base(paths[row])))
+    both = chain([_list("hashnet-pytorch-coco-train"), _list("hashnet-pytorch-coco-database")])
+    return both.take(sorted(range(len(both.paths)), key=lambda row: _base(both.paths[row])))
 
 
 def _base(path: str) -> str:
@@ -137,13 +124,13 @@ def joined_lists(protocol: str) -> JoinedLists:
     if protocol == "coco-10k":
         query, everything = _list("dhp-coco-test"), _labelled()
         searched = set(query.paths)
-        database = _rows(everything, [row for row, path in enumerate(everything.paths) if path not in searched])
+        database = everything.take([row for row, path in enumerate(everything.paths) if path not in searched])
         parts = {"train": _list("dhp-coco-train"), "query": query, "database": database}
         return join_lists(parts, names())
     query, database = _list("hashnet-pytorch-coco-test"), _list("hashnet-pytorch-coco-database")
     if protocol == "coco-10k-hashnet":
         asked = set(query.paths)
-        database = _rows(database, [row for row, path in enumerate(database.paths) if path not in asked])
+        database = database.take([row for row, path in enumerate(database.paths) if path not in asked])
     return join_lists({"train": _list("hashnet-pytorch-coco-train"), "query": query, "database": database}, names())
 
 
@@ -152,12 +139,10 @@ def caption_lists(protocol: Protocol) -> JoinedLists:
     everything = _labelled()
     numbers = [number(path) for path in everything.paths]
     order = np.argsort(numbers)
-    everything = _rows(everything, order.tolist())
+    everything = everything.take(order)
     ids = np.asarray([numbers[row] for row in order])
     query, train, _ = protocol.sizes
-    alike = np.zeros(len(ids), dtype=np.int64)
-    parts = draw_counts(ids, alike, {0: (query, train)}, "coco-captions", train_in_database=True)
-    rows = dict(zip(("train", "query", "database"), parts, strict=True))
+    rows = dict(zip(("train", "query", "database"), draw_alike(ids, query, train, "coco-captions"), strict=True))
     return JoinedLists(everything.paths, ids, np.asarray(everything.labels), names(), rows, "")
 
 

@@ -15,7 +15,6 @@ CAPTIONS = {9: "A frog", 25: "a pond", 30: "the frog in a pond", 42: ""}
 @pytest.fixture
 def few(monkeypatch, tmp_path):
     """Four images, 9, 25 and 30 of train2014 and 42 of val2014."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     splits = {9: "train2014", 25: "train2014", 30: "train2014", 42: "val2014"}
     paths = tuple(f"{split}/COCO_{split}_{number:012d}.jpg" for number, split in splits.items())
     ids = np.asarray([f"{number:012d}" for number in splits])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import hashzoo_csq
@@ -17,6 +13,7 @@ from hashzoo_csq.losses import CSQLoss
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 from hashzoo.losses import center_distances
+from hashzoo.testing.processes import same_in_another_process
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 U = torch.tensor(
@@ -102,22 +99,11 @@ def test_centres_are_hadamards_where_the_paper_has_them_and_balanced_elsewhere()
         CSQLoss(problem(16, 40), centers="hadamard")
 
 
-def test_two_processes_with_one_seed_have_the_same_centres_and_a_loaded_loss_keeps_them() -> None:
-    script = (
+def test_another_process_has_the_same_centres_and_a_loaded_loss_keeps_them() -> None:
+    assert same_in_another_process(
         "import torch; from hashzoo import Problem; from hashzoo_csq.losses import CSQLoss; torch.manual_seed(3); "
         "loss = CSQLoss(Problem(48, 10, 100)); print(loss.centers.tolist(), loss.filler.tolist())"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert len(outputs) == 1
     torch.manual_seed(1)
     first = CSQLoss(problem(48, 10))
     torch.manual_seed(2)
@@ -171,12 +157,3 @@ def test_published_values() -> None:
     cells = {(row.dataset, row.backbone, row.bits): row.value for row in table.rows}
     assert cells["ImageNet-100", "ResNet50", 64] == pytest.approx(0.873)
     assert cells["NUS-WIDE", "AlexNet", 16] == pytest.approx(0.744)
-
-
-def test_readme_names_every_option() -> None:
-    assert "`csq`" in README
-    for build in (CSQLoss, CSQHashLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

@@ -9,7 +9,12 @@ import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
-from hashzoo.losses import share_label, widen
+from hashzoo.fitting import squared_distances
+from hashzoo.losses import (
+    share_label,
+    two_roles,
+    widen,
+)
 
 SHORTEST = 1e-12
 """Squared distances below this have no gradient in the push: the root's slope is infinite at 0."""
@@ -32,14 +37,9 @@ class DCHMTLoss(nn.Module):
 
     def __init__(self, problem: Problem, *, theta: float = 0.5) -> None:
         super().__init__()
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Loss 'dchmt' needs two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
         if not 0.0 < theta <= 1.0:
             raise UsageError(f"theta must be a number above 0 and at most 1; got {theta!r}.")
-        self.roles = tuple(problem.modalities)
+        self.roles = two_roles(problem, "Loss 'dchmt'")
         self.margin = math.sqrt(2.0 * problem.bits * theta)
 
     def forward(self, output: Mapping[str, HashOutput], batch: Batch) -> dict[str, torch.Tensor]:
@@ -47,9 +47,10 @@ class DCHMTLoss(nn.Module):
         a, b = (widen(output[role].relaxed) for role in self.roles)
         similar = share_label(batch.labels, batch.labels).to(a.dtype)
         squares = [half_squares(x, y) for x, y in ((a, b), (a, a), (b, b))]
-        pull = sum((similar * square).mean() for square in squares)
-        push = sum(((1.0 - similar) * self.short_of(square).square()).mean() for square in squares)
-        return {"pull": pull + 0.0 * a.sum(), "push": push + 0.0 * b.sum()}
+        none = a.new_zeros(())
+        pull = sum(((similar * square).mean() for square in squares), none)
+        push = sum((((1.0 - similar) * self.short_of(square).square()).mean() for square in squares), none)
+        return {"pull": pull, "push": push}
 
     def short_of(self, squares: torch.Tensor) -> torch.Tensor:
         """Return M - min(d, M) (N, N) of squared distances d^2."""
@@ -58,5 +59,4 @@ class DCHMTLoss(nn.Module):
 
 def half_squares(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return d^2 = |x_i - y_j|^2 / 2 (N, N) of outputs (N, K), never negative."""
-    square = x.square().sum(1)[:, None] + y.square().sum(1)[None, :] - 2.0 * x @ y.T
-    return 0.5 * square.clamp_min(0.0)
+    return 0.5 * squared_distances(x, y)

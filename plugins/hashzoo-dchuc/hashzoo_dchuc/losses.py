@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 from hashzoo.fitting import discrete_coordinate_descent
-from hashzoo.losses import share_label, widen
+from hashzoo.losses import PairOutputs, share_label, widen
 
 ROWS = 256
 """Rows of the subset whose similarities to all train items are held at a time."""
 
 
-class DCHUCLoss(nn.Module):
+class DCHUCLoss(PairOutputs):
     """DCHUC: codes V that both modalities share, in {-1, +1} for all n train pairs, and a linear classifier W on them.
 
     Of a subset Omega of the train pairs the outputs are U (image) and G (text), rows in (-1, 1); S_ij is 1 where i and
@@ -38,8 +37,6 @@ class DCHUCLoss(nn.Module):
         eta: ridge of the classifier; released code 50
     """
 
-    outputs_0: torch.Tensor
-    outputs_1: torch.Tensor
     codes: torch.Tensor
     labels: torch.Tensor
     classifier: torch.Tensor
@@ -55,22 +52,14 @@ class DCHUCLoss(nn.Module):
         mu: float = 50.0,
         eta: float = 50.0,
     ) -> None:
-        super().__init__()
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Loss 'dchuc' needs two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
         for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma), ("mu", mu)):
             if not value >= 0:
                 raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
         if not eta > 0:
             raise UsageError(f"eta must be a number above 0; got {eta!r}.")
-        self.roles = tuple(problem.modalities)
+        super().__init__(problem, "Loss 'dchuc'")
         self.alpha, self.beta, self.gamma, self.mu, self.eta = alpha, beta, gamma, mu, eta
-        shape = (problem.num_train, problem.bits)
-        for name in ("outputs_0", "outputs_1", "codes"):
-            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("codes", torch.zeros(problem.num_train, problem.bits))
         self.register_buffer("labels", torch.zeros(problem.num_train, problem.num_classes))
         self.register_buffer("classifier", 0.01 * torch.randn(problem.bits, problem.num_classes))
         self.register_buffer("ratio", torch.ones(()))
@@ -88,16 +77,10 @@ class DCHUCLoss(nn.Module):
         """Return S (N, M) of labels (N, C) and (M, C)."""
         return share_label(labels, others) * (1.0 + self.ratio) - self.ratio
 
-    @torch.no_grad()
-    def remember(self, role: str, relaxed: torch.Tensor, index: torch.Tensor) -> None:
-        """Write outputs (N, K) of the train rows `index` (N,) into the role's buffer."""
-        buffer = self._outputs(role)
-        buffer[index] = relaxed.detach().to(buffer.dtype)
-
     def terms(self, role: str, relaxed: torch.Tensor, index: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the parts of J that depend on the outputs (N, K) of rows `index` in one role, divided by n N."""
         u = widen(relaxed)
-        other = self._outputs(next(name for name in self.roles if name != role))[index].to(u.dtype)
+        other = self.outputs(self.other(role))[index].to(u.dtype)
         codes, classifier = self.codes.to(u.dtype), self.classifier.to(u.dtype)
         labels, bits = self.labels[index], u.shape[1]
         scale = 1.0 / (len(codes) * len(u))
@@ -137,6 +120,3 @@ class DCHUCLoss(nn.Module):
             self.remember(role, output[role].relaxed, batch.index)
         first, second = (self.terms(role, output[role].relaxed, batch.index) for role in self.roles)
         return {name: 0.5 * (first[name] + second[name]) for name in first}
-
-    def _outputs(self, role: str) -> torch.Tensor:
-        return self.outputs_0 if role == self.roles[0] else self.outputs_1

@@ -22,6 +22,8 @@ class DCHUCTrainer(GradientTrainer):
             1e-4 for images and 4e-3 for texts
     """
 
+    trains = ("dchuc", DCHUCLoss)
+    one_process = "its codes need the outputs of the whole subset"
     loss: DCHUCLoss
     chosen: torch.Tensor
 
@@ -34,16 +36,7 @@ class DCHUCTrainer(GradientTrainer):
         self.subset, self.passes, self.first_rate = subset, passes, first_rate
 
     def begin(self, job: TrainJob) -> None:
-        """Take the labels; refuse another loss, and several processes."""
-        if not isinstance(job.loss, DCHUCLoss):
-            raise UsageError(
-                f"Trainer 'dchuc' trains loss 'dchuc' and got a {type(job.loss).__name__}; use --loss dchuc."
-            )
-        if job.accelerator.num_processes > 1:
-            raise UsageError(
-                "Trainer 'dchuc' runs in one process, because its codes need the outputs of the whole subset; got "
-                f"{job.accelerator.num_processes} processes."
-            )
+        """Take the labels."""
         self.loss = job.loss
         self.loss.labels.copy_(job.data.labels)
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
-from hashzoo.losses import pair_logistic, share_label, widen
+from hashzoo.losses import PairOutputs, pair_logistic, share_label, widen
 
 if TYPE_CHECKING:
     from hashzoo.training import TrainData
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 STARTS = ("normal", "zeros")
 
 
-class DCMHLoss(nn.Module):
+class DCMHLoss(PairOutputs):
     """DCMH (CVPR 2017): `pairwise`, `quantization` and `balance` over buffers of all n training pairs.
 
     Buffers: `outputs_0` and `outputs_1`, F and G (n, K) of the paper (transposed), the last outputs of the first and
@@ -36,51 +35,26 @@ class DCMHLoss(nn.Module):
         start: F and G before the first step, "normal", N(0, 1), the TensorFlow code's; "zeros", the MATLAB code's
     """
 
-    outputs_0: torch.Tensor
-    outputs_1: torch.Tensor
     codes: torch.Tensor
     labels: torch.Tensor
 
     def __init__(self, problem: Problem, *, gamma: float = 1.0, eta: float = 1.0, start: str = "normal") -> None:
-        super().__init__()
         for name, value in (("gamma", gamma), ("eta", eta)):
             if not value >= 0:
                 raise UsageError(f"{name} must be a number of at least 0; got {value!r}.")
         if start not in STARTS:
             raise unknown_name("start of the outputs", start, STARTS)
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Loss 'dcmh' compares two modalities; got {len(problem.modalities)} "
-                f"({', '.join(problem.modalities)}): choose a dataset of two, for example digits-halves."
-            )
-        self.modalities = tuple(problem.modalities)
+        super().__init__(problem, "Loss 'dcmh'", start)
         self.gamma = gamma
         self.eta = eta
-        shape = (problem.num_train, problem.bits)
-        for name in ("outputs_0", "outputs_1"):
-            self.register_buffer(name, torch.randn(shape) if start == "normal" else torch.zeros(shape))
-        self.register_buffer("codes", torch.zeros(shape))
+        self.register_buffer("codes", torch.zeros(problem.num_train, problem.bits))
         self.register_buffer("labels", torch.zeros(problem.num_train, problem.num_classes))
         self.update_codes()
-
-    def outputs(self, modality: str) -> torch.Tensor:
-        """Return the buffer (n, K) of a modality's last outputs."""
-        return self.outputs_0 if modality == self.modalities[0] else self.outputs_1
-
-    def other(self, modality: str) -> str:
-        """Return the name of the other modality."""
-        return self.modalities[1] if modality == self.modalities[0] else self.modalities[0]
 
     @torch.no_grad()
     def update_codes(self) -> None:
         """Set B to sgn(F + G), the minimiser of J in B for every gamma > 0; 0 stays 0, as in the released code."""
         self.codes.copy_(torch.sign(self.outputs_0 + self.outputs_1))
-
-    @torch.no_grad()
-    def remember(self, modality: str, relaxed: torch.Tensor, index: torch.Tensor) -> None:
-        """Write outputs (N, K) of the train rows `index` (N,) into the modality's buffer."""
-        buffer = self.outputs(modality)
-        buffer[index] = relaxed.detach().to(buffer.dtype)
 
     def terms(
         self, modality: str, relaxed: torch.Tensor, index: torch.Tensor, labels: torch.Tensor
@@ -104,12 +78,12 @@ class DCMHLoss(nn.Module):
 
         DCMH's own trainer takes one modality at a time and calls `terms`.
         """
-        if not isinstance(output, Mapping) or set(output) != set(self.modalities):
+        if not isinstance(output, Mapping) or set(output) != set(self.roles):
             got = ", ".join(output) if isinstance(output, Mapping) else "one modality"
-            raise UsageError(f"Loss 'dcmh' needs the outputs of {' and '.join(self.modalities)}; got {got}.")
-        for modality in self.modalities:
+            raise UsageError(f"Loss 'dcmh' needs the outputs of {' and '.join(self.roles)}; got {got}.")
+        for modality in self.roles:
             self.remember(modality, output[modality].relaxed, batch.index)
-        parts = [self.terms(m, output[m].relaxed, batch.index, batch.labels) for m in self.modalities]
+        parts = [self.terms(m, output[m].relaxed, batch.index, batch.labels) for m in self.roles]
         return {name: 0.5 * (parts[0][name] + parts[1][name]) for name in parts[0]}
 
     def prepare(self, data: TrainData, seed: int) -> None:
@@ -119,6 +93,6 @@ class DCMHLoss(nn.Module):
     def end_epoch(self, epoch: int, outputs: Mapping[str, HashOutput]) -> None:
         """Bring F, G and B up to date; the plain gradient trainer calls this, DCMH's own does not."""
         rows = torch.arange(len(self.codes), device=self.codes.device)
-        for modality in self.modalities:
+        for modality in self.roles:
             self.remember(modality, outputs[modality].relaxed, rows)
         self.update_codes()

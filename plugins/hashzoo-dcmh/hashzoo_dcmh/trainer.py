@@ -29,6 +29,8 @@ class DCMHTrainer(GradientTrainer):
         center: subtract the mean of the train vectors, folded into the first layer afterwards; MATLAB code, all texts'
     """
 
+    trains = ("dcmh", DCMHLoss)
+    one_process = "every step needs the outputs of the whole train split"
     loss: DCMHLoss
     means: InputMeans
 
@@ -47,26 +49,16 @@ class DCMHTrainer(GradientTrainer):
         self.means.fold_in()
 
     def begin(self, job: TrainJob) -> None:
-        """Find the means of the inputs; refuse another loss, and several processes."""
-        if not isinstance(job.loss, DCMHLoss):
-            raise UsageError(
-                f"Trainer 'dcmh' trains loss 'dcmh' and got a {type(job.loss).__name__}; use --loss dcmh, or a "
-                "method whose trainer is 'gradient'."
-            )
-        if job.accelerator.num_processes > 1:
-            raise UsageError(
-                "Trainer 'dcmh' runs in one process, because every step needs the outputs of the whole train split; "
-                f"got {job.accelerator.num_processes} processes."
-            )
+        """Find the means of the inputs."""
         self.loss = job.loss
-        self.means = InputMeans(job, self.loss.modalities if self.center else ())
+        self.means = InputMeans(job, self.loss.roles if self.center else ())
 
     def batches(self, epoch: int) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield modality and rows of each step."""
         first = self.order == "codes_first"
         if first:
             self.loss.update_codes()
-        for modality in self.loss.modalities[::-1] if first else self.loss.modalities:
+        for modality in self.loss.roles[::-1] if first else self.loss.roles:
             for index in self._draw(modality, epoch):
                 yield modality, index.to(self.job.data.device)
 

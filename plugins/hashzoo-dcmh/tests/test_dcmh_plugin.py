@@ -8,7 +8,6 @@ from pathlib import Path
 import hashzoo_dcmh
 import pytest
 from hashzoo_dcmh.losses import DCMHLoss
-from hashzoo_dcmh.trainer import DCMHTrainer
 
 from hashzoo.training import schedule_factor
 
@@ -39,12 +38,3 @@ def test_published_values() -> None:
     tasks = {row.task for row in tables["dcmh-2017-table3"].rows}
     assert tasks == {"image-to-text", "text-to-image"}
     assert any(row.method == "dcmh" for row in tables["dcmh-2017-table3"].rows)
-
-
-def test_readme_names_every_option() -> None:
-    assert "`dcmh`" in README
-    for build in (DCMHLoss, DCMHTrainer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option != "problem":
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
-from hashzoo.losses import cosine, widen
+from hashzoo.losses import (
+    cosine,
+    take_shapes,
+    two_roles,
+    widen,
+)
 
 if TYPE_CHECKING:
     from hashzoo.training import TrainData
@@ -52,23 +57,18 @@ class DJSRHLoss(nn.Module):
         lambda2: float = 0.1,
     ) -> None:
         super().__init__()
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Loss 'djsrh' needs two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
         for name, value, top in (
             ("beta", beta, 1.0), ("eta", eta, 1.0), ("mu", mu, None), ("lambda1", lambda1, None),
             ("lambda2", lambda2, None),
         ):  # fmt: skip
             if not 0.0 <= value <= (float("inf") if top is None else top):
                 raise UsageError(f"{name} must be a number of {'0 to 1' if top else 'at least 0'}; got {value!r}.")
-        self.roles = tuple(problem.modalities)
+        self.roles = two_roles(problem, "Loss 'djsrh'")
         self.beta, self.eta, self.mu = beta, eta, mu
         self.weights = (lambda1, lambda2)
         for name in ("reference_0", "reference_1"):
             self.register_buffer(name, torch.empty(problem.num_train, 0))
-        self.register_load_state_dict_pre_hook(_take_width)
+        take_shapes(self, "reference_0", "reference_1")
 
     def prepare(self, data: TrainData, seed: int) -> None:
         """Keep the backbone's features of roles whose inputs are not vectors; called once before the first epoch."""
@@ -102,10 +102,3 @@ class DJSRHLoss(nn.Module):
             return widen(inputs)
         kept = self.reference_0 if slot == 0 else self.reference_1
         return kept[batch.index] if kept.shape[1] else widen(output.features.detach())
-
-
-def _take_width(module: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
-    """Give the buffers the width of the state that is about to be loaded: it is known only with the features."""
-    for name in ("reference_0", "reference_1"):
-        if (kept := state.get(prefix + name)) is not None:
-            setattr(module, name, torch.empty(kept.shape, device=getattr(module, name).device))

@@ -9,9 +9,6 @@ from hashzoo import Batch, HashOutput, Problem, UsageError
 from hashzoo.fitting import squared_distances
 from hashzoo.losses import off_diagonal, share_label, widen
 
-BLOCK = 2**21
-"""Triplets looked at at a time."""
-
 
 class DNNHLoss(nn.Module):
     """DNNH (CVPR 2015): `triplet`, the mean over triplets of max(0, margin + |F - F+|^2 - |F - F-|^2).
@@ -45,15 +42,16 @@ class DNNHLoss(nn.Module):
     def _all(self, distance: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
         """Return the mean hinge over all triplets.
 
-        The hinge is linear in the distances: each enters as often as it stands in a triplet whose hinge is above 0, and
-        only these counts need the triplets, in blocks of anchors.
+        The hinge is linear in the distances: each enters as often as it stands in a triplet whose hinge is above 0.
+        These counts follow from sorted rows: of p with i, the negatives n nearer than margin + d_ip; of n, the
+        positives p with margin + d_ip above d_in.
         """
-        as_positive, as_negative = torch.zeros_like(distance), torch.zeros_like(distance)
         with torch.no_grad():
-            for rows in torch.arange(len(distance), device=distance.device).split(max(1, BLOCK // len(distance) ** 2)):
-                active = self.margin + distance[rows, :, None] - distance[rows, None, :] > 0
-                active &= positive[rows, :, None] & negative[rows, None, :]
-                as_positive[rows], as_negative[rows] = active.sum(2).to(distance), active.sum(1).to(distance)
+            reach = self.margin + distance
+            far = torch.where(negative, distance, torch.inf).sort(dim=1).values
+            near = torch.where(positive, reach, -torch.inf).sort(dim=1).values
+            as_positive = (torch.searchsorted(far, reach) * positive).to(distance)
+            as_negative = ((len(near) - torch.searchsorted(near, distance, right=True)) * negative).to(distance)
             triplets = (positive.sum(1) * negative.sum(1)).sum().clamp_min(1)
         total = self.margin * as_positive.sum() + (as_positive * distance).sum() - (as_negative * distance).sum()
         return total / triplets

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +13,7 @@ from hashzoo_dpn.losses import DPNLoss
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 from hashzoo.losses import center_distances
+from hashzoo.testing.processes import same_in_another_process
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 METHODS = {method.name: method for method in hashzoo_dpn.hashzoo_register_methods()}
@@ -115,22 +112,11 @@ def test_the_state_holds_targets_and_labels() -> None:
     assert torch.equal(other.labels, SINGLE)
 
 
-def test_two_processes_with_one_seed_have_the_same_targets() -> None:
-    script = (
+def test_another_process_with_the_same_seed_has_the_same_targets() -> None:
+    assert same_in_another_process(
         "import torch; from hashzoo import Problem; from hashzoo_dpn.losses import DPNLoss; torch.manual_seed(3); "
         "print([DPNLoss(Problem(32, 10, 100), targets=kind).targets.tolist() for kind in ('bernoulli', 'distant')])"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert len(outputs) == 1
 
 
 def test_distant_targets_are_far_apart() -> None:
@@ -182,13 +168,3 @@ def test_recipe_is_the_authors_codes() -> None:
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 1e-4, 0.9, 5e-4)
     assert (recipe.epochs, recipe.batch_size, recipe.schedule.every, recipe.schedule.gamma) == (200, 256, 100, 0.1)
     assert METHODS["dpn-a"].options["loss"]["update_every"] == 10
-
-
-def test_readme_names_every_method_and_option() -> None:
-    for name in METHODS:
-        assert f"`{name}`" in README
-    for build in (DPNLoss, DPNHashLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

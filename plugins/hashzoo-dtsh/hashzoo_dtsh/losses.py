@@ -93,6 +93,8 @@ class DTSHLoss(nn.Module):
         if positives < 1 or negatives < 1:
             raise UsageError(f"positives and negatives must be at least 1; got {positives!r} and {negatives!r}.")
         self.alpha = 0.5 * problem.bits if alpha is None else alpha
+        if not self.alpha >= 0:
+            raise UsageError(f"alpha must be a number of at least 0, or None for K / 2; got {alpha!r}.")
         self.quantization_weight, self.triplets = quantization_weight, triplets
         self.positives, self.negatives = positives, negatives * max(1, problem.num_classes - 1)
         self.last = LastOutputs(problem) if triplets == "train" else None

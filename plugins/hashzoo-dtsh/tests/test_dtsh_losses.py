@@ -167,7 +167,8 @@ def test_extreme_outputs_and_batches_without_triplets_stay_finite() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"triplets": "all"}, {"quantization_weight": -1.0}, {"positives": 0}, {"negatives": 0}]
+    "options",
+    [{"triplets": "all"}, {"quantization_weight": -1.0}, {"positives": 0}, {"negatives": 0}, {"alpha": -1.0}],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -16,13 +15,15 @@ from hashzoo.data import (
     ImageFiles,
     bag_of_words,
     draw_counts,
-    fingerprint_of,
     given_path,
     make_splits,
     one_hot,
+    package_files,
     proportional,
+    require_files,
     stored_images,
     vocabulary,
+    with_text,
 )
 from hashzoo_emoji.index import Emoji, read_index
 from hashzoo_emoji.recipe import IMAGES
@@ -35,7 +36,6 @@ TEXT_AT_LEAST = 2
 """In the texts of how many emoji, skin tones not counted, a word of the vocabulary occurs."""
 QUERIES, TRAIN = 200, 800
 """How many emoji, skin tones not counted, are drawn."""
-_LISTED = 5  # how many files one message names
 
 
 def load(protocol: Protocol, root: Path, progress: Progress | None = None, *, path: str = "") -> Splits:
@@ -54,8 +54,9 @@ def load(protocol: Protocol, root: Path, progress: Progress | None = None, *, pa
 
     @cache
     def pictures() -> dict[str, bytes]:
-        found = read_pictures(find_package(path, root), [item.id for item in emoji])
-        require_known(emoji, found)
+        place = find_package(path, root)
+        found = package_files(place, [item.id for item in emoji], ".png", f"package/{IMAGES}/", "an npm package")
+        require_files(found, {item.id: item.sha256 for item in emoji}, "pictures of emoji", f"get {PACKAGE} {RELEASE}")
         return found
 
     @contextmanager
@@ -64,10 +65,9 @@ def load(protocol: Protocol, root: Path, progress: Progress | None = None, *, pa
 
     images = stored_images({"dataset": "emoji", "index": index}, root, opened, 64, progress)
     text = bag_of_words(texts, known)
-    fingerprint = hashlib.sha256(f"{images.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
     ids = np.asarray([item.id for item in emoji])
-    table = Table({"image": images.pixels, "text": text}, one_hot(classes, len(names)), ids, fingerprint, names)
-    return make_splits(table, *drawn(emoji, classes, text.any(axis=1)), details={"vocabulary": list(known)})
+    table = Table({"image": images.pixels}, one_hot(classes, len(names)), ids, images.fingerprint, names)
+    return with_text(make_splits(table, *drawn(emoji, classes, text.any(axis=1))), text, known)
 
 
 def drawn(emoji: Sequence[Emoji], classes: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,7 +97,7 @@ def find_package(path: str, root: Path) -> Path:
 
     Raises UsageError for a given path that holds neither, WorkError where nothing lies in the data folder.
     """
-    folder = given_path(path, root) if path else root / "emoji"
+    folder = given_path(path, root, default="emoji")
     found = folder if folder.is_file() else _inside(folder)
     if found is not None:
         return found
@@ -113,39 +113,3 @@ def _inside(folder: Path) -> Path | None:
             return candidate
     packages = sorted(folder.glob(f"{PACKAGE}-*.tgz")) if folder.is_dir() else []
     return packages[-1] if packages else None
-
-
-def read_pictures(place: Path, ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the PNG files of those `ids` that are there, from a folder or a .tgz file; nothing is unpacked."""
-    if place.is_dir():
-        files = {name: place / f"{name}.png" for name in ids}
-        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-    wanted = {f"package/{IMAGES}/{name}.png": name for name in ids}
-    found: dict[str, bytes] = {}
-    try:
-        with tarfile.open(place, mode="r|*") as archive:
-            for member in archive:
-                name = wanted.get(member.name)
-                content = archive.extractfile(member) if name is not None and member.isfile() else None
-                if name is not None and content is not None:
-                    found[name] = content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise WorkError(f"{place} cannot be read as an npm package ({error}); fetch it again.") from error
-    return found
-
-
-def require_known(emoji: Sequence[Emoji], files: dict[str, bytes]) -> None:
-    """Raise WorkError naming the emoji whose files are missing or are not those of the index."""
-    missing = [item.id for item in emoji if item.id not in files]
-    other = [
-        item.id
-        for item in emoji
-        if item.id in files and not hashlib.sha256(files[item.id]).hexdigest().startswith(item.sha256)
-    ]
-    for names, what in ((missing, "are missing"), (other, "are not those that are known here (by their sha256)")):
-        if names:
-            more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-            raise WorkError(
-                f"{len(names):,} of {len(emoji):,} pictures of emoji {what}: {', '.join(names[:_LISTED])}{more}; "
-                f"get {PACKAGE} {RELEASE}."
-            )

@@ -23,7 +23,7 @@ def png(shade: int, alpha: int = 255) -> bytes:
 
 
 @pytest.fixture
-def few(monkeypatch, tmp_path):
+def few(monkeypatch):
     """Eight emoji in two subgroups, the first with two skin tones."""
     content, emoji = {}, []
     for number in range(8):
@@ -32,7 +32,6 @@ def few(monkeypatch, tmp_path):
             content[name] = png(20 * number + len(tone), 0 if number == 1 else 255)
             digest = hashlib.sha256(content[name]).hexdigest()[:16]
             emoji.append(Emoji(name, digest, f"1f60{number}", ("bird", "tool")[number % 2], ("wing", f"w{number}")))
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loader, "read_index", lambda: emoji)
     monkeypatch.setattr(loader, "QUERIES", 2)
     monkeypatch.setattr(loader, "TRAIN", 4)

@@ -6,9 +6,7 @@ import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
-from hashzoo.losses import cosine, label_cross_entropy, mean_over, off_diagonal, unit, widen
-
-PAIRS = ("all", "halves")
+from hashzoo.losses import PAIRS, cosine_structure, label_cross_entropy, trainable_codes, widen
 
 
 def quantization_error(relaxed: torch.Tensor, p: float) -> torch.Tensor:
@@ -37,7 +35,7 @@ class GreedyHashLoss(nn.Module):
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"classification", "quantization"} of a batch: relaxed and codes (N, K), labels (N, C)."""
-        relaxed, codes = widen(output.relaxed), _trainable_codes(output)
+        relaxed, codes = widen(output.relaxed), trainable_codes(output, "GreedyHash", "greedyhash")
         logits = self.classifier(codes.to(self.classifier.weight.dtype))
         return {
             "classification": label_cross_entropy(widen(logits), batch.labels),
@@ -80,31 +78,12 @@ class GreedyHashUnsupervisedLoss(nn.Module):
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"structure", "quantization"} of a batch: features (N, D), relaxed and codes (N, K)."""
-        codes, features = _trainable_codes(output), widen(output.features.detach())
-        if self.center_features:
-            features = features - features.mean(dim=0)
-        if self.pairs == "halves":
-            half = len(codes) // 2
-            rows = slice(0, half), slice(half, 2 * half)
-            kept, wanted = ((unit(x[rows[0]]) * unit(x[rows[1]])).sum(dim=1) for x in (codes, features.to(codes.dtype)))
-            structure = ((kept - wanted) ** 2).sum() / max(1, half)
-        else:
-            error = cosine(codes, codes) - cosine(features, features).to(codes.dtype)
-            structure = mean_over(error**2, off_diagonal(len(codes), codes.device))
+        codes = trainable_codes(output, "GreedyHash", "greedyhash")
+        structure = cosine_structure(codes, output.features, self.pairs, self.center_features)
         return {
             "structure": structure,
             "quantization": self.quantization_weight * quantization_error(widen(output.relaxed), self.p),
         }
-
-
-def _trainable_codes(output: HashOutput) -> torch.Tensor:
-    """Return the codes as float32, or raise where a hash layer gives them no gradient and nothing would be learnt."""
-    if output.relaxed.requires_grad and not output.codes.requires_grad:
-        raise UsageError(
-            "GreedyHash's loss reaches the hash layer through the codes, and this hash layer gives its codes no "
-            "gradient; use --hash-layer greedyhash."
-        )
-    return widen(output.codes)
 
 
 def _check(quantization_weight: float, p: float) -> None:

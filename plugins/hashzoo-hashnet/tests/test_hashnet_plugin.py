@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import hashzoo_hashnet
 import pytest
 import torch
 from hashzoo_hashnet.hash_layers import ContinuationHashLayer
-from hashzoo_hashnet.losses import HashNetLoss
 
 from hashzoo import Problem, UsageError
 
@@ -110,13 +108,3 @@ def test_published_values() -> None:
     (table,) = hashzoo_hashnet.hashzoo_register_paper_tables()
     cells = {(row.method, row.dataset, row.bits): row.value for row in table.rows}
     assert cells["hashnet", "ImageNet-100", 48] == pytest.approx(0.6633)
-
-
-def test_readme_names_every_method_and_option() -> None:
-    for name in METHODS:
-        assert f"`{name}`" in README
-    for build in (HashNetLoss, ContinuationHashLayer):
-        for option, parameter in inspect.signature(build).parameters.items():
-            if option not in ("problem", "feature_dim"):
-                assert f"| `{option}` | `{parameter.default}` |" in README
-                assert f"        {option}: " in build.__doc__

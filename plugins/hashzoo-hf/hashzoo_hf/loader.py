@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ from hashzoo.data import (
     ImageOptions,
     bag_of_words,
     draw_by_size,
-    fingerprint_of,
     make_splits,
+    require_undrawn,
     stored_images,
     vocabulary,
     whole_number,
+    with_text,
 )
 from hashzoo_hf.rows import Rows, labels_of, open_rows, require_columns, texts_of, without_decoding
 
@@ -132,11 +132,7 @@ def load_pairs(
     drawn = {"queries": queries, "train": train, "train_in_database": train_in_database}
     splits = _splits(protocol, rows, {"image": image, "label": label}, chosen, options, drawn, seed, progress)
     known = vocabulary(texts, size)
-    bags = bag_of_words(texts, known)
-    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': bags})}".encode()).hexdigest()
-    table = replace(splits.table, inputs={**splits.table.inputs, "text": bags}, fingerprint=digest)
-    details = {**splits.details, "vocabulary": list(known)}
-    return make_splits(table, splits.train, splits.query, splits.database, notes=splits.notes, details=details)
+    return with_text(splits, bag_of_words(texts, known), known)
 
 
 @dataclass(frozen=True)
@@ -173,6 +169,8 @@ def _splits(
     seed: int,
     progress: Progress | None,
 ) -> Splits:
+    if chosen.query:
+        require_undrawn({**drawn, "seed": seed}, "the splits named")
     labels, class_names = labels_of(rows, columns["label"])
     ids = np.asarray([f"{name}/{row:06d}" for name, size in rows.sizes.items() for row in range(size)])
     files = without_decoding(rows, columns["image"])
@@ -187,17 +185,15 @@ def _splits(
         source, Path(protocol.id), opened, options.size, progress, fit=options.fit, skip_damaged=options.skip_damaged
     )
     table = Table({"image": stored.pixels}, labels, ids, stored.fingerprint, class_names)
-    lost = np.asarray([row for row, _, _ in stored.skipped], dtype=np.int64)
-    note = (f"{len(lost):,} images were left out because they cannot be read.",) if len(lost) else ()
     if chosen.query:
         bounds = np.cumsum([0, *rows.sizes.values()])
         at = {name: np.arange(bounds[i], bounds[i + 1]) for i, name in enumerate(rows.sizes)}
-        parts = [np.setdiff1d(at[name], lost) for name in (chosen.train, chosen.query, chosen.database)]
-        return make_splits(table, *parts, notes=note)
-    kept = np.setdiff1d(np.arange(len(ids)), lost)
+        parts = [stored.kept(at[name]) for name in (chosen.train, chosen.query, chosen.database)]
+        return make_splits(table, *parts, notes=stored.notes)
+    kept = stored.kept(np.arange(len(ids)))
     seed_text = f"{protocol.id} {whole_number('seed', seed)}"
     found, notes = draw_by_size(
         ids[kept], labels[kept], drawn["queries"], drawn["train"], seed_text,
         train_in_database=drawn["train_in_database"],
     )  # fmt: skip
-    return make_splits(table, *(kept[part] for part in found), notes=(*notes, *note))
+    return make_splits(table, *(kept[part] for part in found), notes=(*notes, *stored.notes))

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from hashzoo import HashzooError, UsageError, WorkError, unknown_name
-from hashzoo.data import multi_hot, one_hot
+from hashzoo.data import (
+    indicators,
+    multi_hot,
+    one_hot,
+    read_file,
+)
 
 _LOCAL = {".parquet": "parquet", ".arrow": "arrow"}
 
@@ -38,14 +43,23 @@ class Rows:
 
     def fingerprint(self) -> str:
         """Return what the library says identifies the content."""
-        return " ".join(str(getattr(split, "_fingerprint", "")) for split in self.splits.values())
+        found = [str(getattr(split, "_fingerprint", "")) for split in self.splits.values()]
+        if not all(found):
+            raise WorkError(
+                "This version of the library datasets does not say what identifies its rows (`_fingerprint`); run "
+                "`pip install --upgrade datasets`."
+            )
+        return " ".join(found)
 
     def image_bytes(self, name: str, row: int) -> bytes:
-        """Return the file of an image, by its row over all splits."""
+        """Return the file of an image, by its row over all splits; OSError where it cannot be read."""
         for split in self.splits.values():
             if row < len(split):
                 stored = split[row][name]
-                return stored["bytes"] if stored["bytes"] is not None else Path(stored["path"]).read_bytes()
+                if stored is None or (stored["bytes"] is None and not stored["path"]):
+                    raise FileNotFoundError(f"row {row} of the column {name}")
+                content: bytes = stored["bytes"] if stored["bytes"] is not None else read_file(Path(stored["path"]))
+                return content
             row -= len(split)
         raise IndexError(row)
 
@@ -57,8 +71,10 @@ def open_rows(path: str, root: Path, config: str, wanted: Sequence[str]) -> Rows
 
     Without `wanted` it is the split "train", or the first one where there is none of this name.
 
-    Raises UsageError for an unknown split, WorkError where the data set cannot be loaded.
+    Raises UsageError for an unknown split or a path that is no text, WorkError where the data set cannot be loaded.
     """
+    if not isinstance(path, str) or not path:
+        raise UsageError(f"The option path must be a name at the Hugging Face hub or a local path, got {path!r}.")
     library = _library()
     local = next((place for place in (Path(path).expanduser(), root / path) if place.exists()), None)
     try:
@@ -145,11 +161,7 @@ def labels_of(rows: Rows, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
     )
     if not known:
         raise UsageError(f"No item has a label in the column {column!r}; retrieval cannot be measured without labels.")
-    position = {value: number for number, value in enumerate(range(len(names)) if names else known)}
-    labels = np.zeros((len(lists), len(known)), dtype=np.uint8)
-    for row, chosen in enumerate(lists):
-        labels[row, [position[value] for value in chosen]] = 1
-    return labels, tuple(str(name) for name in known)
+    return indicators(lists, range(len(names)) if names else known), tuple(str(name) for name in known)
 
 
 def _all_binary(lists: Sequence[Sequence[Any]]) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hashzoo_hf import HF, HF_PAIRS
 from hashzoo_hf.loader import load, load_pairs
+from hashzoo_hf.rows import Rows
 from PIL import Image
 
 from hashzoo import UsageError, WorkError
@@ -15,7 +16,6 @@ PLAIN, PAIRS = HF.protocols[0], HF_PAIRS.protocols[0]
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     datasets.disable_progress_bars()
@@ -88,7 +88,31 @@ def test_damaged_images(local, tmp_path):
         load(PLAIN, tmp_path, **given)
     splits = load(PLAIN, tmp_path, skip_damaged=True, **given)
     assert 0 not in [*splits.query, *splits.train, *splits.database]
-    assert "1 images were left out" in splits.notes[-1]
+    assert "1 image files were left out because they cannot be read: more/000000 (not an image" in splits.notes[-1]
+
+
+def test_an_empty_cell_and_a_file_that_is_gone_are_missing_images(local, tmp_path):
+    stored = [{"bytes": png(1), "path": None}, None, {"bytes": None, "path": str(tmp_path / "gone.png")}]
+    parquet(local, "more", 0, 4, img=[*stored, {"bytes": png(2), "path": None}])
+    given = {"path": str(local), "image": "img", "label": "label", "split": "more", "queries": 1, "train": 1}
+    with pytest.raises(WorkError, match=r"more/000001 \(missing\); more/000002 \(missing\)"):
+        load(PLAIN, tmp_path, **given)
+
+
+@pytest.mark.parametrize("asked", [{"queries": 1}, {"train": 1}, {"seed": 1}, {"train_in_database": True}])
+def test_a_draw_asked_where_splits_are_named_is_refused(local, tmp_path, asked):
+    given = {"image": "img", "label": "label", "train_split": "train", "query_split": "test"}
+    with pytest.raises(UsageError, match=f"nothing is drawn, so the option {next(iter(asked))} has no use"):
+        load(PLAIN, tmp_path, path=str(local), **given, **asked)
+
+
+def test_rows_that_nothing_identifies_are_refused():
+    class Split:
+        def __len__(self):
+            return 1
+
+    with pytest.raises(WorkError, match="does not say what identifies its rows"):
+        Rows({"train": Split()}).fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -108,6 +132,9 @@ def test_what_is_asked_wrongly(local, tmp_path, options, message):
 
 
 def test_what_cannot_be_loaded(tmp_path):
+    for wrong in (5, ""):
+        with pytest.raises(UsageError, match="path must be a name at the Hugging Face hub or a local path, got"):
+            load(PLAIN, tmp_path, path=wrong, image="img", label="label")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no Parquet or Arrow files"):
         load(PLAIN, tmp_path, path=str(tmp_path / "empty"), image="img", label="label")

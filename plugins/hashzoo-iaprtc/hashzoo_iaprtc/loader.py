@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +12,12 @@ from hashzoo.data import (
     ImageOptions,
     JoinedLists,
     bag_of_words,
-    draw_counts,
-    fingerprint_of,
+    draw_alike,
     given_path,
     listed_splits,
-    make_splits,
     vocabulary,
     whole_number,
+    with_text,
 )
 from hashzoo_iaprtc.official import image_files, label_matrix, read_descriptions, read_names, read_regions
 
@@ -58,7 +55,7 @@ def load(
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
     size = whole_number("words", words, at_least=1)
-    folder = given_path(path, root) if path else root / "iaprtc12"
+    folder = given_path(path, root, default="iaprtc12")
     files, texts, regions = image_files(folder), read_descriptions(folder), read_regions(folder)
     found = sorted(image for image in files if image in regions and texts.get(image, "").strip())
     labels, known = label_matrix(found, regions)
@@ -68,8 +65,7 @@ def load(
     text = bag_of_words(described, chosen)
     ids = np.asarray([f"{image:05d}" for image in found])
     query, train, _ = protocol.sizes
-    alike = np.zeros(len(ids), dtype=np.int64)
-    parts = draw_counts(ids, alike, {0: (query, train)}, "iaprtc12", train_in_database=True)
+    parts = draw_alike(ids, query, train, "iaprtc12")
     joined = JoinedLists(
         tuple(files[image] for image in found),
         ids,
@@ -79,9 +75,5 @@ def load(
         "",
     )
     splits = listed_splits(joined, folder, options, progress, dataset="iaprtc12")
-    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    table = replace(splits.table, inputs={**splits.table.inputs, "text": text}, fingerprint=digest)
-    notes = (*splits.notes, f"{len(files) - len(found):,} of {len(files):,} images have no label or no description.")
-    return make_splits(
-        table, splits.train, splits.query, splits.database, notes=notes, details={"vocabulary": list(chosen)}
-    )
+    left_out = f"{len(files) - len(found):,} of {len(files):,} images have no label or no description."
+    return with_text(splits, text, chosen, [left_out])

@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from hashzoo import UsageError, WorkError
-from hashzoo.data import read_lines
+from hashzoo.data import (
+    indicators,
+    read_lines,
+)
 
 _DESCRIPTION = re.compile(r"<DESCRIPTION>(.*?)</DESCRIPTION>", re.DOTALL)
 
@@ -93,8 +96,4 @@ def read_names(folder: Path) -> dict[int, str]:
 def label_matrix(ids: list[int], regions: dict[int, set[int]]) -> tuple[np.ndarray, list[int]]:
     """Return labels (n, C) uint8 and the sorted label ids that occur."""
     known = sorted({label for image in ids for label in regions.get(image, ())})
-    column = {label: number for number, label in enumerate(known)}
-    labels = np.zeros((len(ids), len(known)), dtype=np.uint8)
-    for row, image in enumerate(ids):
-        labels[row, [column[label] for label in regions.get(image, ())]] = 1
-    return labels, known
+    return indicators((regions.get(image, ()) for image in ids), known), known

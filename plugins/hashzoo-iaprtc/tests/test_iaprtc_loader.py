@@ -13,9 +13,8 @@ def text(path, content: str, encoding: str = "utf-8") -> None:
 
 
 @pytest.fixture
-def copy(tmp_path, monkeypatch):
+def copy(tmp_path):
     """Four images as the two archives have them: Windows-1252, entities, several regions; 300 has no region."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "iaprtc12"
     for number in (25, 27, 112, 300):
         place = root / "iaprtc12/images/00" / f"{number}.jpg"

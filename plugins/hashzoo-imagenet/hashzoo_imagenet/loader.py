@@ -12,7 +12,6 @@ import numpy as np
 from hashzoo import Protocol, Splits
 from hashzoo.data import (
     ImageOptions,
-    ItemList,
     JoinedLists,
     Quota,
     draw_rows,
@@ -20,7 +19,7 @@ from hashzoo.data import (
     join_lists,
     listed_splits,
     read_lines,
-    read_list,
+    read_parts,
 )
 
 Progress = Callable[[int, int], None]
@@ -54,7 +53,7 @@ def load(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    images = given_path(path, root) if path else root / "imagenet100"
+    images = given_path(path, root, default="imagenet100")
     return listed_splits(placed(joined_lists(protocol.id), images), images, options, progress, dataset="imagenet100")
 
 
@@ -65,25 +64,17 @@ def synsets() -> tuple[str, ...]:
 
 def joined_lists(protocol: str) -> JoinedLists:
     """Return the lists of a protocol: HashNet's, the queries or training images of which are others in two of them."""
-    parts = {
-        part: read_list(LISTS / f"hashnet-pytorch-imagenet-{name}.txt.xz", num_classes=100)
-        for part, name in (("train", "train"), ("query", "test"), ("database", "database"))
-    }
+    parts = read_parts(LISTS, "hashnet-pytorch-imagenet-{}.txt.xz", num_classes=100)
     if protocol == "imagenet100-13k-4983q-asis":
         query = parts["query"]
-        parts["query"] = _rows(query, [n for n, p in enumerate(query.paths) if _number(p) <= LAST_OF_CSQ])
+        parts["query"] = query.take([n for n, p in enumerate(query.paths) if _number(p) <= LAST_OF_CSQ])
     if protocol == "imagenet100-10k":
         database = parts["database"]
         ids = [path.rsplit("/", 1)[-1] for path in database.paths]
         classes = np.asarray(database.labels).argmax(axis=1)
         train, _, _ = draw_rows(ids, classes, Quota("imagenet100-10k", query=0, train=100, train_in_database=True))
-        parts["train"] = _rows(database, train.tolist())
+        parts["train"] = database.take(train)
     return join_lists(parts, synsets())
-
-
-def _rows(items: ItemList, rows: list[int]) -> ItemList:
-    labels = None if items.labels is None else items.labels[rows]
-    return ItemList(items.file, tuple(items.paths[row] for row in rows), labels, items.lines[rows])
 
 
 def _number(path: str) -> int:

@@ -57,9 +57,8 @@ def test_csq_queries_are_those_published():
 
 
 @pytest.fixture
-def few(monkeypatch, tmp_path):
+def few(monkeypatch):
     """Two classes of two training images and one query each."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     names = ("n01514668", "n01537544")
     ids = [f"{name}_{n}.JPEG" for name in names for n in (1, 2)] + [f"ILSVRC2012_val_0000000{n}.JPEG" for n in (1, 2)]
     classes = np.array([0, 0, 1, 1, 0, 1])

@@ -13,7 +13,7 @@ from hashzoo import Problem, UsageError
 from hashzoo.fitting import canonical_axes, generator, principal_axes
 from hashzoo.losses import sign
 from hashzoo.models.hash_layers import Projection
-from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision, same_in_another_process
+from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision
 
 ROWS = torch.tensor(
     [[2, 0, 1], [1, 2, 0], [3, 1, -1], [0, 3, 2], [-1, 4, 0], [-2, -1, 1], [-3, 0, -2], [0, -3, -1]],
@@ -167,7 +167,3 @@ def test_ahead_of_random_hyperplanes_on_digits(build: type[ITQFitter], least: fl
     plain.mean.copy_(parts.train.features.mean(0))
     plain.weight.copy_(torch.randn(64, bits, generator=generator(0)))
     assert reached > max(least, mean_average_precision(plain, parts))
-
-
-def test_the_same_in_another_process() -> None:
-    assert same_in_another_process(ITQCCAFitter(Problem(16, 10, 500)), digits().train)

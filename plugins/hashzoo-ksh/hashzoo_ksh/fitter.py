@@ -9,6 +9,7 @@ import torch
 
 from hashzoo import Problem, UsageError
 from hashzoo.fitting import (
+    MAX_LABEL_SETS,
     anchor_count,
     anchors_state,
     choose_anchors,
@@ -27,8 +28,6 @@ FLAT = 1e-2
 """The descent on a bit ends where the objective for each row moves by no more than this; released code."""
 STEPS, HALVINGS = 500, 50
 """Most steps of the descent on a bit, and most halvings of a step; released code."""
-MAX_LABEL_SETS = 10_000
-"""Most distinct label sets: their similarities take the square of it."""
 
 
 class Residue:
@@ -39,12 +38,7 @@ class Residue:
     """
 
     def __init__(self, labels: torch.Tensor, bits: int) -> None:
-        self.number, sets = label_sets(labels)
-        if len(sets) > MAX_LABEL_SETS:
-            raise UsageError(
-                f"KSH keeps the similarities of all distinct label sets: {len(sets)} are more than {MAX_LABEL_SETS}; "
-                "train on fewer items."
-            )
+        self.number, sets = label_sets(labels, MAX_LABEL_SETS, "KSH")
         self.similar = bits * (2.0 * share_label(sets, sets) - 1.0)
         self.found = labels.new_zeros(len(labels), 0)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,14 +12,13 @@ from hashzoo import Protocol, Splits
 from hashzoo.data import (
     ImageOptions,
     JoinedLists,
-    draw_counts,
-    fingerprint_of,
+    draw_alike,
     given_path,
     hash_order,
     join_lists,
     listed_splits,
-    make_splits,
-    read_list,
+    read_parts,
+    with_text,
 )
 from hashzoo_mirflickr.official import (
     ALL_LABELS,
@@ -61,14 +58,13 @@ def load(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    folder = given_path(path, root) if path else root / "mirflickr25k"
+    folder = given_path(path, root, default="mirflickr25k")
     return listed_splits(published_lists(), image_folder(folder), options, progress, dataset="mirflickr")
 
 
 def published_lists() -> JoinedLists:
     """Return DeepHash-pytorch's lists."""
-    parts = (("train", "train"), ("query", "test"), ("database", "database"))
-    return join_lists({part: read_list(LISTS / f"dhp-mirflickr-{name}.txt.xz") for part, name in parts}, ALL_LABELS)
+    return join_lists(read_parts(LISTS, "dhp-mirflickr-{}.txt.xz"), ALL_LABELS)
 
 
 def load_tags(
@@ -95,7 +91,7 @@ def load_tags(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    folder = given_path(path, root) if path else root / "mirflickr25k"
+    folder = given_path(path, root, default="mirflickr25k")
     images = image_folder(folder)
     annotations = annotation_folder(folder)
     labels = listed_labels() if annotations is None else read_labels(annotations, LABELS, IMAGES)
@@ -108,12 +104,7 @@ def load_tags(
         tuple(ids.tolist()), ids, labels, LABELS, {"train": train, "query": query, "database": database}, ""
     )
     splits = listed_splits(joined, images, options, progress, dataset="mirflickr")
-    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    table = replace(splits.table, inputs={**splits.table.inputs, "text": text}, fingerprint=digest)
-    notes = (*splits.notes, *([note] if note else []))
-    return make_splits(
-        table, splits.train, splits.query, splits.database, notes=notes, details={"vocabulary": list(vocabulary)}
-    )
+    return with_text(splits, text, vocabulary, [note] if note else [])
 
 
 def listed_labels() -> np.ndarray:
@@ -138,8 +129,7 @@ def drawn(
     if protocol.id == "mirflickr-bow-5k":
         return by_label(ids, labels, rows, protocol.sizes[0], protocol.sizes[1])
     query, train, _ = protocol.sizes
-    alike = np.zeros(len(rows), dtype=np.int64)
-    parts = draw_counts(ids[rows], alike, {0: (query, train)}, "mirflickr-bow", train_in_database=True)
+    parts = draw_alike(ids[rows], query, train, "mirflickr-bow")
     return rows[parts[0]], rows[parts[1]], rows[parts[2]]
 
 
@@ -148,23 +138,23 @@ def by_label(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (train, query, database) rows drawn label by label in column order, as DJSRH does.
 
-    Every label gives a share of the part, the first twice as much (DJSRH: 160 and 23 x 80 queries, 400 and 23 x 200
-    training pairs), of the items that are in no part yet, in hash order; a part that is short is filled up with the
-    items that come next.
+    Of the items in no part yet, in hash order, every label gives its queries and then its training items, the first
+    label twice as many (DJSRH: 160 and 23 x 80 queries, 400 and 23 x 200 training pairs); a part that is short at the
+    end is filled up with the items that come next.
     """
     order = rows[hash_order(ids[rows], "mirflickr-bow")]
     taken = np.zeros(len(ids), dtype=bool)
-    parts = []
-    for total in (queries, training):
-        share = total // (labels.shape[1] + 1)
-        chosen: list[int] = []
-        for column in range(labels.shape[1]):
+    chosen: tuple[list[int], list[int]] = ([], [])
+    totals = (queries, training)
+    for column in range(labels.shape[1]):
+        for part, total in zip(chosen, totals, strict=True):
             free = order[(labels[order, column] == 1) & ~taken[order]]
-            picked = free[: share * (2 if column == 0 else 1)]
+            picked = free[: total // (labels.shape[1] + 1) * (2 if column == 0 else 1)]
             taken[picked] = True
-            chosen += picked.tolist()
-        rest = order[~taken[order]][: total - len(chosen)]
+            part += picked.tolist()
+    for part, total in zip(chosen, totals, strict=True):
+        rest = order[~taken[order]][: total - len(part)]
         taken[rest] = True
-        chosen += rest.tolist()
-        parts.append(np.isin(order, chosen))
+        part += rest.tolist()
+    parts = [np.isin(order, part) for part in chosen]
     return order[parts[1]], order[parts[0]], order[~parts[0]]

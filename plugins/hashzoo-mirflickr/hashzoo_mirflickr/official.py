@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from hashzoo import UsageError, WorkError
-from hashzoo.data import read_lines
+from hashzoo.data import (
+    indicators,
+    read_lines,
+)
 
 IMAGES = 25_000
 TAG_AT_LEAST = 20
@@ -79,11 +82,8 @@ def read_tags(folder: Path, images: int = IMAGES) -> list[list[str]]:
             f"{len(missing):,} of {images:,} files of tags are missing in {place}, the first is tags{missing[0]}.txt; "
             "unpack mirflickr25k.zip again, with its folder meta."
         )
-    lines = (
-        (place / f"tags{number}.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        for number in range(1, images + 1)
-    )
-    return [[tag for line in tags if (tag := line.strip())] for tags in lines]
+    files = (place / f"tags{number}.txt" for number in range(1, images + 1))
+    return [[tag for line in read_lines(file, errors="replace") if (tag := line.strip())] for file in files]
 
 
 def common_tags(folder: Path, tags: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], str]:
@@ -104,8 +104,4 @@ def common_tags(folder: Path, tags: Sequence[Sequence[str]]) -> tuple[tuple[str,
 
 def tag_rows(tags: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndarray:
     """Return (n, V) float32, 1 where an image has the tag."""
-    column = {name: number for number, name in enumerate(names)}
-    rows = np.zeros((len(tags), len(names)), dtype=np.float32)
-    for row, image in enumerate(tags):
-        rows[row, [column[tag] for tag in image if tag in column]] = 1
-    return rows
+    return indicators(tags, names, np.float32)

@@ -68,3 +68,27 @@ def test_rows_by_label_have_the_published_sizes():
     assert not set(query) & set(database)
     assert set(train) <= set(database)
     assert labels[query][:, LABELS.index("baby")].sum() >= 80  # a rare label has its share
+
+
+def test_every_label_gives_its_queries_and_then_its_training_items():
+    """DJSRH's loop, item by item: 24 labels, (160, 80) queries and (400, 200) training items each, then filled up."""
+    labels = loader.listed_labels()
+    ids = [f"im{number}.jpg" for number in range(1, 25_001)]
+    rows = np.flatnonzero(labels.any(axis=1))
+    order = sorted(rows.tolist(), key=lambda row: hashlib.sha256(f"mirflickr-bow/{ids[row]}".encode()).digest())
+    part: dict[int, str] = {}
+    for label in range(24):
+        for name, first, other in (("query", 160, 80), ("train", 400, 200)):
+            left = first if label == 0 else other
+            for row in order:
+                if left and row not in part and labels[row, label]:
+                    part[row] = name
+                    left -= 1
+    for name, total in (("query", 2000), ("train", 5000)):
+        for row in order:
+            if list(part.values()).count(name) < total and row not in part:
+                part[row] = name
+    train, query, database = loader.by_label(np.asarray(ids), labels, rows, 2000, 5000)
+    assert query.tolist() == [row for row in order if part.get(row) == "query"]
+    assert train.tolist() == [row for row in order if part.get(row) == "train"]
+    assert database.tolist() == [row for row in order if part.get(row) != "query"]

@@ -19,7 +19,6 @@ def text(path, content: str, newline: str = "\r\n") -> None:
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """Six images as the official archives have them: line ends of DOS, empty tags, an _r1 file, a README to skip."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loader, "IMAGES", 6)
     root = tmp_path / "mirflickr25k"
     for number in range(1, 7):
@@ -44,6 +43,11 @@ def test_tags_and_labels(copy, tmp_path):
     used = {*splits.query.tolist(), *splits.database.tolist()}
     assert used == {0, 2}  # images 1 and 3 have a label and a tag
     assert splits.details == {"vocabulary": ["sky", "blue"]}
+
+
+def test_a_tag_may_hold_a_separator_of_unicode(copy):
+    text(copy / "mirflickr/meta/tags/tags1.txt", "a\u2028b\nsky\n")
+    assert official.read_tags(copy / "mirflickr", 1) == [["a\u2028b", "sky"]]
 
 
 def test_absent_list_of_tags_is_counted(copy, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 from hashzoo import Problem, UsageError
 from hashzoo.fitting import (
+    MAX_LABEL_SETS,
     eigenvectors,
     generator,
     label_sets,
@@ -55,7 +56,7 @@ class Pairs:
     """Draws pairs of rows: all n x n evenly, or the similar ones among them evenly, from labels (n, C)."""
 
     def __init__(self, labels: torch.Tensor) -> None:
-        self.number, sets = label_sets(labels)
+        self.number, sets = label_sets(labels, MAX_LABEL_SETS, "MLH")
         self.similar = share_label(sets, sets) > 0
         count = torch.bincount(self.number, minlength=len(sets)).double()
         weight = torch.outer(count, count)

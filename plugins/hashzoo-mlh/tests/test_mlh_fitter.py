@@ -12,7 +12,7 @@ from hashzoo import Problem, UsageError
 from hashzoo.fitting import generator
 from hashzoo.losses import share_label
 from hashzoo.models.hash_layers import Projection
-from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision, same_in_another_process
+from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision
 
 U = torch.tensor([[0.3, -0.1, 0.4, 0.05]], dtype=torch.float64)
 V = torch.tensor([[0.2, 0.15, -0.3, 0.1]], dtype=torch.float64)
@@ -120,6 +120,12 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, int]) -> None
         MLHFitter(Problem(8, 2, 10), **options)
 
 
+def test_too_many_label_sets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashzoo_mlh.fitter.MAX_LABEL_SETS", 2)
+    with pytest.raises(UsageError, match=r"MLH keeps .*: 3 are more than 2; train on fewer items"):
+        Pairs(torch.eye(3))
+
+
 @pytest.mark.parametrize(
     ("bits", "options", "rho"),
     [(32, {}, 8), (6, {}, 2), (64, {"rho_share": 0.1}, 6), (4, {"rho_share": 0.05}, 1), (64, {"rho": 3}, 3)],
@@ -136,7 +142,3 @@ def test_ahead_of_random_hyperplanes_on_digits(bits: int) -> None:
     plain.mean.copy_(parts.train.features.mean(0))
     plain.weight.copy_(torch.randn(64, bits, generator=generator(0)))
     assert mean_average_precision(layer, parts) > max(0.6, mean_average_precision(plain, parts))
-
-
-def test_the_same_in_another_process() -> None:
-    assert same_in_another_process(MLHFitter(Problem(8, 10, 500), iterations=1), digits().train)

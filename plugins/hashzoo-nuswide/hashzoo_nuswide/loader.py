@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,14 +14,14 @@ from hashzoo.data import (
     ImageOptions,
     ItemList,
     JoinedLists,
-    draw_counts,
-    fingerprint_of,
+    draw_alike,
     given_path,
     join_lists,
     listed_splits,
-    make_splits,
     read_lines,
     read_list,
+    read_parts,
+    with_text,
 )
 from hashzoo_nuswide.official import image_folder, images_of, listed_m, read_concepts, read_names, read_tags
 
@@ -62,7 +61,7 @@ def load(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    folder = given_path(path, root) if path else root / "nuswide"
+    folder = given_path(path, root, default="nuswide")
     joined = joined_lists(protocol.id, folder, options.lists_only)
     return listed_splits(joined, image_folder(folder), options, progress, dataset="nuswide")
 
@@ -73,27 +72,23 @@ def concepts() -> tuple[str, ...]:
 
 
 def _list(name: str) -> ItemList:
-    items = read_list(LISTS / f"{name}.txt.xz")
+    return _without_folders(read_list(LISTS / f"{name}.txt.xz"))
+
+
+def _without_folders(items: ItemList) -> ItemList:
     return replace(items, paths=tuple(path.rsplit("/", 1)[-1] for path in items.paths))
-
-
-def _rows(items: ItemList, rows: Sequence[int]) -> ItemList:
-    labels = None if items.labels is None else items.labels[list(rows)]
-    return ItemList(items.file, tuple(items.paths[row] for row in rows), labels, items.lines[list(rows)])
 
 
 def joined_lists(protocol: str, folder: Path, lists_only: bool = False) -> JoinedLists:
     """Return the lists of a protocol of image retrieval; those of 21 concepts of NUS-WIDE-m need no other file."""
     if protocol.startswith("nuswide21m"):
-        parts = {
-            part: _list(f"dhp-nuswide_21_m-{name}")
-            for part, name in (("train", "train"), ("query", "test"), ("database", "database"))
-        }
+        published = read_parts(LISTS, "dhp-nuswide_21_m-{}.txt.xz")
+        parts = {part: _without_folders(items) for part, items in published.items()}
         if protocol != "nuswide21m-10k":
             dropped = set(read_lines(LISTS / "csq-dropped.txt"))
             for part in ("train", "query"):
                 kept = [row for row, path in enumerate(parts[part].paths) if path not in dropped]
-                parts[part] = _rows(parts[part], kept)
+                parts[part] = parts[part].take(kept)
         return join_lists(parts, COMMONEST)
     if protocol == "nuswide21-10k":
         return official_lists(folder, lists_only)
@@ -146,7 +141,7 @@ def official_lists(folder: Path, lists_only: bool = False) -> JoinedLists:
         parts[part] = np.asarray(rows)
     found = np.flatnonzero(labels.any(axis=1))
     parts["database"] = found[~np.isin(found, parts["query"])]
-    paths = names if lists_only else images_of(names, folder, len(names))
+    paths = names if lists_only else images_of(names, folder)
     ids = np.asarray([f"nus/{row:06d}" for row in range(len(names))])
     return _kept(JoinedLists(tuple(paths), ids, labels, COMMONEST, parts, ""))
 
@@ -184,22 +179,17 @@ def load_tags(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    folder = given_path(path, root) if path else root / "nuswide"
+    folder = given_path(path, root, default="nuswide")
     chosen = COMMONEST[: 10 if protocol.id == "nuswide10-bow" else 21]
     labels, names = read_concepts(folder, chosen), read_names(folder)
     used = np.flatnonzero(labels.any(axis=1))
     text, tags = read_tags(folder, used)
     ids = np.asarray([f"nus/{row:06d}" for row in used])
     query, train, _ = protocol.sizes
-    alike = np.zeros(len(used), dtype=np.int64)
-    parts = draw_counts(ids, alike, {0: (query, train)}, "nuswide-bow", train_in_database=True)
-    places = names if options.lists_only else images_of(names, folder, len(names))
+    parts = draw_alike(ids, query, train, "nuswide-bow")
+    places = names if options.lists_only else images_of(names, folder)
     paths = tuple(places[row] for row in used)
     rows = dict(zip(("train", "query", "database"), parts, strict=True))
     joined = JoinedLists(paths, ids, labels[used], chosen, rows, "")
     splits = listed_splits(joined, image_folder(folder), options, progress, dataset="nuswide")
-    digest = hashlib.sha256(f"{splits.table.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    table = replace(splits.table, inputs={**splits.table.inputs, "text": text}, fingerprint=digest)
-    return make_splits(
-        table, splits.train, splits.query, splits.database, notes=splits.notes, details={"vocabulary": list(tags)}
-    )
+    return with_text(splits, text, tags)

@@ -13,9 +13,6 @@ import numpy as np
 from hashzoo import UsageError, WorkError
 from hashzoo.data import read_bytes, read_lines
 
-IMAGES = 269_648
-TAGS = 1_000
-
 
 def _file(folder: Path, names: Sequence[str], archive: str) -> Path:
     """Return the first of `names` that is there; WorkError naming the archive where none is."""
@@ -137,7 +134,7 @@ def row_of(name: str) -> int:
     return int(first) if first.isdigit() else -1
 
 
-def images_of(names: Iterable[str], folder: Path, total: int) -> list[str]:
+def images_of(names: Iterable[str], folder: Path) -> list[str]:
     """Return where each official image lies below `image_folder(folder)`: as listed, flat, or under its m name.
 
     The first layout of which a file is there counts for all. Raises WorkError where there is none.

@@ -21,7 +21,6 @@ def text(path, content: str, newline: str = "\n") -> None:
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """Six images as the official archives have them: backslashes, line ends of DOS, tabs, the published defect."""
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loader, "COMMONEST", CONCEPTS)
     monkeypatch.setattr(loader, "concepts", lambda: CONCEPTS)
     root = tmp_path / "nuswide"
@@ -139,7 +138,7 @@ def test_short_tags(copy, tmp_path):
         loader.load_tags(TAGS, tmp_path)
 
 
-def test_a_path_that_leads_elsewhere(copy, tmp_path):
+def test_a_path_that_leads_elsewhere(copy):
     text(copy / "ImageList/Imagelist.txt", "actor\\1.jpg\n..\\..\\passwd\n")
     with pytest.raises(UsageError, match=r"Imagelist\.txt, line 2: .* is no path of an image"):
         official.read_names(copy)

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo import Protocol, Splits, Table, WorkError
+from hashzoo import Protocol, Splits, Table
 from hashzoo.data import (
     ImageFiles,
     StoredImages,
     bag_of_words,
-    draw_counts,
-    fingerprint_of,
+    draw_alike,
+    indicators,
     make_splits,
+    require_files,
     stored_images,
     vocabulary,
     whole_number,
+    with_text,
 )
 from hashzoo_openclipart.index import Picture, read_index
 from hashzoo_openclipart.packages import PACKAGE, find_package, read_pictures, white_squares
@@ -29,7 +31,6 @@ Progress = Callable[[int, int], None]
 
 TEXT_AT_LEAST = 2
 """In how many texts a word of the vocabulary occurs."""
-_LISTED = 5  # how many files one message names
 
 
 def load(
@@ -66,15 +67,14 @@ def load_pairs(
     texts = [" ".join(picture.words) for picture in pictures]
     known = vocabulary(texts, at_least=TEXT_AT_LEAST)
     text = bag_of_words(texts, known)
-    fingerprint = hashlib.sha256(f"{images.fingerprint} {fingerprint_of({'text': text})}".encode()).hexdigest()
-    table = Table({"image": images.pixels, "text": text}, labels, ids, fingerprint, names)
-    return _drawn(table, protocol, np.flatnonzero(text.any(axis=1)), {"vocabulary": list(known)})
+    table = Table({"image": images.pixels}, labels, ids, images.fingerprint, names)
+    return with_text(_drawn(table, protocol, np.flatnonzero(text.any(axis=1))), text, known)
 
 
 def _items(pictures: Sequence[Picture]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return ids (n,), labels (n, C) and their names, in alphabetical order."""
     names = tuple(sorted({label for picture in pictures for label in picture.labels}))
-    labels = np.asarray([[name in picture.labels for name in names] for picture in pictures], dtype=np.uint8)
+    labels = indicators((picture.labels for picture in pictures), names)
     return np.asarray([picture.id for picture in pictures]), labels, names
 
 
@@ -87,7 +87,8 @@ def _images(
     @cache
     def squares() -> dict[str, bytes]:
         found = read_pictures(find_package(path, root), [picture.id for picture in pictures])
-        require_known(pictures, found)
+        known = {picture.id: picture.sha256 for picture in pictures}
+        require_files(found, known, "pictures of openclipart", f"get {PACKAGE} 0.18+dfsg-19 (Debian 12)")
         return white_squares(found, side, progress)
 
     @contextmanager
@@ -97,29 +98,11 @@ def _images(
     return stored_images({"dataset": "openclipart", "index": index}, root, opened, side)
 
 
-def require_known(pictures: Sequence[Picture], files: dict[str, bytes]) -> None:
-    """Raise WorkError naming the pictures whose files are missing or are not those of the index."""
-    missing = [picture.id for picture in pictures if picture.id not in files]
-    other = [
-        picture.id
-        for picture in pictures
-        if picture.id in files and not hashlib.sha256(files[picture.id]).hexdigest().startswith(picture.sha256)
-    ]
-    for names, what in ((missing, "are missing"), (other, "are not those that are known here (by their sha256)")):
-        if names:
-            more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-            raise WorkError(
-                f"{len(names):,} of {len(pictures):,} pictures of openclipart {what}: {', '.join(names[:_LISTED])}"
-                f"{more}; get {PACKAGE} 0.18+dfsg-19 (Debian 12)."
-            )
-
-
-def _drawn(table: Table, protocol: Protocol, rows: np.ndarray, details: dict[str, list[str]] | None = None) -> Splits:
+def _drawn(table: Table, protocol: Protocol, rows: np.ndarray) -> Splits:
     """Return the first of `rows` by sha256 of "openclipart/<id>" as queries, the next for training, the rest searched.
 
     The training pictures are searched too; multi-label pictures are drawn as one class.
     """
     query, train, _ = protocol.sizes
-    alike = np.zeros(len(rows), dtype=np.int64)
-    parts = draw_counts(table.ids[rows], alike, {0: (query, train)}, "openclipart", train_in_database=True)
-    return make_splits(table, *(rows[part] for part in parts), details=details)
+    parts = draw_alike(table.ids[rows], query, train, "openclipart")
+    return make_splits(table, *(rows[part] for part in parts))

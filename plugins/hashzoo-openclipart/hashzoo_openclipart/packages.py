@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from hashzoo import UsageError, WorkError
-from hashzoo.data import given_path
+from hashzoo.data import given_path, package_files
 
 PACKAGE = "openclipart-png"
 INSTALLED = Path("/usr/share/openclipart")
@@ -54,21 +53,9 @@ def _inside(folder: Path) -> Path | None:
 
 def read_pictures(place: Path, ids: list[str]) -> dict[str, bytes]:
     """Return the PNG files of those `ids` that are there, from a folder or a .deb file; nothing is unpacked."""
-    if place.is_dir():
-        files = {name: place / f"{name}.png" for name in ids}
-        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-    wanted = {f"{_IN_PACKAGE}{name}.png": name for name in ids}
-    found: dict[str, bytes] = {}
-    try:
-        with io.BufferedReader(DebData(place)) as data, tarfile.open(fileobj=data, mode="r|*") as archive:
-            for member in archive:
-                name = wanted.get(member.name.removeprefix("./"))
-                content = archive.extractfile(member) if name is not None and member.isfile() else None
-                if name is not None and content is not None:
-                    found[name] = content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise WorkError(f"{place} cannot be read as a Debian package ({error}); fetch it again.") from error
-    return found
+    return package_files(
+        place, ids, ".png", _IN_PACKAGE, "a Debian package", lambda file: io.BufferedReader(DebData(file))
+    )
 
 
 class DebData(io.RawIOBase):

@@ -23,7 +23,7 @@ def png(shade: int, size: tuple[int, int] = (20, 10)) -> bytes:
 
 
 @pytest.fixture
-def few(monkeypatch, tmp_path):
+def few(monkeypatch):
     """Eight pictures; those with odd numbers have no text."""
     content = {f"food/fruit/p{n}": png(30 * n) for n in range(8)}
     pictures = [
@@ -35,7 +35,6 @@ def few(monkeypatch, tmp_path):
         )
         for n, (name, data) in enumerate(content.items())
     ]
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(loader, "read_index", lambda: pictures)
     return content
 

@@ -6,11 +6,6 @@ from hashzoo import Component, Method, Paper, Range, Recipe, Schedule, Setting, 
 
 hashzoo_api = 2
 
-_FAMILY = {
-    "options_are_explicit": "a family hands its options to the loss of the library, which names them; the builder "
-    "refuses others"
-}
-_SEVERAL = "a proxy stands for one class per item; several labels are refused with a sentence"
 CONTRASTIVE = Paper(
     "hadsell-2006",
     "Dimensionality Reduction by Learning an Invariant Mapping",

@@ -10,4 +10,4 @@ hashzoo_api = 2
 @hookimpl
 def hashzoo_register_engines() -> tuple[Component, ...]:
     """Return the engine of a Ray cluster."""
-    return (Component("ray", "hashzoo_ray.engine:RayEngine", "tasks of a Ray cluster, one cell each"),)
+    return (Component("ray", "hashzoo_ray.engine:RayEngine", "tasks of a Ray cluster, one cell or part each"),)

@@ -1,34 +1,35 @@
-"""The engine of a Ray cluster: each cell is a Ray task; one that loses its worker or node is given to another."""
+"""The engine of a Ray cluster: each task is one of Ray's; one that loses its worker or node is given to another."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hashzoo import Outcome, Task, UsageError, WorkError, do_task
+from hashzoo import Outcome, Task, UsageError, WorkError, do_task, placed
 
-PASSED_ON = ("HASHZOO_DATA", "HASHZOO_CACHE", "HASHZOO_PLUGINS", "HF_HOME", "HF_HUB_OFFLINE")
+PASSED_ON = ("HASHZOO_DATA", "HASHZOO_CACHE", "HASHZOO_PLUGINS", "HF_HOME", "HF_HUB_OFFLINE", "NUMBA_NUM_THREADS")
 """Variables of this process that the workers get, where they are set."""
 
 Work = Callable[[Task, Mapping[str, str], str, int], Outcome]
 
 
 class RayEngine:
-    """Does each cell as a Ray task, with as many torch threads as here, so that records are those of a serial run.
+    """Does each cell, or part of an evaluation, as a Ray task; records and figures are those of a serial run.
 
-    The folder of run directories must be one that all nodes see. Frozen features are computed once for each cache
-    folder (HASHZOO_CACHE): the first cell makes them while the others wait, so once for each node, or once in all where
-    the nodes share it. A cell that loses its worker or its node resumes on another.
+    A cell has as many torch threads as here, a part as many threads as `cpus`. The folders of run directories, of
+    counts and of the files that are evaluated must be ones that all nodes see. Frozen features are computed once for
+    each cache folder (HASHZOO_CACHE): the first cell makes them while the others wait, so once for each node, or once
+    in all where the nodes share it. A cell that loses its worker or its node resumes on another.
 
     Options:
         address: the cluster's address; "auto" finds a running one, "local" starts one on this machine.
-        cpus: cores of a cell; 1 unless given.
-        gpus: GPUs of a cell, 0.5 lets two cells share one; -1: one with --device cuda, else none.
-        tries: how often a cell may lose its worker before it counts as failed; 3 unless given.
+        cpus: cores of a task; 1 unless given.
+        gpus: GPUs of a task, 0.5 lets two share one; -1: one with --device cuda or --kernel torch:cuda, else none,
+            where --device auto means what it does on this machine.
+        tries: how often a task may lose its worker before it counts as failed; 3 unless given.
     """
 
     def __init__(self, address: str = "auto", cpus: float = 1.0, gpus: float = -1.0, tries: int = 3) -> None:
@@ -46,7 +47,8 @@ class RayEngine:
         if started:
             self._connect(ray)
         shared = (
-            {name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            {"NUMBA_NUM_THREADS": str(max(1, int(self.cpus)))}  # else counting takes every core of a node
+            | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
             str(Path.cwd()),
             torch.get_num_threads(),
         )
@@ -55,17 +57,17 @@ class RayEngine:
 
         def submit(task: Task, attempt: int) -> None:
             options = {"num_cpus": self.cpus, "num_gpus": self.gpus_of(task), "name": task.label}
-            running[remote.options(**options).remote(on_its_gpu(task), *shared)] = (task, attempt)
+            running[remote.options(**options).remote(task, *shared)] = (task, attempt)
 
         try:
-            for task in tasks:
+            for task in map(placed, tasks):
                 submit(task, 1)
             while running:
                 (ready,), _ = ray.wait(list(running), num_returns=1)
                 task, attempt = running.pop(ready)
                 try:
                     outcome: Outcome = ray.get(ready)
-                except ray.exceptions.RayTaskError as error:  # the cell's own code cannot raise; this is ours
+                except ray.exceptions.RayTaskError as error:  # a task's own code cannot raise; this is ours
                     outcome = Outcome(task.number, f"the worker failed: {str(error).splitlines()[-1]}")
                 except ray.exceptions.RayError as error:  # the worker was killed, or its node is gone
                     if attempt < self.tries:
@@ -82,8 +84,8 @@ class RayEngine:
                 ray.shutdown()
 
     def gpus_of(self, task: Task) -> float:
-        """Return how many GPUs a cell gets."""
-        return self.gpus if self.gpus >= 0 else float(task.request.device.startswith("cuda"))
+        """Return how many GPUs a task gets."""
+        return self.gpus if self.gpus >= 0 else float(task.device.startswith("cuda"))
 
     def _connect(self, ray: Any) -> None:
         try:
@@ -93,13 +95,6 @@ class RayEngine:
                 f"No Ray cluster answers at {self.address!r} ({str(error).splitlines()[0]}); start one with ray start "
                 "--head, or use --engine ray:address=local."
             ) from error
-
-
-def on_its_gpu(task: Task) -> Task:
-    """Return the task on the GPU that Ray gives it, which is the only one that it sees."""
-    if not task.request.device.startswith("cuda:"):
-        return task
-    return replace(task, request=replace(task.request, device="cuda"))
 
 
 def work(task: Task, variables: Mapping[str, str], folder: str, threads: int) -> Outcome:

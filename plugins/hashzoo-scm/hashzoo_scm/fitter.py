@@ -9,7 +9,14 @@ import scipy.sparse.linalg
 import torch
 
 from hashzoo import Problem, UsageError
-from hashzoo.fitting import Ridge, as_float64, fixed_signs, projection_state, unit_rows
+from hashzoo.fitting import (
+    Ridge,
+    as_float64,
+    fixed_signs,
+    projection_state,
+    two_roles,
+    unit_rows,
+)
 
 SOLVERS = ("seq", "orth")
 DENSE = 128
@@ -39,11 +46,7 @@ class SCM:
     """
 
     def __init__(self, problem: Problem, *, solver: str = "seq", regularization: float = 1e-6) -> None:
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Fitter 'scm' correlates two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
+        two_roles(problem, "Fitter 'scm'")
         if solver not in SOLVERS:
             raise UsageError(f"solver must be {' or '.join(map(repr, SOLVERS))}; got {solver!r}.")
         if not regularization >= 0:

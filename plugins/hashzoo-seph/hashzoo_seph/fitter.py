@@ -16,6 +16,7 @@ from hashzoo.fitting import (
     labelled_rows,
     rbf,
     squared_distances,
+    two_roles,
 )
 from hashzoo_seph.codes import Descent, train_codes
 
@@ -58,11 +59,7 @@ class SePH:
         rate: float = 100.0,
         exaggerated: int = 100,
     ) -> None:
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Fitter 'seph' hashes two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
+        two_roles(problem, "Fitter 'seph'")
         if sampling not in SAMPLINGS:
             raise UsageError(f"sampling must be {' or '.join(map(repr, SAMPLINGS))}; got {sampling!r}.")
         if anchors < 1 or rounds < 1 or exaggerated < 0:

@@ -11,7 +11,7 @@ from hashzoo_sh.hash_layers import Cosines
 
 from hashzoo import Problem, UsageError
 from hashzoo.fitting import generator
-from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision, same_in_another_process
+from hashzoo.testing.fits import Part, digits, fitted, mean_average_precision
 
 SCORES = torch.tensor(  # eight rows on two principal axes
     [
@@ -106,7 +106,3 @@ def test_ahead_of_random_hyperplanes_on_digits_at_16_bits_and_flat_beyond() -> N
     values = [mean_average_precision(layer_of(parts.train.features, bits), parts) for bits in (16, 64)]
     assert values[0] > 0.39  # LSH has 0.374 (0.037), mean and deviation of three draws
     assert 0.33 < values[1] < values[0]  # the README says why more bits do not help
-
-
-def test_the_same_in_another_process() -> None:
-    assert same_in_another_process(SHFitter(Problem(16, 10, 500)), digits().train)

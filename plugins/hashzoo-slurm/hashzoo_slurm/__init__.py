@@ -10,4 +10,4 @@ hashzoo_api = 2
 @hookimpl
 def hashzoo_register_engines() -> tuple[Component, ...]:
     """Return the engine of a Slurm cluster."""
-    return (Component("slurm", "hashzoo_slurm.engine:SlurmEngine", "jobs of a Slurm cluster, one cell each"),)
+    return (Component("slurm", "hashzoo_slurm.engine:SlurmEngine", "jobs of a Slurm cluster, one cell or part each"),)

@@ -1,7 +1,9 @@
-"""The engine of a Slurm cluster: each cell is a job of submitit; a job that is lost is submitted again."""
+"""The engine of a Slurm cluster: each task is a job of submitit; a job that is lost is submitted again."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -9,23 +11,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hashzoo import Outcome, Task, UsageError, WorkError, do_task
+from hashzoo import Outcome, Task, UsageError, WorkError, do_task, placed
 
 TRIES = 2
 """How often a job is submitted; one that is lost (killed, out of memory, a node that fails) resumes in the next."""
 
+QUEUE_EVERY = 6
+"""Every so many looks at the result files squeue is asked, once for all jobs."""
+
 
 class SlurmEngine:
-    """Does each cell as a job, with as many torch threads as here, so that records are those of a serial run.
+    """Does each cell, or part of an evaluation, as a job; records and figures are those of a serial run.
 
-    The folders of run directories, data and job files must be ones that all nodes see. Jobs inherit the environment of
+    A cell has as many torch threads as here. The folders of run directories, data, counts and job files must be ones
+    that all nodes see. Jobs inherit the environment of
     this process, as sbatch passes it on.
 
     Options:
         jobs: jobs in the queue at a time; 0: all (with cluster=local: 2).
         partition: Slurm's partition; the cluster's default unless given.
         cpus: cores of a job; 1 unless given.
-        gpus: GPUs of a job; -1: one with --device cuda, else none.
+        gpus: GPUs of a job; -1: one with --device cuda or --kernel torch:cuda, else none; --device auto
+            means what it does on this machine.
         minutes: longest time of a job; 120 unless given.
         memory: memory of a job in GB; 0: the cluster's default.
         folder: where job files and logs are kept; "slurm-jobs" unless given.
@@ -61,21 +68,23 @@ class SlurmEngine:
         """Yield the outcome of each task as it ends."""
         if not tasks:
             return
+        tasks = [placed(task) for task in tasks]
         executor = self._executor(self._gpus(tasks))
         import torch
 
         threads = torch.get_num_threads()
         waiting = deque((task, 1) for task in tasks)
         running: dict[Any, tuple[Task, int]] = {}
+        queue = _Queue(self.cluster)
         try:
             while waiting or running:
                 while waiting and (not self.jobs or len(running) < self.jobs):
                     task, attempt = waiting.popleft()
                     running[executor.submit(self.work, task, threads)] = (task, attempt)
-                ended = [job for job in running if job.done()]
-                for job in ended:
+                ended = queue.ended(list(running))
+                for job, whole in ended:
                     task, attempt = running.pop(job)
-                    outcome = _outcome(job, task)
+                    outcome = _outcome(job, task) if whole else None
                     if outcome is None and attempt < TRIES:
                         waiting.append((task, attempt + 1))
                         continue
@@ -90,7 +99,7 @@ class SlurmEngine:
                     job.cancel()
 
     def _gpus(self, tasks: Sequence[Task]) -> int:
-        return self.gpus if self.gpus >= 0 else int(any(task.request.device.startswith("cuda") for task in tasks))
+        return self.gpus if self.gpus >= 0 else int(any(task.device.startswith("cuda") for task in tasks))
 
     def _executor(self, gpus: int) -> Any:
         try:
@@ -113,6 +122,47 @@ class SlurmEngine:
             limits["slurm_partition"] = self.partition
         executor.update_parameters(**limits)
         return executor
+
+
+class _Queue:
+    """Which jobs have ended, told from their result files and from squeue.
+
+    Not from sacct, which submitit asks: a cluster without accounting has none, and a job that was killed there would
+    be waited for without an end; where there is one, submitit asks it ever less often.
+    """
+
+    def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
+        self.looks = 0
+        self.silent: set[str] = set()
+
+    def ended(self, jobs: Sequence[Any]) -> list[tuple[Any, bool]]:
+        """Return the jobs that have ended, and of each whether it says how; one that does not was lost."""
+        if self.cluster == "local":
+            return [(job, job.paths.result_pickle.exists()) for job in jobs if job.done()]
+        if jobs:
+            folder = jobs[0].paths.folder
+            with suppress(OSError):
+                folder.chmod(folder.stat().st_mode)  # a network file system then looks at the folder again
+        found = [(job, True) for job in jobs if job.paths.result_pickle.exists()]
+        self.looks += 1
+        there = queued() if self.looks % QUEUE_EVERY == 0 else None
+        if there is not None:
+            silent = {str(job.job_id) for job in jobs} - {str(job.job_id) for job, _ in found} - there
+            lost = silent & self.silent  # missing for the second time: a file may come later than the end of its job
+            found += [(job, False) for job in jobs if str(job.job_id) in lost]
+            self.silent = silent
+        return found
+
+
+def queued() -> set[str] | None:
+    """Return the ids of this user's jobs in the queue; None where squeue does not answer."""
+    command = ["squeue", "--noheader", "--format=%A", f"--user={os.getuid()}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return set(done.stdout.split())
 
 
 def _outcome(job: Any, task: Task) -> Outcome | None:

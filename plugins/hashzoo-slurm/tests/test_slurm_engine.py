@@ -14,6 +14,7 @@ from hashzoo_slurm.engine import SlurmEngine
 from hashzoo import Outcome, Task, UsageError, WorkError, do_task
 from hashzoo.plugins import registry
 from hashzoo.results.record import same_result
+from hashzoo.runner.devices import choose_device
 from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import plan_study, run_study
 from hashzoo.studies.local import LocalEngine
@@ -94,3 +95,19 @@ def test_nothing_to_do_needs_no_slurm(tmp_path: Path) -> None:
 def test_jobs_get_a_gpu_where_they_ask_for_one(tmp_path: Path) -> None:
     tasks = [Task(0, RunRequest("lsh", device="cuda"), tmp_path)]
     assert [SlurmEngine(gpus=n)._gpus(tasks) for n in (-1, 0, 2)] == [1, 0, 2]
+
+
+def test_a_job_computes_on_the_gpu_that_it_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Task] = []
+
+    class Executor:
+        def submit(self, work: object, task: Task, threads: int) -> None:
+            seen.append(task)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SlurmEngine, "_executor", lambda self, gpus: Executor())
+    for device in ("cuda:1", "auto"):
+        with pytest.raises(KeyboardInterrupt):
+            list(SlurmEngine().run([Task(0, RunRequest("lsh", device=device), tmp_path)]))
+    assert seen[0].device == "cuda"  # a job sees its own GPU alone
+    assert seen[1].device == choose_device("auto")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
-from hashzoo.losses import unit, widen
+from hashzoo.losses import take_shapes, unit, widen
 from hashzoo_ssdh.structure import find_thresholds, structure_of
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class SSDHLoss(nn.Module):
         self.center_features = center_features
         self.register_buffer("features", torch.zeros(0, 0, dtype=torch.float16))
         self.register_buffer("thresholds", torch.zeros(2))
-        self.register_load_state_dict_pre_hook(_take_width)
+        take_shapes(self, "features")
 
     @torch.no_grad()
     def prepare(self, data: TrainData, seed: int) -> None:
@@ -72,10 +71,3 @@ class SSDHLoss(nn.Module):
         wanted = structure_of(known, *self.thresholds)
         error = (z @ z.T) / z.shape[1] - wanted
         return {"structure": (wanted.abs() * error**2).mean()}
-
-
-def _take_width(module: nn.Module, state: Mapping[str, Any], prefix: str, *_: object) -> None:
-    """Give the buffer of features the shape that the state has: it is known only when the features are."""
-    found = state.get(f"{prefix}features")
-    if found is not None and isinstance(module, SSDHLoss):
-        module.features = torch.zeros_like(found, device=module.features.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,11 +193,3 @@ def test_recipe_is_the_released_codes() -> None:
     recipe = METHOD.recipe
     assert (recipe.optimizer, recipe.lr, recipe.batch_size, recipe.epochs) == ("adam", 1e-3, 24, 10)
     assert METHOD.supervision == "unsupervised"
-
-
-def test_readme_names_every_option() -> None:
-    assert "`ssdh`" in README
-    for option, parameter in inspect.signature(SSDHLoss).parameters.items():
-        if option != "problem":
-            assert f"| `{option}` | `{parameter.default}` |" in README
-            assert f"        {option}: " in SSDHLoss.__doc__

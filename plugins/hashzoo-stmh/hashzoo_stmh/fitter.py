@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import torch
 
 from hashzoo import Problem, UsageError
-from hashzoo.fitting import as_float64, generator, squared_distances
+from hashzoo.fitting import (
+    as_float64,
+    generator,
+    squared_distances,
+    two_roles,
+)
 from hashzoo_stmh.hash_layers import chosen_topics
 
 UPDATES = ("exact", "released")
@@ -64,11 +69,7 @@ class STMH:
         tolerance: float = 0.01,
         updates: str = "exact",
     ) -> None:
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Fitter 'stmh' links images and texts; got {len(problem.modalities)} modality: choose a dataset of "
-                "two, for example digits-halves."
-            )
+        two_roles(problem, "Fitter 'stmh'")
         for name, value in (("share1", share1), ("share2", share2), ("lam", lam), ("gamma", gamma)):
             if not value > 0:
                 raise UsageError(f"{name} must be a number above 0; got {value!r}.")

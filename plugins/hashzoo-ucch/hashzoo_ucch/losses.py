@@ -10,7 +10,12 @@ import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
-from hashzoo.losses import sign, unit, widen
+from hashzoo.losses import (
+    sign,
+    two_roles,
+    unit,
+    widen,
+)
 
 UPDATES = ("paper", "released")
 
@@ -56,11 +61,6 @@ class UCCHLoss(nn.Module):
         update: str = "paper",
     ) -> None:
         super().__init__()
-        if len(problem.modalities) != 2:
-            raise UsageError(
-                f"Loss 'ucch' needs two modalities; got {len(problem.modalities)}: choose a dataset of two, for "
-                "example digits-halves."
-            )
         for name, share in (("beta", beta), ("delta", delta)):
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must be a number of 0 to 1; got {share!r}.")
@@ -71,7 +71,7 @@ class UCCHLoss(nn.Module):
             raise UsageError(f"tau must be above 0 and negatives at least 1; got {tau!r} and {negatives!r}.")
         if update not in UPDATES:
             raise UsageError(f"update must be {' or '.join(map(repr, UPDATES))}; got {update!r}.")
-        self.roles = tuple(problem.modalities)
+        self.roles = two_roles(problem, "Loss 'ucch'")
         self.beta, self.tau, self.delta, self.negatives = beta, tau, delta, negatives
         self.margin, self.shift, self.warmup, self.update = margin, shift, warmup, update
         self.register_buffer("memory", sign(torch.randn(problem.num_train, problem.bits)) / math.sqrt(problem.bits))

@@ -7,7 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from hashzoo import Protocol, Splits
-from hashzoo.data import ImageOptions, JoinedLists, given_path, join_lists, listed_splits, read_list
+from hashzoo.data import (
+    ImageOptions,
+    JoinedLists,
+    given_path,
+    join_lists,
+    listed_splits,
+    read_parts,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -40,11 +47,10 @@ def load(
         lists_only: open no image.
     """
     options = ImageOptions.checked(stored_size, fit, skip_damaged, lists_only)
-    images = given_path(path, root) if path else root / "voc2012"
+    images = given_path(path, root, default="voc2012")
     return listed_splits(joined_lists(), images, options, progress, dataset="voc2012")
 
 
 def joined_lists() -> JoinedLists:
     """Return the three lists."""
-    parts = (("train", "train"), ("query", "test"), ("database", "database"))
-    return join_lists({part: read_list(LISTS / f"dhp-voc2012-{name}.txt.xz") for part, name in parts}, NAMES)
+    return join_lists(read_parts(LISTS, "dhp-voc2012-{}.txt.xz"), NAMES)

@@ -33,7 +33,6 @@ def test_lists_are_pinned(tmp_path):
 
 
 def test_images_inside_the_devkit(tmp_path, monkeypatch):
-    monkeypatch.setenv("HASHZOO_CACHE", str(tmp_path / "cache"))
     ids = np.asarray([f"2008_00000{n}.jpg" for n in range(3)])
     rows = {"train": np.array([0]), "query": np.array([1]), "database": np.array([2])}
     labels = np.ones((3, 20), dtype=np.uint8)
