@@ -15,8 +15,8 @@ BEGIN, END = "<!-- results -->", "<!-- /results -->"
 INTRODUCTION = """\
 CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, one linear layer on frozen EfficientNet-Lite0 features;
 mean ± standard deviation over three seeds, (1) where there was one. Bold marks the rows tied with the best of a column
-where values by query were kept, else the highest mean. How this was made and what was found:
-[docs/results.md](docs/results.md).
+where values by query were kept, else the highest mean; ‡ marks figures of which a seed's codes collapsed (half of the
+bits or more never change). How this was made and what was found: [docs/results.md](docs/results.md).
 """
 BOARDS = (
     ("mAP over the whole database", "cifar10-jpeg-5k-disjoint", "map"),
