@@ -65,7 +65,7 @@ def sign(x: torch.Tensor) -> torch.Tensor:
     [-1.0, 1.0, 1.0, 1.0]
     """
     x = x.detach()
-    return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).sub_(1)  # no branch for each number, as `where` has
 
 
 def widen(x: torch.Tensor) -> torch.Tensor:
@@ -86,8 +86,8 @@ def share_label(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     >>> share_label(y, y).tolist()
     [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    a, b = widen(a), widen(b)
-    return (a @ b.T > 0.5).to(a.dtype)
+    common = (widen(a) @ widen(b).T).detach()
+    return torch.gt(common, 0.5, out=torch.empty_like(common))  # numbers at once, without a mask between
 
 
 def jaccard(labels: torch.Tensor) -> torch.Tensor:
@@ -127,7 +127,8 @@ def class_weights(similar: torch.Tensor, counted: torch.Tensor, weights: str = "
     if weights == "one_sided":
         return torch.where(similar > 0, w1, ones)
     w0 = torch.where(unlike > 0, total / unlike.clamp_min(1.0), 1.0)
-    return torch.where(similar > 0, w1, w0)
+    chosen = torch.gt(similar.detach(), 0, out=torch.empty_like(ones))
+    return chosen * w1 + (1.0 - chosen) * w0  # one of the two is 0, so that nothing is rounded
 
 
 def mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:

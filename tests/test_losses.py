@@ -112,6 +112,43 @@ def test_an_empty_side_gets_weight_one(value: float) -> None:
     assert mean_over(similar, torch.zeros(3, 3, dtype=torch.bool)).item() == 0.0
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int8, torch.int64]
+)
+def test_a_sign_is_one_or_minus_one_in_the_numbers_own_type(dtype: torch.dtype) -> None:
+    x = torch.tensor([[-2.0, -0.0, 0.0], [3.0, -1.0, 7.0]], dtype=dtype)
+    for numbers, wanted in ((x, [[-1, 1, 1], [1, -1, 1]]), (x.T, [[-1, 1], [1, -1], [1, 1]])):
+        found = sign(numbers)
+        assert found.dtype == dtype
+        assert found.tolist() == wanted
+    assert x[0, 0] == -2  # what was given is not written to
+
+
+def test_a_sign_has_no_gradient_and_no_third_value() -> None:
+    x = torch.tensor([math.nan, math.inf, -math.inf, 5e-324, -5e-324], dtype=torch.float64, requires_grad=True)
+    assert sign(x).tolist() == [-1, 1, -1, 1, -1]
+    assert not sign(x).requires_grad
+
+
+def test_hidden_labels_are_shared_by_nothing() -> None:
+    assert share_label(torch.full((2, 3), math.nan), torch.eye(3)[:2]).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("weights", ["two_sided", "one_sided", "none"])
+def test_weights_are_the_two_numbers_to_the_last_bit(dtype: torch.dtype, weights: str) -> None:
+    similar = (torch.arange(7)[:, None] % 3 == torch.arange(7) % 3).to(dtype) * 0.3  # any number above 0 is similar
+    found = class_weights(similar, off_diagonal(7, similar.device), weights)
+    alike = float(similar[~torch.eye(7, dtype=torch.bool)].sum())
+    w1 = float(torch.tensor(42.0, dtype=dtype) / max(alike, 1.0)) if weights != "none" else 1.0
+    w0 = float(torch.tensor(42.0, dtype=dtype) / (42.0 - alike)) if weights == "two_sided" else 1.0
+    assert found.dtype == dtype
+    assert found.tolist() == [
+        [pytest.approx(w1 if i % 3 == j % 3 else w0, rel=1e-6) for j in range(7)] for i in range(7)
+    ]
+    assert len(found.unique()) == (1 if weights == "none" else 2)
+
+
 def test_an_unknown_weighting_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'two_sided'"):
         class_weights(torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool), "two-sided")
