@@ -13,7 +13,7 @@ from hashzoo.results.commands import show
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 INTRODUCTION = """\
-CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, each method with its own hash layer on frozen EfficientNet-Lite0 features;
+CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, frozen EfficientNet-Lite0 features under a hash layer;
 mean ± standard deviation over three seeds, (1) where there was one. Bold marks the rows tied with the best of a column
 where values by query were kept, else the highest mean; ‡ marks figures of which a seed's codes collapsed (half of the
 bits or more never change). How this was made and what was found: [docs/results.md](docs/results.md).
