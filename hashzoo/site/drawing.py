@@ -170,7 +170,7 @@ def nice_step(low: float, high: float, number: int = 5) -> float:
     """Return the step of about `number` ticks: one, two or five times a power of ten.
 
     >>> nice_step(0, 1), nice_step(0, 48), nice_step(0.61, 0.68)
-    (0.2, 10.0, 0.02)
+    (0.2, 10.0, 0.01)
     """
     rough = max((high - low) / number, 1e-6)
     power = 10.0 ** math.floor(math.log10(rough))

@@ -14,8 +14,8 @@ from hashzoo.runner.progress import Quiet
 from hashzoo.runner.verify import verify
 
 BOARD = Path(__file__).parents[2] / "leaderboards" / "records" / "digits-1k"
-CELLS = sorted(BOARD.glob("*/*/bits-016-seed-0.json"))
-"""One bit length and one seed of every row."""
+CELLS = sorted([*BOARD.glob("*/*/bits-016-seed-0.json"), *BOARD.glob("uncoded/*/bits-000-seed-0.json")])
+"""One bit length and one seed of every row; uncoded features have no bits."""
 
 
 def test_every_row_of_the_board_has_a_cell_that_is_made_again() -> None:

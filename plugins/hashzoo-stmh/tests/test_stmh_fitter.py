@@ -156,7 +156,7 @@ def test_equal_scores_go_to_the_lower_index() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(UsageError, match="got 1 modality"):
+    with pytest.raises(UsageError, match="needs two modalities; got 1"):
         STMH(Problem(2, 3, 8))
     for options in ({"lam": 0.0}, {"gamma": -1.0}, {"rounds": 0}, {"updates": "other"}):
         with pytest.raises(UsageError, match="must be"):
