@@ -32,7 +32,7 @@ def test_a_cell_of_the_digits_board_is_made_again(cell: Path) -> None:
 @pytest.mark.parametrize("method", ["itq", "sdh"])
 def test_a_record_that_says_more_than_its_code_gives_is_found(method: str, tmp_path: Path) -> None:
     """The check above can fail: the same record with a higher figure, and its checksum made right again."""
-    (cell,) = BOARD.glob(f"{method}/*/bits-016-seed-0.json")
+    cell = BOARD / method / "pixels-frozen" / "bits-016-seed-0.json"
     record = read_record(cell)
     forged = record.model_copy(update={"metrics": {name: value + 0.1 for name, value in record.metrics.items()}})
     write_record(tmp_path / cell.name, forged)
