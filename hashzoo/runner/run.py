@@ -24,7 +24,8 @@ from hashzoo.runner.plan import RAW, Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter, stage
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.shelf import Shelf
-from hashzoo.runner.stages import Workshop, data_digests, run_cell
+from hashzoo.runner.stages import run_cell
+from hashzoo.runner.workshop import Workshop, data_digests
 from hashzoo.training.feature_cache import frozen_features
 from hashzoo.training.loop import require_batch
 

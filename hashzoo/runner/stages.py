@@ -2,147 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from hashzoo.errors import WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
-from hashzoo.plugins import PARTS, Plugin, Registry, is_editable, plugin_file_hash
-from hashzoo.results.config import CellConfig
-from hashzoo.results.record import PluginInfo, Record, defined, now_utc, read_record, write_record
+from hashzoo.results.record import Record, read_record, write_record
 from hashzoo.runner.build import build_model
 from hashzoo.runner.cell import STAGE_FILES, CellFolder
-from hashzoo.runner.environment import describe, versions
-from hashzoo.runner.plan import Plan, problem_of
+from hashzoo.runner.recording import make_record, with_metrics
 from hashzoo.runner.scoring import run_evaluators
 from hashzoo.runner.train import database_data, threads_for, train_data, train_model
+from hashzoo.runner.workshop import Workshop, shapes
 from hashzoo.training.checkpoints import Checkpoints, load_tensors, save_tensors
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
     from torch import nn
 
     from hashzoo.models.hash_model import HashModel
-    from hashzoo.runner.progress import Reporter
-    from hashzoo.specs import Problem, Splits
-
-STAGES = tuple(STAGE_FILES)
-
-
-@dataclass
-class Workshop:
-    """What all cells of a run share: plan, data, what the models see, device and where progress goes.
-
-    `weights` are the sha256 of the weights that backbones start from, by modality; `described` is the content of
-    `split.json`.
-    """
-
-    plan: Plan
-    registry: Registry
-    splits: Splits
-    inputs: Mapping[str, np.ndarray]
-    accelerator: Accelerator
-    precision: str
-    reporter: Reporter
-    weights: Mapping[str, str] = field(default_factory=dict)
-    described: Mapping[str, Any] = field(default_factory=dict)
-    resume: bool = True
-    threads: int = 0
-    logged: int = 0
-
-    @property
-    def device(self) -> str:
-        """The torch device of the run."""
-        return str(self.accelerator.device)
-
-    @property
-    def main(self) -> bool:
-        """Whether this process writes; with several, the others train along and wait."""
-        return bool(self.accelerator.is_main_process)
-
-    def agree(self, value: Any) -> Any:
-        """Return the main process's value in every process."""
-        if self.accelerator.num_processes == 1:
-            return value
-        from accelerate.utils import broadcast_object_list
-
-        return broadcast_object_list([value])[0]
-
-    def log(self, values: Mapping[str, float]) -> None:
-        """Send values to the experiment trackers asked for; the step counts over all cells, as some trackers need."""
-        if self.accelerator.trackers:
-            self.accelerator.log(dict(values), step=self.logged)
-            self.logged += 1
-
-    def problem(self, bits: int) -> Problem:
-        """Return what builders may know of a cell with this many bits."""
-        return problem_of(self.plan, bits, self.splits)
-
-    @functools.cached_property
-    def owners(self) -> dict[str, dict[str, Any]]:
-        """Distribution, version and file hash of the plugin behind each part, and whether it is editable; read once."""
-        config = self.plan.config
-        named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
-        for role, kind in PARTS.items():
-            part = getattr(config, role)
-            if part is not None:
-                named[role] = (kind, part.name)
-        named |= {f"backbone.{modality}": ("backbones", part.name) for modality, part in config.backbones.items()}
-        named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
-        owners = {part: self.registry.owner(kind, name) for part, (kind, name) in named.items()}
-        hashed = {_code(owner): owner for owner in owners.values()}
-        known = {
-            code: {
-                "distribution": owner.distribution,
-                "version": owner.version,
-                "sha256": plugin_file_hash(owner),
-                "editable": is_editable(owner.distribution),
-            }
-            for code, owner in hashed.items()
-        }
-        return {part: known[_code(owner)] for part, owner in owners.items()}
-
-    def upstream(self, bits: int, seed: int) -> dict[str, dict[str, str]]:
-        """Return for each stage a digest of each thing upstream of it, under names that people understand."""
-        owners = self.owners
-        config = self.plan.config
-        training = {
-            "configuration": json_sha256(config.upstream()),
-            "cell": f"{bits} bits, seed {seed}",
-            **data_digests(self.splits, self.weights),
-            "precision": self.precision,
-            "device": self.accelerator.device.type,
-            "processes": str(self.accelerator.num_processes),
-            "hashzoo": versions()["hashzoo"],
-            **_plugins({part: owner for part, owner in owners.items() if not part.startswith("evaluator.")}),
-        }
-        evaluation = config.evaluation
-        evaluators = {part: owner for part, owner in owners.items() if part.startswith("evaluator.")}
-        return {
-            "train": training,
-            "encode": {"trained model": json_sha256(training)},
-            "evaluate": {
-                **training,
-                "evaluators": ", ".join(evaluation.evaluators),
-                "ties": evaluation.ties,
-                "convention": evaluation.convention,
-                **_plugins(evaluators),
-            },
-        }
-
-
-def data_digests(splits: Splits, weights: Mapping[str, str]) -> dict[str, str]:
-    """Return digests of the split, of the table that it is of and of the weights that backbones start from."""
-    return {"split": splits.sha256, "data": splits.table.fingerprint, "weights": json_sha256(dict(weights))}
 
 
 def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
@@ -151,11 +34,11 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
     Of several processes all train; the main one alone writes, encodes and evaluates.
     """
     upstream = shop.upstream(bits, seed)
-    prints = {stage: json_sha256(upstream[stage]) for stage in STAGES}
+    prints = {stage: json_sha256(upstream[stage]) for stage in STAGE_FILES}
     todo = shop.agree(_todo(shop, cell, prints) if shop.main else None)
     seconds = cell.seconds() if shop.main else {}
     if "encode" in todo:
-        model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), _shapes(shop.inputs), seed)
+        model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), shapes(shop.inputs), seed)
         model.to(shop.device)
         if loss is not None:
             loss.to(shop.device)
@@ -184,7 +67,7 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
 def _todo(shop: Workshop, cell: CellFolder, prints: Mapping[str, str]) -> list[str]:
     """Return the stages whose output is not there, is of another upstream, or is damaged (which is said)."""
     cell.sweep()
-    todo = [stage for stage in STAGES if not cell.is_done(stage, prints[stage])]
+    todo = [stage for stage in STAGE_FILES if not cell.is_done(stage, prints[stage])]
     for stage in ("encode", "train"):
         if stage not in todo and (stage == "encode" or "encode" in todo) and cell.is_damaged(stage):
             shop.reporter.say(
@@ -310,25 +193,12 @@ def _evaluate(
         results = run_evaluators(shop.registry, config, shop.plan.protocol, codes, coded=shop.plan.method.coded)
     record = make_record(shop, bits, seed, codes, results, seconds)
     if old is not None:
-        record = _added(old, record, (*have, *missing))
+        record = with_metrics(old, record, (*have, *missing))
     if again:
         _say_what_changed(shop, cell, upstream)
     write_record(cell.file("evaluate"), record)
     cell.mark_done("evaluate", fingerprint, seconds["evaluate"], upstream)
     shop.log({f"bits-{bits:03d}/seed-{seed}/{name}": value for name, value in record.metrics.items()})
-
-
-def _added(old: Record, new: Record, metrics: tuple[str, ...]) -> Record:
-    """Return the old record with the metrics, curves and notes of the new one added."""
-    evaluation = old.config.evaluation.model_copy(update={"metrics": metrics})
-    return old.model_copy(
-        update={
-            "metrics": {**old.metrics, **new.metrics},
-            "curves": {**old.curves, **new.curves},
-            "notes": list(dict.fromkeys([*old.notes, *new.notes])),
-            "config": old.config.model_copy(update={"evaluation": evaluation}),
-        }
-    )
 
 
 def _say_what_changed(shop: Workshop, cell: CellFolder, upstream: Mapping[str, str]) -> None:
@@ -340,59 +210,6 @@ def _say_what_changed(shop: Workshop, cell: CellFolder, upstream: Mapping[str, s
             f"{cell.path} is made again, because this changed: {', '.join(changed) or 'its files'}; the former record "
             f"is kept as {kept.name}."
         )
-
-
-def make_record(
-    shop: Workshop,
-    bits: int,
-    seed: int,
-    codes: Mapping[str, Codes],
-    results: tuple[dict[str, float], dict[str, list[Any]], list[str]],
-    seconds: Mapping[str, float],
-) -> Record:
-    """Put together the record of one cell."""
-    plan, config = shop.plan, shop.plan.config
-    metrics, curves, notes = results
-    owners = shop.owners
-    distributions = {owner["distribution"] for owner in owners.values()} - {"hashzoo"}
-    return Record(
-        method=plan.method.name,
-        floor=plan.method.floor,
-        protocol=config.protocol_label,
-        dataset=plan.dataset.name,
-        backbone={modality: part.name for modality, part in config.backbones.items()},
-        frozen=config.freeze_backbone,
-        regime=config.regime,
-        bits=bits,
-        seed=seed,
-        metrics=defined(metrics),
-        curves=curves,
-        config=CellConfig(
-            **dict(config),
-            precision=shop.precision,  # type: ignore[arg-type] # checked when the run began
-            bits=bits,
-            seed=seed,
-            problem=shop.problem(bits),
-            input_shapes=_shapes(shop.splits.table.inputs),
-        ),
-        plugins={part: PluginInfo(**owner) for part, owner in owners.items()},
-        versions=versions(tuple(sorted(distributions))),
-        environment={**describe(shop.device), "processes": shop.accelerator.num_processes},
-        timings={name: round(value, 3) for name, value in seconds.items()},
-        codes_sha256=codes_sha256(codes),
-        split_sha256=shop.splits.sha256,
-        table_sha256=shop.splits.table.fingerprint,
-        weights=dict(shop.weights),
-        convention=config.evaluation.convention,
-        ties=config.evaluation.ties,
-        headline=plan.protocol.headline,
-        created=now_utc(),
-        notes=notes,
-    )
-
-
-def _shapes(inputs: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
-    return {modality: tuple(int(n) for n in array.shape[1:]) for modality, array in inputs.items()}
 
 
 @contextmanager
@@ -412,17 +229,3 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _code(owner: Plugin) -> tuple[str, str]:
-    """Return what tells one set of plugin files from another: the core's parts are all one."""
-    return owner.distribution, "" if owner.builtin else owner.entry_point
-
-
-def _plugins(owners: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return who is behind each part, without the core, whose version is in every fingerprint."""
-    return {
-        f"plugin of the {part}": f"{owner['distribution']} {owner['version']} {owner['sha256']}"
-        for part, owner in owners.items()
-        if owner["distribution"] != "hashzoo"
-    }

@@ -17,15 +17,12 @@ from markupsafe import Markup
 
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
-from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.results.bibtex import bibtex
-from hashzoo.results.boards import BOARD_METRICS
-from hashzoo.results.evidence import BY_QUERY, LEVELS, Evidence, pairs_of
+from hashzoo.results.evidence import LEVELS, pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
-from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
 from hashzoo.results.text import number_text, plain
-from hashzoo.site import charts, drawing, pictures
+from hashzoo.site import charts, drawing, pictures, wording
 from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
 from hashzoo.site.markup import compact
 from hashzoo.site.tables import part
@@ -106,11 +103,11 @@ class _Site:
         )  # fmt: skip
         environment.globals |= {
             "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
-            "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": _facts,
-            "interval": _interval, "bibtex": bibtex, "sections": _sections,
+            "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": wording.facts,
+            "interval": wording.interval, "bibtex": bibtex, "sections": wording.sections,
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
-            "exact": _exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
+            "exact": wording.exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
             "standing": content.evidence.of, "levels": LEVELS,
         }  # fmt: skip
         environment.filters["groupby_two"] = _by_place
@@ -293,17 +290,17 @@ class _Site:
             has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
             charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
             place={key: place for place, key in enumerate(firsts)}, first_of=firsts, records_at=f"{slug(board.label)}/",
-            no_group=partial(_no_group, self.content.evidence),
-            tables=[t for t in self.content.tables if board.dataset and _is_on(t, board.dataset.name)],
-            notes=_board_notes(board, views),
+            no_group=partial(wording.no_group, self.content.evidence),
+            tables=[t for t in self.content.tables if board.dataset and wording.is_on(t, board.dataset.name)],
+            notes=wording.board_notes(views),
         )  # fmt: skip
 
     def record(self, board: Board, row: Row) -> None:
         by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = _main_first({name for record in row.records for name in record.metrics})
+        names = wording.main_first({name for record in row.records for name in record.metrics})
         self.page(
             "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
-            names=names, even=all(len(of) == 3 for _, of in by_bits), made=_made(row.records[0]),
+            names=names, even=all(len(of) == 3 for _, of in by_bits), made=wording.made(row.records[0]),
             folders=self.folders(row),
         )  # fmt: skip
 
@@ -390,109 +387,3 @@ def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]
     for finding in findings:
         found.setdefault((finding.protocol, finding.metric), []).append(finding)
     return list(found.items())
-
-
-def _facts(row: Row, year: bool = True) -> str:
-    words = [] if row.floor or row.kind == "none" else [row.supervision, row.kind]
-    if row.tuned == "tuned":
-        words.append("tuned")
-    if year and row.year and not row.floor:
-        words.append(str(row.year))
-    return " \N{MIDDLE DOT} ".join(words)
-
-
-def _sections(view: View) -> list[tuple[str, list[Row], bool]]:
-    """Return the rows of a board in sections: contenders, those that saw the database, floors."""
-    open_rows = [row for row in view.rows if not row.floor and row.database == "hidden"]
-    apart = [row for row in view.rows if not row.floor and row.database != "hidden"]
-    floors = [row for row in view.rows if row.floor]
-    named = [("", open_rows, False), ("Saw the database in training; not compared", apart, False)]
-    return [part for part in [*named, ("Floors", floors, True)] if part[1]]
-
-
-def _board_notes(board: Board, views: Sequence[View]) -> list[str]:
-    notes = []
-    published = {f.published.table.id for v in views for f in v.figures.values() if f.published}
-    other = {f.other.table.id for v in views for f in v.figures.values() if f.other}
-    if published:
-        notes.append(f"Published values of the same protocol: {', '.join(sorted(published))}.")
-    if other:
-        notes.append(
-            "Published values in italics are of another set-up and no measure of reproduction: "
-            f"{', '.join(sorted(other))}."
-        )
-    few = sorted(
-        {row.name for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
-    )
-    if few:
-        notes.append(f"Fewer than three seeds: {', '.join(few)}.")
-    del board
-    return notes
-
-
-def _no_group(evidence: Evidence, view: View) -> str:
-    """Return in a sentence why no group tied with the best is known."""
-    contending = [row for row in view.rows if not row.floor and row.database == "hidden"]
-    if view.higher is None:
-        return "this metric has no better direction."
-    if len(contending) < 2:
-        return "there is one method."
-    bare = view.metric.rpartition("/")[2]
-    if bare not in (*BY_QUERY, contending[0].records[0].headline):
-        kept = ", ".join(BY_QUERY[:-1])
-        return f"values by query are kept of {kept} and {BY_QUERY[-1]}, not of {bare}, to keep the evidence small."
-    there = [any(view.metric in evidence.of(record).values for record in row.records) for row in contending]
-    if not any(there):
-        return "the records of this board keep no values by query of this metric."
-    lacking = [row.name for row, has in zip(contending, there, strict=True) if not has]
-    few = ", ".join(lacking[:3]) + (" and others" if len(lacking) > 3 else "")
-    return f"values by query of this metric are not there for every row (not for {few})." if few else (
-        "values by query of this metric are not there for every record."
-    )  # fmt: skip
-
-
-def _is_on(table: PaperTable, dataset: str) -> bool:
-    return any(is_dataset(row.dataset, dataset) for row in table.rows)
-
-
-def _main_first(names: set[str]) -> list[str]:
-    """Return metrics with those of the boards first."""
-    bare = {name: name.rpartition("/")[2] for name in names}
-    place = {metric: number for number, metric in enumerate(BOARD_METRICS)}
-    return sorted(names - {"bits"}, key=lambda name: (place.get(bare[name], len(place)), name))
-
-
-def _interval(compared: Comparison) -> str:
-    return f"{-compared.high:.4f}, {-compared.low:.4f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _exact(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) else f"{value:.6f}"
-
-
-def _made(record: Record) -> list[tuple[str, str]]:
-    """Return how a record was made, in words."""
-    config = record.config
-    found = [("dataset", config.dataset.name), ("regime", config.regime), ("precision", config.precision)]
-    for name in ("hash_layer", "loss", "trainer", "fitter"):
-        part = getattr(config, name)
-        if part is not None:
-            options = ", ".join(f"{key} {value}" for key, value in part.options.items())
-            found.append((name.replace("_", " "), f"{part.name}{f' ({options})' if options else ''}"))
-    if config.recipe is not None:
-        recipe = config.recipe
-        found.append(
-            (
-                "recipe",
-                f"{recipe.epochs} epochs of {recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.lr:g}, "
-                f"weight decay {recipe.weight_decay:g}, {recipe.schedule.name}",
-            )
-        )
-    if config.settings_source:
-        found.append(("settings", config.settings_source))
-    plugins = {f"{p.distribution} {p.version}" for p in record.plugins.values()}
-    found.append(("plugins", ", ".join(sorted(plugins))))
-    found.append(("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())))
-    found.append(("machine", ", ".join(f"{k} {v}" for k, v in record.environment.items())))
-    found.append(("made", record.created))
-    return [(name, plain(str(value))) for name, value in found]

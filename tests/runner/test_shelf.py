@@ -11,7 +11,7 @@ from hashzoo.plugins import plugin_file_hash
 from hashzoo.plugins.loading import Plugin
 from hashzoo.results.record import Record, read_record, same_result
 from hashzoo.runner import run as running
-from hashzoo.runner import stages
+from hashzoo.runner import workshop
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 from hashzoo.runner.shelf import Shelf
@@ -105,7 +105,7 @@ def test_the_files_of_a_distribution_are_read_once_a_run(tmp_path: Path, monkeyp
         read.append(plugin.distribution)
         return plugin_file_hash(plugin)
 
-    monkeypatch.setattr(stages, "plugin_file_hash", counted)
+    monkeypatch.setattr(workshop, "plugin_file_hash", counted)
     run(RunRequest("greedyhash", protocol="digits-1k", bits=(8, 16), settings={"epochs": 1}, out=tmp_path))
     assert sorted(read) == ["hashzoo", "hashzoo-greedyhash"]
     record = read_record(next(tmp_path.glob("*/bits-008/seed-0/record.json")))

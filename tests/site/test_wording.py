@@ -1,0 +1,29 @@
+"""What the pages say in words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from hashzoo.evaluation.code_quality import code_quality, collapse_warning
+from hashzoo.evaluation.codes import Codes
+from hashzoo.site.wording import board_notes
+
+
+def row(name: str, *records: tuple[int, list[str]]) -> Any:
+    made = [SimpleNamespace(bits=bits, notes=notes) for bits, notes in records]
+    return SimpleNamespace(name=name, key=(name, "", "", ""), floor=False, records=made)
+
+
+def test_a_board_names_the_rows_whose_codes_collapsed() -> None:
+    whole = Codes.from_signs([[1] * 16] * 8, [0] * 8)
+    warning = collapse_warning(code_quality(whole))
+    assert warning is not None
+    rows = [
+        row("dch", (16, []), (32, ["Curves kept in the run directory only."])),
+        row("dhn", (16, [warning]), (32, [])),
+    ]
+    view = SimpleNamespace(rows=rows, figures={}, of=lambda _: {})
+    (note,) = board_notes([view, view])
+    assert note.endswith("so that these figures are of shorter codes: dhn at 16 bits.")
+    assert board_notes([SimpleNamespace(rows=[row("dch", (16, []))], figures={}, of=lambda _: {})]) == []
