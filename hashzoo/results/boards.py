@@ -14,7 +14,7 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
 from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
-from hashzoo.results.evidence import Evidence, level_note
+from hashzoo.results.evidence import BY_QUERY, Evidence, level_note
 from hashzoo.results.known import Known, read_known
 from hashzoo.results.measure import Selection, measure, select, tidy
 from hashzoo.results.published import Published, comparison_board, used_tables
@@ -26,8 +26,10 @@ from hashzoo.results.table import Board, board, by_setting
 from hashzoo.results.text import plain
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
-BOARD_METRICS = ("map", "map@1000", "map@5000", "map@h2", "map@h2-reranked", "precision@h2", "recall@h2")
-"""Metrics that have boards of their own, in both directions where there are two; those nobody measured have none."""
+BOARD_METRICS = BY_QUERY
+"""Metrics that have boards of their own, in both directions where there are two; those nobody measured have none.
+
+They are those whose values by query are kept, so that every board can say which rows are tied with its best."""
 
 PUBLISHED = "published.json"
 """The published values that stand beside a measured one, so that boards follow from this folder alone."""

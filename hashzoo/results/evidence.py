@@ -41,7 +41,7 @@ FOLDER = "evidence"
 AGAIN = "made-again.json"
 """Which records were made again by somebody else's run, and what came of it; written by `hashzoo verify --note`."""
 
-BY_QUERY = ("map", "map@h2", "precision@h2", "recall@h2", "map@h2-reranked")
+BY_QUERY = ("map", "map@1000", "map@5000", "map@h2", "map@h2-reranked", "precision@h2", "recall@h2")
 """Metrics whose values by query are kept, beside the protocol's headline; float32, about 15 kB for 1,000 queries."""
 
 CODES_BITS = 48

@@ -283,15 +283,19 @@ def escaped(text: str) -> str:
     return "".join(f"\\{character}" if character in "\\`*_<>[]|$&~" else character for character in text)
 
 
+_LATEX_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
+"""A table that is wider than the text is set smaller, any other as it is."""
+
+
 def _latex(boards: Sequence[Board]) -> str:
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(_latex_board(grid(board)) for board in boards)
+    return "% needs \\usepackage{booktabs,graphicx}\n" + "\n".join(_latex_board(grid(board)) for board in boards)
 
 
 def _latex_board(content: Grid) -> str:
     stub = len(content.stub)
     width = stub + len(content.columns)
     lines = [r"\begin{table}", r"  \centering", rf"  \caption{{{_tex(content.title)}}}"]
-    lines += [rf"  \begin{{tabular}}{{{'l' * stub}{'r' * (width - stub)}}}", r"    \toprule"]
+    lines += [rf"  {_LATEX_FIT}{{%", rf"  \begin{{tabular}}{{{'l' * stub}{'r' * (width - stub)}}}", r"    \toprule"]
     for level in content.header[:-1]:
         spans = [rf"\multicolumn{{{span}}}{{c}}{{{_tex(label)}}}" for label, span in level]
         lines.append("    " + " & ".join([*[""] * stub, *spans]) + r" \\")
@@ -303,7 +307,7 @@ def _latex_board(content: Grid) -> str:
     for labels, cells in content.rows:
         texts = [rf"\textbf{{{_tex(cell.text)}}}" if cell.best else _tex(cell.text) for cell in cells]
         lines.append("    " + " & ".join([*(_tex(label) for label in labels), *texts]) + r" \\")
-    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    lines += [r"    \bottomrule", r"  \end{tabular}}"]
     lines += [rf"  \par\footnotesize {_tex(note)}" for note in content.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.results.boards import BOARD_METRICS
-from hashzoo.results.evidence import BY_QUERY, Evidence
+from hashzoo.results.evidence import Evidence
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
 from hashzoo.results.text import plain
@@ -74,10 +74,6 @@ def no_group(evidence: Evidence, view: View) -> str:
         return "this metric has no better direction."
     if len(contending) < 2:
         return "there is one method."
-    bare = view.metric.rpartition("/")[2]
-    if bare not in (*BY_QUERY, contending[0].records[0].headline):
-        kept = ", ".join(BY_QUERY[:-1])
-        return f"values by query are kept of {kept} and {BY_QUERY[-1]}, not of {bare}, to keep the evidence small."
     there = [any(view.metric in evidence.of(record).values for record in row.records) for row in contending]
     if not any(there):
         return "the records of this board keep no values by query of this metric."

@@ -91,7 +91,7 @@ def test_json_is_read_back(some):
 
 def test_latex_has_the_structure_of_a_table(some):
     text = render(some, "latex")
-    assert text.startswith("% needs \\usepackage{booktabs}\n")
+    assert text.startswith("% needs \\usepackage{booktabs,graphicx}\n")
     for name in ("table", "tabular"):
         assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 1
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
@@ -327,12 +327,15 @@ def test_headings_break_before_columns_do(make_record):
 def test_latex_compiles(tmp_path, some, make_record):
     odd = make_record("[x] 深度 é ß “quoted” \N{MINUS SIGN} ~^\\{}", protocol="50% & more_#1 $x$", metrics={"map": 0.5})
     body = render([*some, *boards([odd]), *paper_boards([make_record()], TABLE)], "latex")
-    page = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    wide = [make_record(bits=bits, metrics={"map": 0.5}) for bits in range(16, 16 * 18, 16)]
+    body += render(boards(wide), "latex")
+    page = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "page.tex").write_text(page, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "page.pdf").stat().st_size > 1000
+    assert "Overfull" not in done.stdout  # a table of 17 bit lengths is set as wide as the text
 
 
 def test_a_figure_of_collapsed_codes_is_marked_in_every_format(make_record):
