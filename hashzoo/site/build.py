@@ -18,7 +18,7 @@ from markupsafe import Markup
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.results.bibtex import bibtex
-from hashzoo.results.evidence import LEVELS, pairs_of
+from hashzoo.results.evidence import pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.record import Record
 from hashzoo.results.text import number_text, plain
@@ -45,14 +45,22 @@ class Entry(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A chart as the templates take it; `json` is escaped for a script element, `legend` empty where a group has it."""
+    """A chart as the templates take it: its drawing, the kind of it, and a legend unless a group has one."""
 
-    name: str
     title: str
     note: str
-    said: str
-    json: Markup
+    kind: str
+    still: Markup
     legend: Sequence[Entry] = ()
+
+
+class Place(NamedTuple):
+    """A row of a method where it stands first: the board, the set-up and the view."""
+
+    board: Board
+    setup: Setup
+    view: View
+    row: Row
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Pictures:
     classes: Sequence[Entry]
     items: int
     balance: Sequence[float]
+    bars: str
     nearest: Sequence[tuple[pictures.Nearest, str]]
     named: bool
 
@@ -82,7 +91,7 @@ def build(board_dir: Path, out: Path, say: Say = lambda _: None, *, codes: bool 
     content = Content.read(board_dir)
     if out.exists():
         shutil.rmtree(out)
-    for name in ("static", "charts", "pictures"):
+    for name in ("static", "pictures"):
         (out / name).mkdir(parents=True)
     site = _Site(content, out, say, codes)
     site.write()
@@ -108,9 +117,10 @@ class _Site:
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
             "exact": wording.exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
-            "standing": content.evidence.of, "levels": LEVELS,
+            "made_on": wording.made_on, "main_first": wording.main_first,
+            "values": wording.values, "made": wording.made, "folders": self.folders, "by_bits": _by_bits,
         }  # fmt: skip
-        environment.filters["groupby_two"] = _by_place
+        environment.filters |= {"groupby_two": _by_place, "in_short": wording.SHORT_LEVELS.__getitem__}
         self.environment = environment
 
     def write(self) -> None:
@@ -123,8 +133,6 @@ class _Site:
         for board in self.content.boards:
             self.say(f"board {board.label}")
             self.board(board)
-            for row in [row for row in self.content.rows if row.protocol == board.label]:
-                self.record(board, row)
         papers = {page.paper.key: page.paper for page in self.content.methods if page.paper}
         self.page(
             "methods.html.j2", "methods/index.html", "Methods", "Methods",
@@ -136,6 +144,11 @@ class _Site:
         self.tables()
         judged = sorted(self.content.claims, key=lambda item: (item.verdict == "not measured", item.claim.better))
         self.page("claims.html.j2", "claims/index.html", "Claims", "Claims", claims=judged)
+        machines = {wording.machine_id(record): record for record in self.content.records}
+        self.page(
+            "machines.html.j2", "machines.html", "Machines and versions", machines=sorted(machines.items()),
+            versions=wording.versions,
+        )  # fmt: skip
         self.file(MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 
     def file(self, name: str, content: str | bytes) -> None:
@@ -146,24 +159,20 @@ class _Site:
     def page(self, template: str, name: str, title: str, current: str = "", **values: Any) -> None:
         root = "../" * name.count("/")
         shown = title if title == "hashzoo" else f"{title} - hashzoo"
-        said = f"{title}: benchmark registry for deep hashing, measured beside published."
-        text = self.environment.get_template(template).render(
-            root=root, title=shown, current=current, said=said, **values
-        )
+        text = self.environment.get_template(template).render(root=root, title=shown, current=current, **values)
         self.file(name, compact(text))
 
     # Charts
 
     def curves(
-        self, name: str, title: str, note: str, kind: str, points: charts.Points, order: Mapping[str, int],
+        self, title: str, note: str, kind: str, points: charts.Points, order: Mapping[str, int],
         y: str = "", legend: bool = False,
     ) -> Figure:  # fmt: skip
-        return self.figure(name, title, note, drawing.chart(kind, points, order, y=y), legend)
+        return self.figure(title, note, drawing.chart(kind, points, order, y=y), legend)
 
-    def figure(self, name: str, title: str, note: str, chart: drawing.Chart, legend: bool) -> Figure:
-        self.file(f"charts/{name}.svg", drawing.still(chart))
-        entries = [Entry(line.name, _style(line.place)) for line in chart.lines] if legend else []
-        return Figure(name, title, note, f"{title}: {note}" if note else title, chart.json, entries)
+    def figure(self, title: str, note: str, chart: drawing.Chart, legend: bool) -> Figure:
+        entries = [Entry(line.name, drawing.style_of(line.place)) for line in chart.lines] if legend else []
+        return Figure(title, note, chart.template, drawing.still(chart, title), entries)
 
     def board_charts(self, board: Board, setup: Setup) -> tuple[list[Figure], list[Entry]]:
         """Return the charts of a set-up and the legend that they share."""
@@ -173,7 +182,6 @@ class _Site:
         rows = [*contenders, *(row for row in view.rows if row.floor)]
         names = _names(rows)
         places = _places(rows, names)
-        stem = f"{slug(board.label)}-{setup.id}"
         over = [
             point for row in rows
             for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
@@ -181,20 +189,20 @@ class _Site:
         found = []
         if len(view.bits) > 1:
             title = f"{view.metric} over bit lengths"
-            found.append(self.curves(f"{stem}-bits", title, "", "bits", over, places, y=view.metric))
+            found.append(self.curves(title, "", "bits", over, places, y=view.metric))
         bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
         where = f"{bits} bits" + (f", {prefix}" if prefix else "")
         for kind in ("pr", "precision", "radius", "recall"):
             points = [p for row in rows for p in curve_points(row.records, kind, bits, prefix, names[row.key])]
             if points:
-                found.append(self.curves(f"{stem}-{kind}", charts.KINDS[kind][2], where, kind, points, places))
-        return found, [Entry(name, _style(place)) for name, place in places.items()] if found else []
+                found.append(self.curves(charts.KINDS[kind][2], where, kind, points, places))
+        return found, [Entry(name, drawing.style_of(place)) for name, place in places.items()] if found else []
 
-    def method_charts(self, page: MethodPage, places: Sequence[tuple[Board, Setup, View, Row]]) -> list[Figure]:
+    def method_charts(self, places: Sequence[Place]) -> list[Figure]:
         found = []
         for board, setup, view, row in places[:2]:
-            stem = f"{slug(page.name)}-{slug(board.label)}-{setup.id}"
             prefix = view.metric.rpartition("/")[0]
+            where = f"{board.label}, {row.settings}" if row.settings else board.label
             best = next(iter(view.best()), None)
             beside = [row, *([best] if best and best.key != row.key else []), *(r for r in view.rows if r.floor)]
             beside = list({r.key: r for r in beside}.values())
@@ -204,15 +212,17 @@ class _Site:
                 for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(r).items()}, names[r.key])
             ]  # fmt: skip
             if len(view.bits) > 1:
-                title, order = f"{view.metric} over bit lengths", {**_places(beside, names), names[row.key]: 0}
-                note = f"{board.label}, beside {'the highest and ' if best and best.key != row.key else ''}the floors"
-                found.append(self.curves(f"{stem}-bits", title, note, "bits", over, order, view.metric, legend=True))
+                others = _places([r for r in beside if r.key != row.key], names)
+                order = {names[row.key]: 0} | {name: place + (place >= 0) for name, place in others.items()}
+                title = f"{view.metric} over bit lengths"
+                note = f"{where}, beside {'the highest and ' if best and best.key != row.key else ''}the floors"
+                found.append(self.curves(title, note, "bits", over, order, view.metric, legend=True))
             lengths = sorted({record.bits for record in row.records} - {0})
             points = [p for b in lengths for p in curve_points(row.records, "pr", b, prefix, f"{b} bits")]
             if points and setup is places[0][1]:
                 order = charts.numbered([f"{b} bits" for b in lengths])
-                title, note = charts.KINDS["pr"][2], ", ".join(part for part in (board.label, prefix) if part)
-                found.append(self.curves(f"{stem}-pr", title, note, "pr", points, order, legend=True))
+                title, note = charts.KINDS["pr"][2], ", ".join(part for part in (where, prefix) if part)
+                found.append(self.curves(title, note, "pr", points, order, legend=True))
         return found
 
     def code_pictures(self, page: MethodPage) -> list[Pictures]:
@@ -237,13 +247,13 @@ class _Site:
         note = "between queries and database" + (f", {direction}" if direction else "")
         order = {"relevant": 2, "other": 3}
         histogram = drawing.distances(pictures.distances(query, database), order)
-        figure = self.figure(f"{stem}-distances", "Distances of relevant and other items", note, histogram, True)
+        figure = self.figure("Distances of relevant and other items", note, histogram, True)
         plane, classes, items = "", {}, 0
         with suppress(UsageError):  # fewer than ten items have a label
             points, named = pictures.plane(query, gallery)
             classes = {n: -1 if n == pictures.OTHERS else place for place, n in enumerate(named)}
             plane, items = f"{stem}-plane.svg", len(points)
-            self.file(f"charts/{plane}", drawing.plane(points, classes))
+            self.file(f"pictures/{plane}", drawing.plane(points, classes))
         nearest = []
         for direction, (query, database) in pairs.items():
             asks, answers = pictures.modalities(record, direction)
@@ -253,10 +263,11 @@ class _Site:
             if sheet is not None:
                 self.file(f"pictures/{name}", sheet)
             nearest.append((found, name if sheet is not None else ""))
-        legend = [Entry(name, _style(place)) for name, place in classes.items()]
+        legend = [Entry(name, drawing.style_of(place)) for name, place in classes.items()]
+        balance = pictures.balance(database)
         return Pictures(
-            row.protocol, record.bits, record.seed, figure, plane, legend, items, pictures.balance(database), nearest,
-            bool(gallery.names),
+            row.protocol, record.bits, record.seed, figure, plane, legend, items, balance, drawing.bars(balance),
+            nearest, bool(gallery.names),
         )  # fmt: skip
 
     def gallery(self, record: Record) -> pictures.Gallery:
@@ -289,19 +300,10 @@ class _Site:
             has_published=any(f.beside and f.gap is None for view in views for f in view.figures.values()),
             has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
             charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
-            place={key: place for place, key in enumerate(firsts)}, first_of=firsts, records_at=f"{slug(board.label)}/",
+            place={key: place for place, key in enumerate(firsts)}, first_of=firsts,
             no_group=partial(wording.no_group, self.content.evidence),
             tables=[t for t in self.content.tables if board.dataset and wording.is_on(t, board.dataset.name)],
             notes=wording.board_notes(views),
-        )  # fmt: skip
-
-    def record(self, board: Board, row: Row) -> None:
-        by_bits = [(bits, list(of)) for bits, of in itertools.groupby(row.records, key=lambda record: record.bits)]
-        names = wording.main_first({name for record in row.records for name in record.metrics})
-        self.page(
-            "record.html.j2", row.page, f"{row.name}, {board.label}", "Boards", board=board, row=row, by_bits=by_bits,
-            names=names, even=all(len(of) == 3 for _, of in by_bits), made=wording.made(row.records[0]),
-            folders=self.folders(row),
         )  # fmt: skip
 
     def folders(self, row: Row) -> list[str]:
@@ -312,21 +314,21 @@ class _Site:
         return [plain(f"{folder.name}/{name}/bits-*-seed-*.json") for name in found]
 
     def method(self, page: MethodPage) -> None:
-        places = [
-            (board, setup, view, row)
-            for board in self.content.boards
-            for setup in board.setups
-            for view in setup.views[:1]
-            for row in view.rows
-            if row.method == page.name and (not row.floor or setup is board.setups[0])
-        ]
+        firsts: dict[tuple[str, Any], Place] = {}
+        for board in self.content.boards:
+            for setup in board.setups:
+                for view in setup.views:
+                    for row in view.rows:
+                        if row.method == page.name:
+                            firsts.setdefault((board.label, row.key), Place(board, setup, view, row))
+        places = list(firsts.values())
         content, row = self.content, page.rows[0]
         words = [row.supervision, {"deep": "deep", "shallow": "closed form", "none": "not trained"}[row.kind]]
         words += ["floor"] if row.floor else []
         words += [str(page.paper.year)] if page.paper else []
         self.page(
             "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
-            words=list(dict.fromkeys(words)), charts=self.method_charts(page, places),
+            words=list(dict.fromkeys(words)), charts=self.method_charts(places),
             pictures=self.code_pictures(page),
             claims=[j for j in content.claims if page.name in (j.claim.better, j.claim.worse)],
             tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
@@ -376,9 +378,9 @@ def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
     return charts.numbered(methods) | {name: -1 - place for place, name in enumerate(floors)}
 
 
-def _style(place: int) -> str:
-    """Return the class of a colour in the style sheet."""
-    return f"c{place % len(charts.PALETTE)}" if place >= 0 else f"f{(-1 - place) % len(charts.FLOORS)}"
+def _by_bits(row: Row) -> list[tuple[int, list[Record]]]:
+    """Return the records of a row by bit length."""
+    return [(bits, list(found)) for bits, found in itertools.groupby(row.records, key=lambda record: record.bits)]
 
 
 def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]]:

@@ -37,7 +37,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 """Axes and titles of the line charts."""
 
-MOST_POINTS = 20
+MOST_POINTS = 16
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 def band(
     curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
 ) -> Points:
-    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 20.
+    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 16.
 
     `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
     else, along precision and recall, points of one place.
@@ -283,7 +283,7 @@ def band(
 
 
 def _spread_out(mean: NDArray[np.float64]) -> list[int]:
-    """Return at most 20 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
+    """Return at most 16 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
     if len(mean) <= MOST_POINTS:
         return list(range(len(mean)))
     steps = np.abs(np.diff(mean, axis=0)) / np.maximum(np.ptp(mean, axis=0), 1e-12)

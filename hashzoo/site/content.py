@@ -62,7 +62,7 @@ class Row:
     standings: tuple[Standing, ...]
     year: int | None
     installed: bool
-    file: str
+    anchor: str
 
     @property
     def name(self) -> str:
@@ -91,8 +91,23 @@ class Row:
 
     @property
     def page(self) -> str:
-        """File of its records, from the site's root."""
-        return f"boards/{slug(self.protocol)}/{self.file}.html"
+        """File that shows its records, from the site's root; `anchor` and the bit length are the place in it."""
+        return f"methods/{slug(self.method)}.html"
+
+    @property
+    def metrics(self) -> set[str]:
+        """Names of what was measured of any of its records."""
+        return {name for record in self.records for name in record.metrics}
+
+    @property
+    def seconds(self) -> list[str]:
+        """How long each record took."""
+        return [f"{sum(record.timings.values()):.1f}" for record in self.records]
+
+    @property
+    def checksums(self) -> list[str]:
+        """The beginning of each record's sha256."""
+        return [record.record_sha256[:8] for record in self.records]
 
     @property
     def level(self) -> int:
@@ -370,13 +385,14 @@ class Content:
             shas = set(here["record"])
             records = tuple(sorted((r for r in chosen if r.record_sha256 in shas), key=lambda r: (r.bits, r.seed)))
             method = method_named(records[0].method)
-            file = slug(key[0])
-            if any(row.protocol == label and row.file == file for row in self._rows.values()):
-                file = f"{file}-{json_sha256(list(key))[:6]}"
+            name, anchor = plain(records[0].method), slug(label)
+            taken = {row.anchor for row in self._rows.values() if row.method == name}
+            if key[0] != name or key[3] or anchor in taken:  # the method's own setting has the short one
+                anchor = f"{anchor}-{json_sha256(list(key))[:6]}"
             self._rows[label, key] = Row(
-                key, label, plain(records[0].method), records[0].floor, str(here["database"].iloc[0]), records,
+                key, label, name, records[0].floor, str(here["database"].iloc[0]), records,
                 tuple(self.evidence.of(record) for record in records), method.paper.year if method else None,
-                method is not None, file,
+                method is not None, anchor,
             )  # fmt: skip
         return self._rows[label, key]
 

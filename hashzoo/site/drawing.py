@@ -1,22 +1,25 @@
-"""The charts of a page: their data in few bytes, a small still drawing of each, and what a browser draws them from.
+"""The charts of a page: a small still drawing of each that holds its data, and what a browser draws them from.
 
-A page's chart is its data (`Chart.json`), an SVG drawn here for readers without scripts, and one of four Vega
-specifications that all pages share, compiled from the same Altair charts as those of `hashzoo plot`. The stills are
-drawn here because Vega's own take five times the bytes, and a site has hundreds of them.
+A page's chart is an SVG in the page, drawn here for readers without scripts. Its lines are paths in the data's own
+units, which a transformation puts in their place, so that the page's script reads the values off the drawing and no
+chart stands on a page twice. Vega draws them from one of four specifications that all pages share, compiled from the
+same Altair charts as those of `hashzoo plot`. Colours and fonts are in the style sheet (`.still`).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
 from hashzoo.site import charts
-from hashzoo.site.charts import FAINT, GREY, Points, colour_of, is_dashed, need
+from hashzoo.site.charts import Points, colour_of, is_dashed, need
 
 WIDTH, HEIGHT = 880, 560
 """Of a still in its own units, two to a pixel of a card."""
@@ -24,6 +27,12 @@ WIDTH, HEIGHT = 880, 560
 LEFT, RIGHT, TOP, BOTTOM = 92, 26, 14, 78
 SCALE = 10_000
 """Values are kept in this part of one."""
+
+RECALL = 1_000
+"""Recall is kept in this part of one, where it is x."""
+
+LOG = 1_000_000
+"""Logarithms to the base ten are kept in this part of one, which gives ranks back as they were."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Chart:
     @property
     def x_scale(self) -> int:
         """What one of x is kept as: recall in parts, all else counted."""
-        return SCALE if self.kind == "pr" else 1
+        return RECALL if self.kind == "pr" else 1
 
     @property
     def logarithmic(self) -> bool:
@@ -58,28 +67,15 @@ class Chart:
 
     @property
     def template(self) -> str:
-        """Which of the shared specifications it is drawn from."""
-        return self.kind if self.kind in ("bits", "distances") else "log" if self.logarithmic else "line"
-
-    @property
-    def json(self) -> Markup:
-        """Its data for a script element: x and y as differences, since those have fewer digits."""
-        found = {
-            "kind": self.kind, "of": self.template, "x": self.x_title, "y": self.y_title, "lines": [
-                [line.name, line.place, _steps(line.x), _steps(line.y), *([line.spread] if any(line.spread) else [])]
-                for line in self.lines
-            ],
-        }  # fmt: skip
-        text = json.dumps(found, separators=(",", ":"), ensure_ascii=True)
-        for character in "<>&":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-        return Markup(text)
+        """What the page's script needs to know: "pr", "line", "log", "bits" or "distances"."""
+        own = ("pr", "bits", "distances")
+        return self.kind if self.kind in own else "log" if self.logarithmic else "line"
 
 
 def chart(kind: str, points: Points, order: Mapping[str, int], *, y: str = "") -> Chart:
     """Return the chart of points (m, x, y, l, h); `order` gives its lines and the place of each colour."""
     x_title, y_title, _ = charts.KINDS[kind]
-    by = SCALE if kind == "pr" else 1
+    by = RECALL if kind == "pr" else 1
     lines = []
     for name, place in order.items():
         own = [p for p in points if p["m"] == name]
@@ -102,68 +98,77 @@ def distances(points: Points, order: Mapping[str, int]) -> Chart:
     return Chart("distances", "Hamming distance to the query", "share of pairs", tuple(lines))
 
 
-def _steps(values: Sequence[int]) -> list[int]:
-    return [value - before for before, value in zip((0, *values), values, strict=False)]
+def style_of(place: int) -> str:
+    """Return the class of a colour in the style sheet."""
+    return f"f{(-1 - place) % len(charts.FLOORS)}" if is_dashed(place) else f"c{place % len(charts.PALETTE)}"
 
 
 # Stills
 
 
-def still(drawn: Chart) -> str:
-    """Return the chart as SVG, coordinates in half pixels."""
-    x_of, x_ticks = _x_axis(drawn)
+def still(drawn: Chart, said: str = "") -> Markup:
+    """Return the chart as SVG for a page, `said` to those who do not see it; the lines are in units of the data."""
+    axis = _x_axis(drawn)
     bands = [edge for line in drawn.lines for edge in edges(drawn, line)]
     low = 0.0 if drawn.kind == "distances" else min(lower for lower, _ in bands) / SCALE
     high = max(upper for _, upper in bands) / SCALE
     step = nice_step(low, high)
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil(high / step - 1e-9), first + 1)
-    height = HEIGHT - TOP - BOTTOM
-
-    def y_of(value: float) -> int:
-        return round(HEIGHT - BOTTOM - (value / SCALE / step - first) / (last - first) * height)
-
-    percent = drawn.kind == "distances"
-    y_ticks = [(y_of(n * step * SCALE), _label(n * step, step, percent)) for n in range(first, last + 1)]
-    grid = "".join(f"M{x} {TOP}V{HEIGHT - BOTTOM}" for x, _ in x_ticks)
+    floor = HEIGHT - BOTTOM
+    by = -(floor - TOP) / (last - first) / step / SCALE
+    up = floor - first * step * SCALE * by
+    y_ticks = [
+        (round(up + n * step * SCALE * by), _label(n * step, step, drawn.kind == "distances"))
+        for n in range(first, last + 1)
+    ]
+    grid = "".join(f"M{x} {TOP}V{floor}" for x, _ in axis.ticks)
     grid += "".join(f"M{LEFT} {y}H{WIDTH - RIGHT}" for y, _ in y_ticks)
-    parts = [f'<path stroke="{FAINT}" stroke-width="2" d="{grid}"/>', f'<g font-size="22" fill="{GREY}">']
-    parts += [f'<text x="{x}" y="{HEIGHT - 48}" text-anchor="middle">{label}</text>' for x, label in x_ticks]
-    parts += [f'<text x="{LEFT - 10}" y="{y + 8}" text-anchor="end">{label}</text>' for y, label in y_ticks]
-    middle = (LEFT + WIDTH - RIGHT) // 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 14}" text-anchor="middle">{escape(drawn.x_title)}</text>')
-    across = (TOP + HEIGHT - BOTTOM) // 2
-    parts.append(
-        f'<text transform="translate(20 {across})rotate(-90)" text-anchor="middle">{escape(drawn.y_title)}</text></g>'
+    across = "".join(f'<text x="{x}">{label}</text>' for x, label in axis.ticks)
+    upward = "".join(f'<text y="{y}">{label}</text>' for y, label in y_ticks)
+    lines = "".join(
+        f'<g class="{style_of(line.place)}"><title>{escape(line.name)}</title>{_drawn_line(drawn, line)}</g>'
+        for line in drawn.lines
     )
-    draw = _steps_of_bars if percent else _line_and_band
-    parts += [draw(drawn, line, x_of, y_of) for line in drawn.lines]
-    return _svg("".join(parts), WIDTH, HEIGHT)
+    return Markup(
+        f'<svg class="still" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f'<path d="{grid}"/><g class="x">{across}</g><g class="y">{upward}</g>'
+        f'<text class="x-title">{escape(drawn.x_title)}</text><text class="y-title">{escape(drawn.y_title)}</text>'
+        f'<g transform="translate({axis.start:.6g} {up:.6g})scale({axis.by:.6g} {by:.6g})">{lines}</g></svg>'
+    )
 
 
-def _x_axis(drawn: Chart) -> tuple[Any, list[tuple[int, str]]]:
-    """Return x to coordinate, and the ticks with their labels."""
-    found = sorted({x for line in drawn.lines for x in line.x})
+class Axis(NamedTuple):
+    """Where x is: at `start` plus `by` times its value; and the ticks with their labels."""
+
+    start: float
+    by: float
+    ticks: Sequence[tuple[int, str]]
+
+
+def _x_axis(drawn: Chart) -> Axis:
+    found = sorted({_x_of(drawn, x) for line in drawn.lines for x in line.x})
     low, high = found[0], max(found[-1], found[0] + 1)
-    width, pad = WIDTH - LEFT - RIGHT, 16 if drawn.kind == "bits" else 0
+    pad = 16 if drawn.kind == "bits" else 0
+    by = (WIDTH - LEFT - RIGHT - 2 * pad) / (high - low)
+    start = LEFT + pad - low * by
+
+    def ticks(values: Iterable[tuple[float, str]]) -> Axis:
+        return Axis(start, by, [(round(start + x * by), label) for x, label in values])
+
     if drawn.logarithmic:
-        low, top = max(low, 1), math.log(high / max(low, 1))
-
-        def by_log(x: float) -> int:
-            return round(LEFT + math.log(max(x, low) / low) / top * width)
-
-        tens = [10**n for n in range(math.ceil(math.log10(high)) + 1) if low <= 10**n <= high]
-        return by_log, [(by_log(n), f"{n // 1000}k" if n >= 1000 else str(n)) for n in tens]
-
-    def linear(x: float) -> int:
-        return round(LEFT + pad + (x - low) / (high - low) * (width - 2 * pad))
-
+        tens = range(math.ceil(low / LOG), math.floor(high / LOG + 1e-6) + 1)
+        return ticks((n * LOG, f"{10 ** (n - 3)}k" if n >= 3 else str(10**n)) for n in tens)
     if drawn.kind == "bits":
-        return linear, [(linear(x), str(x)) for x in found]
-    by = drawn.x_scale
-    step = nice_step(low / by, high / by)
-    ticks = range(math.ceil(low / by / step - 1e-9), math.floor(high / by / step + 1e-9) + 1)
-    return linear, [(linear(n * step * by), _label(n * step, step)) for n in ticks]
+        return ticks((x, str(x)) for x in found)
+    step = nice_step(low / drawn.x_scale, high / drawn.x_scale)
+    steps = range(math.ceil(low / drawn.x_scale / step - 1e-9), math.floor(high / drawn.x_scale / step + 1e-9) + 1)
+    return ticks((n * step * drawn.x_scale, _label(n * step, step)) for n in steps)
+
+
+def _x_of(drawn: Chart, x: int) -> int:
+    """Return x as it stands in a path: its logarithm where the axis is one."""
+    return round(math.log10(max(x, 1)) * LOG) if drawn.logarithmic else x
 
 
 def nice_step(low: float, high: float, number: int = 5) -> float:
@@ -183,31 +188,25 @@ def _label(value: float, step: float, percent: bool = False) -> str:
     return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
-def _line_and_band(drawn: Chart, line: Line, x_of: Any, y_of: Any) -> str:
-    colour, found = colour_of(line.place), ""
-    there = [(x_of(x), y_of(y)) for x, y in zip(line.x, line.y, strict=True)]
+def _drawn_line(drawn: Chart, line: Line) -> str:
+    if drawn.kind == "distances":
+        return f'<path class="area" d="{_bars(line)}"/>'
+    xs, found = [_x_of(drawn, x) for x in line.x], ""
     if any(line.spread):
-        band = list(zip(line.x, edges(drawn, line), strict=True))
-        above, below = [(x, high) for x, (_, high) in band], [(x, low) for x, (low, _) in band[::-1]]
-        outline = [(x_of(x), y_of(y)) for x, y in above + below]
-        found = f'<path fill="{colour}" fill-opacity=".16" d="{_path(outline)}z"/>'
-    dashed = ' stroke-dasharray="10 8"' if is_dashed(line.place) else ""
-    found += f'<path fill="none" stroke="{colour}" stroke-width="4"{dashed} d="{_path(there)}"/>'
+        band = list(zip(xs, edges(drawn, line), strict=True))
+        outline = [(x, high) for x, (_, high) in band] + [(x, low) for x, (low, _) in band[::-1]]
+        found = f'<path class="band" d="{_path(outline)}"/>'
+    there = list(zip(xs, line.y, strict=True))
+    found += f'<path d="{_path(there)}"/>'
     if drawn.kind == "bits":
-        round_ones = "".join(f"M{x} {y}h0" for x, y in there)
-        found += f'<path stroke="{colour}" stroke-width="12" stroke-linecap="round" d="{round_ones}"/>'
+        found += f'<path class="dots" d="{"".join(f"M{x} {y}h0" for x, y in there)}"/>'
     return found
 
 
-def _steps_of_bars(_: Chart, line: Line, x_of: Any, y_of: Any) -> str:
-    corners: list[tuple[int, int]] = []
-    for number, (x, y) in enumerate(zip(line.x, line.y, strict=True)):
-        left = x_of(x) if number == 0 else round((x_of(line.x[number - 1]) + x_of(x)) / 2)
-        right = x_of(x) if number == len(line.x) - 1 else round((x_of(x) + x_of(line.x[number + 1])) / 2)
-        corners += [(left, y_of(y)), (right, y_of(y))]
-    outline = [(corners[0][0], y_of(0)), *corners, (corners[-1][0], y_of(0))]
-    colour = colour_of(line.place)
-    return f'<path fill="{colour}" fill-opacity=".4" stroke="{colour}" stroke-width="3" d="{_path(outline)}"/>'
+def _bars(line: Line) -> str:
+    """Return the outline of bars at following whole numbers, half a bar wide at both ends."""
+    steps = [after - before for before, after in itertools.pairwise(line.y)]
+    return f"M{line.x[0]} 0V{line.y[0]}h.5" + "h1".join(f"v{step}" for step in steps) + "h.5V0"
 
 
 def edges(drawn: Chart, line: Line) -> list[tuple[int, int]]:
@@ -217,42 +216,40 @@ def edges(drawn: Chart, line: Line) -> list[tuple[int, int]]:
     return [(max(bottom, y - s), min(top, y + s)) for y, s in zip(line.y, line.spread, strict=True)]
 
 
-def _path(points: Iterable[tuple[int, int]]) -> str:
-    """Return a path by relative steps; points that do not move it are left out."""
-    found, at = "", (0, 0)
-    for number, (x, y) in enumerate(points):
-        across, down = x - at[0], y - at[1]
-        if number == 0:
-            found = f"M{x} {y}"
-        elif down == 0 and across:
-            found += f"h{across}"
-        elif across == 0 and down:
-            found += f"v{down}"
-        elif across:
-            found += f"l{across}{down}" if down < 0 else f"l{across} {down}"
-        at = (x, y)
-    return found
+def _path(points: Sequence[tuple[int, int]]) -> str:
+    """Return a path by relative steps, a pair of numbers for each point."""
+    steps = [(x - from_x, y - from_y) for (from_x, from_y), (x, y) in itertools.pairwise(points)]
+    drawn = "l" + " ".join(_pair(*step) for step in steps).replace(" -", "-") if steps else ""
+    return f"M{points[0][0]} {points[0][1]}{drawn}"
+
+
+def _pair(x: int, y: int) -> str:
+    """Return two numbers of a path in the fewest characters."""
+    return f"{x}{y}" if y < 0 else f"{x} {y}"
+
+
+def bars(shares: Sequence[float]) -> str:
+    """Return a path of one upright stroke per share, for a drawing that is one wide for each and 100 high."""
+    return "".join(f"M{place + 0.5} 100V{100 - 100 * share:.0f}" for place, share in enumerate(shares))
 
 
 def plane(points: Points, order: Mapping[str, int], side: int = 560) -> str:
-    """Return items in the plane as SVG: a dot each, coloured by its class."""
+    """Return items in the plane as SVG: a dot each (one for items of a class at the same place), coloured by class."""
     across, down = [p["x"] for p in points], [p["y"] for p in points]
     span = max(max(across) - min(across), max(down) - min(down)) or 1.0
     left = (side - (max(across) - min(across)) / span * (side - 40)) / 2
     top = (side - (max(down) - min(down)) / span * (side - 40)) / 2
     parts = []
     for name, place in order.items():
-        own = sorted(
+        own = sorted({
             (
                 round(left + (p["x"] - min(across)) / span * (side - 40)),
                 round(top + (p["y"] - min(down)) / span * (side - 40)),
             )
             for p in points if p["m"] == name
-        )  # fmt: skip
-        dots, at = "", (0, 0)
-        for x, y in own:
-            dots += f"m{x - at[0]} {y - at[1]}h0" if dots else f"M{x} {y}h0"
-            at = (x, y)
+        })  # fmt: skip
+        steps = zip([(0, 0), *own], own, strict=False)
+        dots = "".join(f"m{_pair(x - from_x, y - from_y)}h0" for (from_x, from_y), (x, y) in steps)
         parts.append(f'<path stroke="{colour_of(place)}" d="{dots}"/>')
     dots = "".join(parts)
     return _svg(f'<g stroke-width="11" stroke-linecap="round" stroke-opacity=".72">{dots}</g>', side, side)
@@ -261,36 +258,56 @@ def plane(points: Points, order: Mapping[str, int], side: int = 560) -> str:
 def _svg(content: str, width: int, height: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width // 2}" '
-        f'height="{height // 2}" font-family="system-ui,sans-serif">{content}</svg>\n'
+        f'height="{height // 2}">{content}</svg>\n'
     )
 
 
 # What a browser draws them from
 
 
-def script() -> str:
-    """Return Vega as one script, `window.vega` with what draws a compiled specification: two thirds of the bundle.
+VEGA = {
+    "6.2.0": (
+        "vega-view@6.1.0", "vega-parser@7.1.0", "vega-dataflow@6.1.0", "vega-transforms@5.1.0",
+        "vega-view-transforms@5.1.0", "vega-encode@5.1.0",
+    ),
+}  # fmt: skip
+"""The parts of a release of Vega that our charts need: three quarters of it; no maps, forces, trees or word clouds."""
 
-    vl-convert keeps Vega under the address that its bundle imports; where another release keeps it elsewhere, the whole
-    bundle does the same.
+
+def script() -> str:
+    """Return Vega as one script, `window.vega` with what draws a compiled specification.
+
+    vl-convert keeps the parts of Vega under the addresses that its bundle imports. Where its release of Vega is not in
+    `VEGA`, all of Vega does the same, and where it keeps that elsewhere, the whole bundle.
     """
     tool = need("vl_convert")
-    address = f"https://cdn.jsdelivr.net/npm/vega@{tool.get_vega_version()}/+esm"
-    try:
-        bundle: str = tool.javascript_bundle(f'import {{View, parse}} from "{address}"; window.vega = {{View, parse}};')
-    except ValueError:
-        return charts.script() + "window.vega=vegaEmbed.vega;\n"
-    return bundle.replace("</script", "<\\/script")
+    release = tool.get_vega_version()
+    whole = f'import {{View, parse}} from "{_address(f"vega@{release}")}";'
+    for imports in [*([_parts(VEGA[release])] if release in VEGA else []), whole]:
+        with suppress(ValueError):
+            bundle: str = tool.javascript_bundle(f"{imports}\nwindow.vega = {{View, parse}};")
+            return bundle.replace("</script", "<\\/script")
+    return charts.script() + "window.vega=vegaEmbed.vega;\n"
+
+
+def _address(package: str) -> str:
+    return f"https://cdn.jsdelivr.net/npm/{package}/+esm"
+
+
+def _parts(packages: tuple[str, ...]) -> str:
+    view, parser, dataflow, *extensions = map(_address, packages)
+    lines = [
+        f'import {{View}} from "{view}";', f'import {{parse}} from "{parser}";',
+        f'import {{transforms}} from "{dataflow}";',
+    ]  # fmt: skip
+    lines += [f'import * as part{n} from "{address}";' for n, address in enumerate(extensions)]
+    return "\n".join([*lines, f"Object.assign(transforms, {', '.join(f'part{n}' for n in range(len(extensions)))});"])
 
 
 def templates() -> str:
-    """Return a script with the four specifications without data, and the colours."""
+    """Return a script with the four specifications without data."""
     made = {name: _compiled(name) for name in ("line", "log", "bits", "distances")}
-    colours = {"palette": charts.PALETTE, "floors": charts.FLOORS}
-    return (
-        f"window.hashzooCharts={json.dumps(made, separators=(',', ':'), sort_keys=True)};\n"
-        f"window.hashzooColours={json.dumps(colours, separators=(',', ':'))};\n"
-    )
+    return f"window.hashzooCharts={json.dumps(made, separators=(',', ':'), sort_keys=True)};\n"
 
 
 def _compiled(name: str) -> dict[str, Any]:

@@ -7,11 +7,14 @@ import re
 _CLOSING = re.compile(r"\s*</(?:td|th|tr|li|dt|dd|option|tbody|thead)>")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([\w.:#/%,+-]+)"(?=[\s>])')
 _ENTITIES = {"&#177;": "\N{PLUS-MINUS SIGN}", "&minus;": "\N{MINUS SIGN}", "&ndash;": "\N{EN DASH}"}
+_SCOPE = re.compile(r'(<th) scope="(?:row|col)"')
+"""Of a header beside data cells, and of one among headers: what such a header has without saying so."""
+
 _KEPT = re.compile(r"(<pre.*?</pre>|<script.*?</script>|<textarea.*?</textarea>)", re.DOTALL)
 
 
 def compact(text: str) -> str:
-    """Return a page without indentation, closing tags that HTML lets out, and quotes that it does not need.
+    """Return a page without indentation, and without closing tags, quotes and scopes that HTML does not need.
 
     >>> compact('<ul class="a b">\\n  <li class="c"><a href="x.html#b16">1</a></li>\\n</ul>\\n')
     '<ul class="a b"><li class=c><a href=x.html#b16>1</a></ul>\\n'
@@ -21,6 +24,6 @@ def compact(text: str) -> str:
     parts = _KEPT.split(text)
     for number in range(0, len(parts), 2):
         short = re.sub(r">\s*\n\s*<", "><", parts[number])
-        short = _CLOSING.sub("", re.sub(r"\s*\n\s*", " ", short))
+        short = _SCOPE.sub(r"\1", _CLOSING.sub("", re.sub(r"\s*\n\s*", " ", short)))
         parts[number] = re.sub(r"<[a-z][^<>]*>", lambda tag: _ATTRIBUTE.sub(r"\1=\2", tag[0]), short)
     return "".join(parts).strip() + "\n"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.uncertainty import Standing as Comparison
+from hashzoo.files import json_sha256
 from hashzoo.results.boards import BOARD_METRICS
 from hashzoo.results.evidence import Evidence
 from hashzoo.results.published import is_dataset
@@ -13,6 +14,9 @@ from hashzoo.results.record import Record
 from hashzoo.results.text import plain
 from hashzoo.site.content import Row, View
 from hashzoo.specs import PaperTable
+
+SHORT_LEVELS = {"reported only": "reported", "follows from codes": "codes", "made again": "made again"}
+"""What stands behind a record, in a word that fits a column."""
 
 
 def facts(row: Row, year: bool = True) -> str:
@@ -106,10 +110,15 @@ def exact(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else f"{value:.6f}"
 
 
+def values(records: Sequence[Record], name: str) -> list[str]:
+    """Return a metric of records as their table shows it."""
+    return [exact(record.metrics[name]) if name in record.metrics else "" for record in records]
+
+
 def made(record: Record) -> list[tuple[str, str]]:
     """Return how a record was made, in words."""
     config = record.config
-    found = [("dataset", config.dataset.name), ("regime", config.regime), ("precision", config.precision)]
+    found: list[tuple[str, str]] = [("precision", config.precision)]
     for name in ("hash_layer", "loss", "trainer", "fitter"):
         part = getattr(config, name)
         if part is not None:
@@ -128,7 +137,22 @@ def made(record: Record) -> list[tuple[str, str]]:
         found.append(("settings", config.settings_source))
     plugins = {f"{p.distribution} {p.version}" for p in record.plugins.values()}
     found.append(("plugins", ", ".join(sorted(plugins))))
-    found.append(("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())))
-    found.append(("machine", ", ".join(f"{k} {v}" for k, v in record.environment.items())))
     found.append(("made", record.created))
     return [(name, plain(str(value))) for name, value in found]
+
+
+def versions(record: Record) -> str:
+    """Return the versions of everything but the plugins that a record names by itself."""
+    own = {part.distribution for part in record.plugins.values()} - {"hashzoo"}
+    return plain(", ".join(f"{name} {version}" for name, version in record.versions.items() if name not in own))
+
+
+def machine_id(record: Record) -> str:
+    """Return the place on the page of machines where a record's machine and versions stand, once for all records."""
+    return f"m{json_sha256([versions(record), record.environment])[:6]}"
+
+
+def made_on(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Return the machines of records: the place on the page of machines, and a name."""
+    found = {machine_id(record): record.environment for record in records}
+    return [(place, plain(str(of.get("processor") or of.get("system") or "machine"))) for place, of in found.items()]

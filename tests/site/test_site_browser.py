@@ -103,8 +103,9 @@ def test_charts_are_drawn_in_place_of_the_pictures(browser, site):
     opened(browser, site / BOARD)
     wait_for(browser, "document.querySelectorAll('figure[data-chart]').length > 2")
     browser.execute_script("document.querySelector('figure[data-chart]').scrollIntoView()")
-    wait_for(browser, "document.querySelector('figure[data-drawn=yes] svg')")
-    assert browser.execute_script("return document.querySelector('figure[data-drawn=yes] img').offsetParent === null")
+    wait_for(browser, "document.querySelector('figure[data-drawn=yes] .vega svg')")
+    still = "document.querySelector('figure[data-drawn=yes] .still')"
+    assert browser.execute_script(f"return {still}.getClientRects().length") == 0
 
 
 def test_sorting_changes_the_order_and_says_so(browser, site):
@@ -161,8 +162,8 @@ def test_one_bit_length_has_its_own_order_gaps_and_a_dot_per_method(browser, sit
 def test_a_name_in_the_legend_shows_its_lines_alone(browser, site):
     opened(browser, site / BOARD)
     browser.execute_script("document.querySelector('figure[data-chart]').scrollIntoView()")
-    wait_for(browser, "document.querySelector('figure[data-drawn=yes] svg')")
-    paths = "figure[data-drawn=yes] svg .mark-line path"
+    wait_for(browser, "document.querySelector('figure[data-drawn=yes] .vega svg')")
+    paths = "figure[data-drawn=yes] .vega svg .mark-line path"
     lines = f"[...document.querySelectorAll('{paths}')].map((e) => e.getAttribute('opacity') ?? '1')"
     assert set(browser.execute_script(f"return {lines}")) == {"1"}
     press = browser.find_element("css selector", ".group > .legend button")
@@ -190,7 +191,7 @@ def test_without_scripts_every_table_and_drawing_is_there(browser, site):
         opened(browser, site / BOARD)
         text = browser.find_element("css selector", "main").text
         assert text.count("Floors") >= 4
-        picture = browser.find_element("css selector", "figure img")
+        picture = browser.find_element("css selector", "figure .still")
         assert picture.size["height"] > 100
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -104,7 +104,7 @@ def test_a_cross_modal_method_shows_images_beside_texts(boards, tmp_path):
         with Image.open(tmp_path / "site" / name) as sheet:
             assert sheet.width == 11 * 16
     assert len(re.findall(r"url\(\.\./pictures/", page)) == 2
-    plane = next((tmp_path / "site" / "charts").glob("one-*-plane.svg")).read_text()
+    plane = next((tmp_path / "site" / "pictures").glob("one-*-plane.svg")).read_text()
     assert plane.count("h0") == 20
 
 

@@ -204,50 +204,58 @@
     });
   }
 
-  // Charts: drawn by Vega in place of the pictures when they come into view.
-  const along = (steps) => { let at = 0; return steps.map((step) => (at += step)); };
-  const colour = (place) => {
-    const { palette, floors } = window.hashzooColours;
-    return place >= 0 ? palette[place % palette.length] : floors[(-1 - place) % floors.length];
+  // Charts: drawn by Vega in place of the stills when they come into view, from the values that the stills are drawn of.
+  const points = (path) => {
+    const numbers = path.getAttribute("d").match(/-?\d+/g).map(Number);
+    let x = 0, y = 0;
+    return Array.from({ length: numbers.length / 2 }, (_, n) => [x += numbers[2 * n], y += numbers[2 * n + 1]]);
   };
-  const whole = (given) => {
-    const spec = structuredClone(window.hashzooCharts[given.of]), by = given.kind === "pr" ? 10000 : 1;
-    const values = given.lines.flatMap(([m, place, dx, dy, spread]) => {
-      const ys = along(dy);
-      return along(dx).map((x, n) => {
-        const s = spread?.[n] ?? 0;
-        const [l, h] = given.kind === "bits" ? [ys[n] - s, ys[n] + s] : [Math.max(0, ys[n] - s), Math.min(10000, ys[n] + s)];
-        return { m, f: place < 0, x: x / by, y: ys[n] / 10000, l: l / 10000, h: h / 10000 };
-      });
+  const heights = (path) => {  // of bars at 0, 1, 2, ...
+    let y = 0;
+    const found = [...path.getAttribute("d").matchAll(/([vV])(-?\d+)/g)].map(([, by, number]) => (y = Number(number) + (by === "v" ? y : 0)));
+    return found.slice(0, -1).map((height, x) => [x, height]);
+  };
+  const values = (still, kind) => [...still.querySelectorAll("g > title")].flatMap((title) => {
+    const line = title.parentElement, m = title.textContent, f = line.matches("[class^=f]");
+    const [band, path] = ["path.band", "path:not(.band)"].map((one) => line.querySelector(one));
+    const edge = band && points(band), own = kind === "distances" ? heights(path) : points(path);
+    return own.map(([x, y], n) => {
+      const [h, l] = edge ? [edge[n][1], edge[edge.length - 1 - n][1]] : [y, y];
+      return { m, f, x: kind === "pr" ? x / 1e3 : kind === "log" ? Math.round(10 ** (x / 1e6)) : x, y: y / 1e4, l: l / 1e4, h: h / 1e4 };
     });
-    spec.data.find((part) => part.values).values = values;
+  });
+  const whole = (still, kind, titles) => {
+    const spec = structuredClone(window.hashzooCharts[kind === "pr" ? "line" : kind]), found = values(still, kind);
+    const lines = [...still.querySelectorAll("g > title")];
+    spec.data.find((part) => part.values).values = found;
     const scale = spec.scales.find((part) => part.name === "color");
-    scale.domain = given.lines.map(([name]) => name);
-    scale.range = given.lines.map(([, place]) => colour(place));
+    scale.domain = lines.map((title) => title.textContent);
+    scale.range = lines.map((title) => getComputedStyle(title.parentElement).getPropertyValue("--hue").trim());
     for (const axis of spec.axes) {
-      if (axis.title === "@x") axis.title = given.x;
-      if (axis.title === "@y") axis.title = given.y;
-      if (given.of === "bits" && axis.scale === "x") axis.values = [...new Set(values.map((point) => point.x))];
+      if (axis.title === "@x") axis.title = titles.x;
+      if (axis.title === "@y") axis.title = titles.y;
+      if (kind === "bits" && axis.scale === "x") axis.values = [...new Set(found.map((point) => point.x))];
     }
     return spec;
   };
   const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
   const drawn = new Map();
   const draw = (figure) => {
-    const given = JSON.parse(figure.querySelector("script[type='application/json']").textContent), picture = figure.querySelector("img");
+    const still = figure.querySelector(".still"), kind = figure.dataset.chart, said = still.getAttribute("aria-label");
+    const titles = { x: still.querySelector(".x-title").textContent, y: still.querySelector(".y-title").textContent };
     const place = document.createElement("div");
     place.className = "vega";
     place.setAttribute("role", "img");
-    place.setAttribute("aria-label", picture.alt);
-    picture.before(place);
-    picture.hidden = true;
-    const failed = () => { place.remove(); picture.hidden = false; };
+    place.setAttribute("aria-label", said);
+    still.before(place);
+    still.setAttribute("hidden", "");
+    const failed = () => { place.remove(); still.removeAttribute("hidden"); };
     try {
-      const view = new window.vega.View(window.vega.parse(whole(given)), { renderer: "svg", container: place, hover: true }).description(picture.alt);
+      const view = new window.vega.View(window.vega.parse(whole(still, kind, titles)), { renderer: "svg", container: place, hover: true }).description(said);
       view.tooltip((_, event, __, told) => {
         tip.hidden = !told;
         if (!told) return;
-        tip.textContent = `${told.m}: ${given.y} ${told.y} at ${given.kind === "bits" ? `${told.x} bits` : `${given.x} ${told.x}`}`;
+        tip.textContent = `${told.m}: ${titles.y} ${told.y} at ${kind === "bits" ? `${told.x} bits` : `${titles.x} ${told.x}`}`;
         tip.style.left = `${Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8)}px`;
         tip.style.top = `${event.clientY + 16}px`;
       });
