@@ -56,7 +56,7 @@ HANDED: dict[str, tuple[type, ...]] = {
 LIFE = {
     "losses": """### Life of a loss
 
-A loss is a `torch.nn.Module`. Only `forward` is required; a hash layer may define the other three as well.
+A loss is a `torch.nn.Module`. Only `forward` is required; a hash layer may define the others as well.
 
 | call | when | what for |
 |---|---|---|
@@ -65,6 +65,8 @@ A loss is a `torch.nn.Module`. Only `forward` is required; a hash layer may defi
 the train split (`TrainData`, below): similarity, targets, centers. Its state goes into buffers |
 | `start_epoch(epoch, epochs)` | before each epoch, counted from 0 | schedules: the scale of a tanh, a growing weight |
 | `forward(output, batch)` | each step | the terms `{name: scalar}`, already weighted; the trainer adds them up |
+| `wants_outputs(epoch)` | after each epoch | where it returns False, the outputs are not computed for it and \
+`end_epoch` is not called; without it they are after each epoch |
 | `end_epoch(epoch, outputs)` | after each epoch; without gradient | alternating steps: `outputs` are those of the \
 whole train split in its order, so that row i belongs to `batch.index` i |
 

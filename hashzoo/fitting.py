@@ -205,8 +205,9 @@ def squared_distances(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
     >>> squared_distances(torch.tensor([[0.0, 1.0]]), torch.tensor([[3.0, 5.0], [0.0, 1.0]])).tolist()
     [[25.0, 0.0]]
     """
-    square = x.square().sum(1)[:, None] + a.square().sum(1)[None, :]
-    return (square - 2.0 * (x @ a.T)).clamp_min_(0.0)
+    first = x.square().sum(1)
+    second = first if a is x else a.square().sum(1)
+    return torch.sub(first[:, None] + second[None, :], x @ a.T, alpha=2).relu_()
 
 
 def rbf(x: torch.Tensor, a: torch.Tensor, scale: float | torch.Tensor) -> torch.Tensor:

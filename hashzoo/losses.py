@@ -108,26 +108,23 @@ def off_diagonal(n: int, device: torch.device) -> torch.Tensor:
     return ~torch.eye(n, dtype=torch.bool, device=device)
 
 
-def class_weights(similar: torch.Tensor, counted: torch.Tensor, weights: str = "two_sided") -> torch.Tensor:
+def class_weights(similar: torch.Tensor, counted: torch.Tensor | None, weights: str = "two_sided") -> torch.Tensor:
     """Return w (N, M) that balances similar against dissimilar pairs of this batch.
 
-    With S the pairs in `counted` (N, M), S1 the similar and S0 the dissimilar ones among them:
+    With S the pairs in `counted` (N, M; a mask, or 0 and 1; None: all), S1 the similar and S0 the dissimilar ones:
     `two_sided`: |S|/|S1| for similar and |S|/|S0| for dissimilar pairs (HashNet, ICCV 2017, and DCH, CVPR 2018);
-    `one_sided`: |S|/|S1| and 1 (the released DCH code); `none`: 1. An empty side gets weight 1.
+    `one_sided`: |S|/|S1| and 1 (the released DCH code); `none`: 1.
     """
     if weights not in WEIGHTS:
         raise unknown_name("pair weighting", weights, WEIGHTS)
     ones = torch.ones_like(similar)
     if weights == "none":
         return ones
-    total = counted.sum().to(similar.dtype)
-    alike = (similar * counted).sum()
-    unlike = total - alike
-    w1 = torch.where(alike > 0, total / alike.clamp_min(1.0), 1.0)
-    if weights == "one_sided":
-        return torch.where(similar > 0, w1, ones)
-    w0 = torch.where(unlike > 0, total / unlike.clamp_min(1.0), 1.0)
-    chosen = torch.gt(similar.detach(), 0, out=torch.empty_like(ones))
+    number = ones if counted is None else counted.to(similar.dtype)  # once: a mask times numbers is slow
+    alike, total = (similar * number).sum(), number.sum()
+    w1 = total / alike.clamp_min(1.0)
+    w0 = total / (total - alike).clamp_min(1.0) if weights == "two_sided" else 1.0
+    chosen = torch.gt(similar.detach(), 0, out=ones)
     return chosen * w1 + (1.0 - chosen) * w0  # one of the two is 0, so that nothing is rounded
 
 
@@ -136,9 +133,12 @@ def mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     return torch.where(counted, values, 0.0).sum() / counted.sum().clamp_min(1)
 
 
-def pair_logistic(logits: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
-    """Return softplus(logit) - s logit per pair: the negative log-likelihood of s under a sigmoid, without overflow."""
-    return F.binary_cross_entropy_with_logits(logits, similar, reduction="none")
+def pair_logistic(logits: torch.Tensor, similar: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Return softplus(logit) - s logit per pair, times its weight where `weights` (constants) are given.
+
+    That is the negative log-likelihood of s under a sigmoid, without overflow.
+    """
+    return F.binary_cross_entropy_with_logits(logits, similar, weights, reduction="none")
 
 
 def log_cosh(x: torch.Tensor) -> torch.Tensor:
@@ -149,14 +149,14 @@ def log_cosh(x: torch.Tensor) -> torch.Tensor:
 
 def unit(x: torch.Tensor) -> torch.Tensor:
     """Return the rows of x (N, K) divided by their length; a row of (almost) zero length gives 0 and no gradient."""
-    length = x.norm(dim=1, keepdim=True)
-    known = length > NO_DIRECTION
-    return torch.where(known, x / torch.where(known, length, 1.0), 0.0)
+    length: torch.Tensor = x.norm(dim=1, keepdim=True)
+    return x / length.masked_fill(length <= NO_DIRECTION, math.inf)
 
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return the cosine (N, M) of the rows of a (N, K) and b (M, K); 0 for a zero row."""
-    return unit(a) @ unit(b).T
+    first = unit(a)
+    return first @ (first if b is a else unit(b)).T
 
 
 def cosine_structure(
@@ -243,8 +243,8 @@ class LastOutputs(nn.Module):
     @torch.no_grad()
     def remember(self, relaxed: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Write the outputs (N, K) of a batch into their rows and return all (n, K), in the dtype of `relaxed`."""
-        self.outputs[batch.index] = relaxed.detach().to(self.outputs.dtype)
-        self.labels[batch.index] = batch.labels.to(self.labels.dtype)
+        self.outputs.index_copy_(0, batch.index, relaxed.detach().to(self.outputs.dtype))
+        self.labels.index_copy_(0, batch.index, batch.labels.to(self.labels.dtype))
         return self.outputs.to(relaxed.dtype)
 
 
@@ -255,7 +255,7 @@ def mean_labelled(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     2.0
     """
     known = labels.sum(dim=1) > 0
-    return torch.where(known, values, 0.0).sum() / known.sum().clamp_min(1)
+    return values.masked_fill(~known, 0.0).sum() / known.sum().clamp_min(1)
 
 
 def label_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -265,5 +265,6 @@ def label_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Ten
     without any label contributes nothing; a batch of such items gives 0.
     """
     labels = labels.to(logits.dtype)
-    share = labels / labels.sum(dim=1, keepdim=True).clamp_min(1.0)
-    return mean_labelled(-(share * torch.log_softmax(logits, dim=1)).sum(dim=1), labels)
+    number = labels.sum(dim=1, keepdim=True)
+    share = labels / number.clamp_min(1.0)  # nothing of an item without labels
+    return F.cross_entropy(logits, share, reduction="sum") / (number > 0).sum().clamp_min(1)

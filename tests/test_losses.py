@@ -104,6 +104,16 @@ def test_weighted_means_are_means_of_each_side(weights: str, diagonal: bool) -> 
     assert got.item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("weights", ["two_sided", "one_sided"])
+def test_pairs_are_counted_by_a_mask_by_numbers_or_all(weights: str) -> None:
+    similar = torch.eye(4)
+    mask = off_diagonal(4, similar.device)
+    mask[0] = True
+    assert torch.equal(class_weights(similar, mask, weights), class_weights(similar, mask.float(), weights))
+    everything = torch.ones(4, 4, dtype=torch.bool)
+    assert torch.equal(class_weights(similar, everything, weights), class_weights(similar, None, weights))
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_an_empty_side_gets_weight_one(value: float) -> None:
     similar = torch.full((3, 3), value)

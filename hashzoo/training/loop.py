@@ -155,8 +155,11 @@ class GradientTrainer:
         return terms
 
     def end_epoch(self, epoch: int) -> None:
-        """Give losses and hash layers that define `end_epoch` the outputs of the whole train split."""
-        wanting = [part for part in self._parts() if hasattr(part, "end_epoch")]
+        """Give losses and hash layers that define `end_epoch` the outputs of the whole train split.
+
+        One that defines `wants_outputs(epoch)` too is left out where that is false.
+        """
+        wanting = [part for part in self._parts() if _wants_outputs(part, epoch)]
         if wanting:
             outputs = self.job.data.outputs()
             with torch.no_grad():
@@ -320,6 +323,11 @@ def require_batch(batch_size: int, items: int) -> None:
             f"The batch size {batch_size} is larger than the train split ({items} items); "
             f"use --set batch_size={items} or less."
         )
+
+
+def _wants_outputs(part: Any, epoch: int) -> bool:
+    """Whether a loss or hash layer has to be given the outputs of the train split after an epoch."""
+    return hasattr(part, "end_epoch") and (not hasattr(part, "wants_outputs") or bool(part.wants_outputs(epoch)))
 
 
 def _items(batch: Any) -> float:

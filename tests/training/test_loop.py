@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -142,6 +143,30 @@ class Square(nn.Module):
 
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         return {"square": output.relaxed.square().mean() / 2}
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(None, [0, 1, 2, 3]), ((), []), ((1, 3), [1, 3])])
+def test_outputs_of_the_train_split_are_computed_where_a_loss_wants_them(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, wanted: tuple[int, ...] | None, given: list[int]
+) -> None:
+    class Watching(Square):
+        seen: ClassVar[list[int]] = []
+
+        def end_epoch(self, epoch: int, outputs: HashOutput) -> None:
+            assert len(outputs.relaxed) == 4
+            self.seen.append(epoch)
+
+    class Choosing(Watching):
+        def wants_outputs(self, epoch: int) -> bool:
+            return epoch in wanted
+
+    loss = Watching() if wanted is None else Choosing()
+    job = make_job(Recipe(4, 2, 0.01), loss)
+    computed, outputs = [], job.data.outputs
+    monkeypatch.setattr(job.data, "outputs", lambda: computed.append(1) or outputs())
+    GradientTrainer().fit(job)
+    assert loss.seen == given
+    assert len(computed) == len(given)
 
 
 def test_a_trainer_may_be_for_one_loss_and_one_process(make_job: MakeJob) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.fitting import generator
-from hashzoo.losses import widen
+from hashzoo.losses import mean_labelled, widen
 from hashzoo_cnnh.coordinates import hash_targets
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ class CNNHLoss(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"regression"} of a batch: relaxed (N, K), targets by `batch.index`; 0 where no image has a label."""
         u = widen(output.relaxed)
-        targets = self.targets[batch.index].to(u.dtype)
+        targets = self.targets.index_select(0, batch.index).to(u.dtype)
         error = (u - targets) ** 2 if self.regression == "squared" else F.softplus(-targets * u)
-        known = (batch.labels.sum(dim=1) > 0).to(u.dtype)
-        return {"regression": (error.mean(dim=1) * known).sum() / known.sum().clamp_min(1.0)}
+        return {"regression": mean_labelled(error.mean(dim=1), batch.labels)}

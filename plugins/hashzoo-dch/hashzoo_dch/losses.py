@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
 from hashzoo.losses import (
     WEIGHTS,
     class_weights,
     cosine,
-    mean_over,
-    off_diagonal,
     pair_logistic,
     share_label,
+    unit,
     widen,
 )
 
@@ -25,13 +27,13 @@ SMALLEST_DISTANCE = 1e-5
 
 def normalized_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return d_ij = K/2 (1 - cos(a_i, b_j)) (N, M) of a (N, K) and b (M, K), never negative; Hamming's on codes."""
-    return (0.5 * a.shape[1] * (1.0 - cosine(a, b))).clamp_min(0.0)
+    return (0.5 * a.shape[1] * (1.0 - cosine(a, b))).relu()
 
 
 def squared_euclidean(z: torch.Tensor) -> torch.Tensor:
     """Return |z_i - z_j|^2 (N, N) of z (N, K), never negative; on codes it is four times Hamming's distance."""
     square = (z**2).sum(dim=1)
-    return (square[:, None] + square[None, :] - 2.0 * (z @ z.T)).clamp_min(0.0)
+    return (square[:, None] + square[None, :] - 2.0 * (z @ z.T)).relu()
 
 
 def cauchy_cross_entropy(distance: torch.Tensor, similar: torch.Tensor, gamma: float) -> torch.Tensor:
@@ -39,9 +41,8 @@ def cauchy_cross_entropy(distance: torch.Tensor, similar: torch.Tensor, gamma: f
 
     Equal to the paper's s log(d/gamma) + log(1 + gamma/d), which is infinity less infinity for s = 1 and d = 0.
     """
-    close = torch.log1p(distance / gamma)
-    far = torch.log1p(gamma / distance.clamp_min(SMALLEST_DISTANCE))
-    return torch.where(similar > 0, close, far)
+    above_pole = F.threshold(distance, SMALLEST_DISTANCE, SMALLEST_DISTANCE)
+    return torch.log1p(similar / gamma * distance + (1.0 - similar) * gamma / above_pole)  # one of the two is 0
 
 
 def quantization_error(z: torch.Tensor, gamma: float, quantizer: str) -> torch.Tensor:
@@ -52,7 +53,8 @@ def quantization_error(z: torch.Tensor, gamma: float, quantizer: str) -> torch.T
     size = z.abs()
     if quantizer == "squared":
         return ((size - 1.0) ** 2).mean()
-    distance = normalized_distance(size, torch.ones_like(size[:1])).squeeze(1)
+    bits = z.shape[1]
+    distance = (0.5 * bits - 0.5 * math.sqrt(bits) * unit(size).sum(dim=1)).relu()
     return torch.log1p(distance / gamma).mean()
 
 
@@ -102,10 +104,10 @@ class DCHLoss(nn.Module):
         """Return {"pairwise", "quantization"} of a batch: relaxed (N, K), labels (N, C)."""
         z = widen(output.relaxed)
         similar = share_label(batch.labels, batch.labels).to(z.dtype)
-        counted = off_diagonal(len(z), z.device)
-        weights = class_weights(similar, counted, self.weights)
+        counted = torch.ones_like(similar).fill_diagonal_(0.0)
+        weights = class_weights(similar, counted, self.weights) * counted
         return {
-            "pairwise": mean_over(weights * self.each_pair(z, similar), counted),
+            "pairwise": (weights * self.each_pair(z, similar)).sum() / max(1, len(z) * (len(z) - 1)),
             "quantization": self.quantization_weight * quantization_error(z, self.gamma, self.quantizer),
         }
 

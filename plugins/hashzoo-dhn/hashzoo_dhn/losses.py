@@ -29,7 +29,7 @@ def quantization_error(z: torch.Tensor, quantizer: str) -> torch.Tensor:
     """
     distance = z.abs() - 1.0
     each = log_cosh(distance) if quantizer == "log_cosh" else distance**2
-    return each.sum(dim=1).mean()
+    return each.sum() / len(z)
 
 
 class DHNLoss(nn.Module):
@@ -79,10 +79,9 @@ class DHNLoss(nn.Module):
         z = widen(output.relaxed)
         similar = share_label(batch.labels, batch.labels).to(z.dtype)
         product = cosine(z, z) if self.similarity == "cosine" else z @ z.T
-        weights = class_weights(similar, torch.ones_like(similar, dtype=torch.bool), self.weights)
-        pairwise = (weights * pair_logistic(self.logit_scale * product, similar)).mean()
+        weights = None if self.weights == "none" else class_weights(similar, None, self.weights)
         return {
-            "pairwise": pairwise,
+            "pairwise": pair_logistic(self.logit_scale * product, similar, weights).mean(),
             "quantization": self.quantization_weight * quantization_error(z, self.quantizer),
         }
 

@@ -70,7 +70,7 @@ class DPNLoss(nn.Module):
         """Return {"polarization"}, and {"norm"} where it has a weight, of a batch: relaxed (N, K), labels (N, C)."""
         u = widen(output.relaxed)
         ones, zeros = self._wanted(batch.labels.to(u.dtype))
-        hinges = ones * (self.margin - u).clamp_min(0.0) + zeros * (self.margin + u).clamp_min(0.0)
+        hinges = ones * (self.margin - u).relu() + zeros * (self.margin + u).relu()
         terms = {"polarization": mean_labelled(hinges.sum(dim=1), batch.labels)}
         if self.norm_weight:
             terms["norm"] = self.norm_weight * (u**2).mean()
@@ -89,9 +89,13 @@ class DPNLoss(nn.Module):
         if self.update_every:
             self.labels.copy_(data.labels)
 
+    def wants_outputs(self, epoch: int) -> bool:
+        """Return whether the targets are updated after this epoch: every `update_every` epochs."""
+        return self.update_every > 0 and (epoch + 1) % self.update_every == 0
+
     @torch.no_grad()
     def end_epoch(self, epoch: int, outputs: HashOutput) -> None:
-        """Set each class's target to the majority code of its train items, every `update_every` epochs."""
-        if self.update_every and (epoch + 1) % self.update_every == 0:
+        """Set each class's target to the majority code of its train items, in epochs that want it."""
+        if self.wants_outputs(epoch):
             total = self.labels.T @ sign(outputs.relaxed).to(self.labels.dtype)
             self.targets.copy_(torch.where(total == 0, self.targets, torch.sign(total)))

@@ -83,6 +83,10 @@ class DSDHLoss(nn.Module):
             "quantization": scale * 0.5 * self.eta * ((codes.to(u.dtype) - u) ** 2).sum(),
         }
 
+    def wants_outputs(self, epoch: int) -> bool:
+        """Return whether W and B are solved for after the epochs."""
+        return self.solve == "epoch"
+
     def end_epoch(self, epoch: int, outputs: HashOutput) -> None:
         """Solve for W with B fixed, then for B with W fixed, from the outputs of the whole train split."""
         if self.solve == "epoch":

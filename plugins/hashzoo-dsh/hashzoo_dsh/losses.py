@@ -7,7 +7,7 @@ from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError
 from hashzoo.fitting import squared_distances
-from hashzoo.losses import mean_over, off_diagonal, share_label, widen
+from hashzoo.losses import share_label, sign, widen
 
 
 class DSHLoss(nn.Module):
@@ -40,12 +40,11 @@ class DSHLoss(nn.Module):
         """Return the three terms of a batch: relaxed (N, K), labels (N, C)."""
         u = widen(output.relaxed)
         similar = share_label(batch.labels, batch.labels).to(u.dtype)
-        counted = off_diagonal(len(u), u.device)  # every pair i < j stands in it twice
         distance = squared_distances(u, u)
-        far = (self.margin - distance).clamp_min(0.0)
-        to_one = torch.where(u > 0, (u - 1.0).abs(), (u + 1.0).abs())  # abs(abs(u) - 1), with a slope at 0
+        far = (self.margin - distance).relu()
+        pairs = max(1, len(u) * (len(u) - 1))  # every pair i < j is in the sums twice, and no pair i = i
         return {
-            "similar": 0.25 * mean_over(similar * distance, counted),
-            "dissimilar": 0.25 * mean_over((1.0 - similar) * far, counted),
-            "regularization": self.alpha * to_one.sum(dim=1).mean(),
+            "similar": 0.25 / pairs * (similar.fill_diagonal_(0.0) * distance).sum(),
+            "dissimilar": 0.25 / pairs * ((1.0 - similar).fill_diagonal_(0.0) * far).sum(),
+            "regularization": self.alpha * (u + sign(-u)).abs().sum() / len(u),  # slope +1 at 0
         }

@@ -60,12 +60,11 @@ class HashNetLoss(nn.Module):
         """Return {"pairwise"} of a batch: relaxed (N, K), labels (N, C)."""
         h = widen(output.relaxed)
         similar = share_label(batch.labels, batch.labels).to(h.dtype)
-        loss = pair_logistic(self.alpha * (h @ h.T), similar)
         if self.weights == CONSTANT:
             weights = torch.where(similar > 0, self.similar_weight, 1.0).to(h.dtype)
             weights = weights / weights.mean()
         else:
-            weights = class_weights(similar, torch.ones_like(similar, dtype=torch.bool), self.weights)
+            weights = class_weights(similar, None, self.weights)
         if self.similarity == "jaccard":
             weights = torch.where(similar > 0, weights * jaccard(batch.labels).to(h.dtype), weights)
-        return {"pairwise": (weights * loss).mean()}
+        return {"pairwise": pair_logistic(self.alpha * (h @ h.T), similar, weights).mean()}

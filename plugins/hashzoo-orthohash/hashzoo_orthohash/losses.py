@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from hashzoo import Batch, HashOutput, Problem, UsageError, unknown_name
-from hashzoo.losses import CENTERS, class_centers, cosine, label_cross_entropy, sign, unit, widen
+from hashzoo.losses import CENTERS, class_centers, label_cross_entropy, sign, unit, widen
 
 MARGINS = ("cosine", "angle")
 LARGEST_COSINE = 0.99999
@@ -59,7 +61,8 @@ class OrthoHashLoss(nn.Module):
     def forward(self, output: HashOutput, batch: Batch) -> dict[str, torch.Tensor]:
         """Return {"cross_entropy"}, and {"quantization"} where it has a weight: relaxed (N, K), labels (N, C)."""
         v = widen(output.relaxed)
-        near, labels = cosine(v, self.codebook.to(v.dtype)), batch.labels.to(v.dtype)
+        directions = self.codebook.to(v.dtype) / math.sqrt(v.shape[1])
+        near, labels = unit(v) @ directions.T, batch.labels.to(v.dtype)
         if self.margin_on == "angle":
             wide = torch.cos(torch.arccos(near.clamp(-LARGEST_COSINE, LARGEST_COSINE)) + self.margin)
             near = torch.where(labels > 0, wide, near)
