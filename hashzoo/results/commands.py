@@ -26,7 +26,8 @@ from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards
 from hashzoo.results.record import Record
 from hashzoo.results.render import WIDTH, render
-from hashzoo.results.table import Board, boards, leaderboard
+from hashzoo.results.standings import tied_boards
+from hashzoo.results.table import Board, leaderboard
 from hashzoo.specs import PaperTable
 
 RUNS = Path("runs")
@@ -77,14 +78,19 @@ def board_list(
     compare: bool = False,
     paper_table: str | None = None,
     board_dir: Path = BOARDS,
+    evidence: Evidence | None = None,
 ) -> list[Board]:
-    """Return the same as boards, one per protocol, metric, backbone and regime, for printing."""
+    """Return the same as boards, one per protocol, metric, backbone and regime, for printing.
+
+    Marked are the rows tied with the best, where `evidence` (by default that of `board_dir`) holds values by query.
+    """
     known = installed(records).over(read_known(board_dir / REGISTERED))
     if paper_table is not None:
         return paper_boards(records, _paper_table(paper_table, board_dir), selection, known)
     if compare:
         return comparison_boards(records, known_tables(board_dir), selection, known)
-    return [_naming_absent_floors(board) for board in boards(records, selection, known)]
+    made = tied_boards(records, selection, known, evidence or Evidence(board_dir))
+    return [_naming_absent_floors(board) for board in made]
 
 
 def _paper_table(name: str, board_dir: Path) -> PaperTable:
@@ -130,7 +136,8 @@ def show(
         raise UsageError("--table shows the metrics of the published table; leave out --metric, or --table.")
     selection = Selection(protocol, (metric,) if metric else None, backbone=backbone, regime=regime)
     records = load(runs, boards)
-    made = board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards)
+    evidence = Evidence(_board_folder(runs, boards))
+    made = board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards, evidence=evidence)
     return render(made, fmt, width)
 
 
@@ -202,10 +209,10 @@ def judged_claims(
     return judge(about, records, lambda record: values(record.record_sha256), known)
 
 
-def _board_folder(runs: Sequence[Path]) -> Path:
-    """Return the folder that holds the `records` in which the first run lies, and `BOARDS` where none does."""
+def _board_folder(runs: Sequence[Path], otherwise: Path = BOARDS) -> Path:
+    """Return the folder that holds the `records` in which the first run lies, and `otherwise` where none does."""
     first = [path.resolve() for path in runs[:1]]
-    return next((up.parent for path in first for up in (path, *path.parents) if up.name == RECORDS), BOARDS)
+    return next((up.parent for path in first for up in (path, *path.parents) if up.name == RECORDS), otherwise)
 
 
 def show_claims(

@@ -11,11 +11,12 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, save_codes
+from hashzoo.results import acceptance
 from hashzoo.results.acceptance import few_seeds, own_plugins, refuse_unrepeatable, write_bundle
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import accept, check_boards, write_boards
 from hashzoo.results.collect import Found, collect
-from hashzoo.results.commands import load
+from hashzoo.results.commands import load, show, submit_runs, write
 from hashzoo.results.evidence import Evidence, codes_file, place_of, values_file
 from hashzoo.results.record import PluginInfo, Record, read_record, write_record
 from hashzoo.runner.progress import Quiet
@@ -145,6 +146,20 @@ def test_boards_mark_the_group_tied_with_the_best(boards):
     assert [row.count("**") for row in rows] == [2, 2, 0]
     assert "tied with the best" in page
     assert "3 follow from published codes" in page
+
+
+def test_a_printed_board_marks_what_the_committed_one_marks(boards, tmp_path, monkeypatch):
+    """Asked for by its records, or by nothing where they are those of the default; runs have no values by query."""
+    write(boards)
+    monkeypatch.chdir(boards)  # where there are no runs
+    page = (boards / f"{P}_alexnet-finetune_map.md").read_text()
+    table = [line for line in page.partition("reported and measured")[0].splitlines() if line.startswith("|")]
+    assert sum(line.count("**") for line in table) == 4
+    for asked in ({"runs": [boards / "records"], "boards": tmp_path / "others"}, {"runs": [], "boards": boards}):
+        printed = show(**asked, metric="map", fmt="markdown")
+        assert [line for line in printed.splitlines() if line.startswith("|")] == table
+    alone = show([tmp_path / "runs"], metric="map", fmt="markdown")
+    assert sum(line.count("**") for line in alone.splitlines()) == 2
 
 
 def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
