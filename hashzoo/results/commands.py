@@ -174,9 +174,10 @@ def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None)
     """Return the BibTeX entries of the methods that the records (of one protocol) measured, each paper once."""
     records = [record for record in load(runs, boards) if protocol in (None, record.protocol)]
     names = sorted({record.method for record in records} & set(registry().names("methods")))
-    papers = {method.paper.key: method.paper for method in (registry().get("methods", name) for name in names)}
+    methods = [registry().get("methods", name) for name in names]
+    papers = {m.paper.key: m.paper for m in methods if m.paper.venue or not m.floor}
     if not papers:
-        raise UsageError("None of the records is of an installed method; name folders that hold records.")
+        raise UsageError("None of the records is of an installed method with a paper; name folders that hold records.")
     return "\n".join(bibtex(papers[key]) for key in sorted(papers))
 
 
