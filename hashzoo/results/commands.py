@@ -160,7 +160,8 @@ def submit_runs(runs: Sequence[Path], out: Path, other_parts: bool = False) -> s
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} holds something already; give a new folder.")
     found = collect(runs)
-    accept(found, out / RECORDS, known=installed([item.record for item in found]), other_parts=other_parts)
+    known = installed([item.record for item in found])
+    accept(found, out / RECORDS, known=known, other_parts=other_parts, all_codes=True)
     records = load([out / RECORDS])
     return "\n".join([*few_seeds(records), describe_submission(out, records)])
 
