@@ -12,7 +12,10 @@ WIDTH = 160
 """Columns of what is not written to a terminal."""
 
 FORMATS = ("table", "csv", "markdown", "latex", "html", "json")
-ENDINGS = {".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html", ".json": "json"}
+ENDINGS = {
+    ".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html",
+    ".json": "json",
+}  # fmt: skip
 BESIDE = {
     "--accept": ("RUNS", "--replace", "--other-parts", "--write"), "--write": (), "--check": (), "--bundle": ("RUNS",),
     "--bibtex": ("RUNS", "--protocol", "--output"),
@@ -121,8 +124,14 @@ def leaderboard_command(
 
 
 def _format_of(output: Path | None) -> str:
-    """Return the format that a file's ending means, "table" for any other."""
-    return ENDINGS.get(output.suffix.lower(), "table") if output is not None else "table"
+    """Return the format that a file's ending means, "table" for the screen; another ending is a UsageError."""
+    if output is None:
+        return "table"
+    ending = output.suffix.lower()
+    if ending not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise click.UsageError(f"{output} ends in {ending or 'nothing'}; end it in one of {known}, or add --format.")
+    return ENDINGS[ending]
 
 
 def _refuse_odd_pairs(given: list[str]) -> None:

@@ -22,14 +22,14 @@ def verify_command(
     """Make the result of RECORD again and say: reproduced, within the spread of seeds, or not.
 
     The stored codes (beside the record) are evaluated again, then the method is trained again from the record's own
-    configuration. Exit code 1 if it is not reproduced.
+    configuration. Exit code 1 if it is not reproduced, and with --codes where there are no codes.
 
     A plugin is a program: train records of strangers' plugins again only where there are no secrets and no way out.
 
     \b
     Examples:
       hashzoo verify leaderboards/records/digits-1k/dch/pixels-frozen/bits-032-seed-0.json
-      hashzoo verify --codes leaderboards/records/digits-1k/dch/pixels-frozen/bits-032-seed-0.json
+      hashzoo verify --codes leaderboards/records/digits-1k/dch/pixels-frozen/bits-048-seed-0.json
     """
     if published and (no_train or note):
         raise click.UsageError("--codes trains nothing; leave out --no-train and --note.")

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+import hashzoo
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.files import file_sha256, json_sha256, write_text
+from hashzoo.plugins import is_editable, registry
+from hashzoo.plugins.sources import canonical, plugin_folders
 from hashzoo.results.collect import Found, collect
 from hashzoo.results.evidence import (
     CODES_BITS,
@@ -19,6 +25,7 @@ from hashzoo.results.evidence import (
     bare,
     checksums,
     codes_file,
+    contradictions,
     place_of,
     read_codes,
     read_values,
@@ -26,6 +33,7 @@ from hashzoo.results.evidence import (
     values_file,
     write_codes,
     write_values,
+    wrong_means,
 )
 from hashzoo.results.record import PluginInfo, Record, read_record
 from hashzoo.results.settings import method_config
@@ -39,18 +47,35 @@ CODES = "codes.npz"
 
 MANIFEST = "bundle.json"
 
+REPOSITORY = Path(hashzoo.__file__).resolve().parents[1]
+"""The clone that the running core is from, or the folder it is installed in."""
+
 _PLACE = re.compile(r"bits-(?P<bits>\d+)-seed-(?P<seed>\d+)")
 _EXACT = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""A distribution's name (PEP 508); it stands in the commands that install it."""
+_VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")
 
 
-def own_plugins(board_dir: Path) -> set[str]:
-    """Return the distributions that this repository maintains: the core and those in plugins/ beside the boards."""
-    folder = board_dir.resolve().parent / "plugins"
-    return {"hashzoo", *(path.name for path in folder.iterdir() if path.is_dir())} if folder.is_dir() else {"hashzoo"}
+def own_plugins() -> set[str]:
+    """Return the distributions of the repository that the running core is from, wherever results are written to.
+
+    They are the core and those in plugins/, but none that is used here from a working copy elsewhere.
+    """
+    folder = REPOSITORY / "plugins"
+    names = {canonical(file.parent.name) for file in folder.glob("*/pyproject.toml")}
+    elsewhere = {
+        name
+        for plugin in registry().plugins
+        if (name := canonical(plugin.distribution)) in names
+        and is_editable(plugin.distribution)
+        and not all(place.resolve().is_relative_to(folder) for place in plugin_folders(plugin))
+    }
+    return {"hashzoo", *(names - elsewhere)}
 
 
 def refuse_unrepeatable(found: Iterable[Found], own: set[str]) -> None:
-    """Raise UsageError for a record of a foreign plugin that nobody else could install as it was run."""
+    """Raise UsageError for a record of a plugin that nobody else could install as it was run; `own` are trusted."""
     for item in found:
         for plugin in item.record.plugins.values():
             if fault := _unrepeatable(plugin, own):
@@ -58,7 +83,14 @@ def refuse_unrepeatable(found: Iterable[Found], own: set[str]) -> None:
 
 
 def _unrepeatable(plugin: PluginInfo, own: set[str]) -> str:
-    if plugin.distribution in own:
+    if not _NAME.fullmatch(plugin.distribution):
+        return (
+            "as the name of its distribution, and a name is made of letters, digits, '.', '_' and '-'; name it so and "
+            "run again."
+        )
+    if not _VERSION.fullmatch(plugin.version):
+        return f"in version {plain(plugin.version)!r}, which is no version of a distribution; name one and run again."
+    if canonical(plugin.distribution) in own:
         return ""
     if plugin.editable:
         return (
@@ -113,6 +145,26 @@ def _submitted(item: Found) -> Path | None:
     return next((p.parent for p in parents if p.name == RECORDS and (p.parent / FOLDER).is_dir()), None)
 
 
+def refuse_contradicted(found: Iterable[Found]) -> None:
+    """Raise WorkError for a record whose figures do not follow from the codes or values by query that come with it."""
+    for item in found:
+        codes = codes_beside(item)
+        faults = contradictions(item.record, codes) if codes else []
+        if faults := faults or wrong_means(item.record, _values_beside(item, codes)):
+            raise WorkError(
+                f"{item.path} contradicts the evidence that comes with it ({'; '.join(faults)}); evaluate the run "
+                "again, or leave it out."
+            )
+
+
+def _values_beside(item: Found, codes: Mapping[str, Codes]) -> Mapping[str, NDArray[np.float32]]:
+    """Return the values by query of a submission, or those that the codes of a run give; empty without either."""
+    source = _submitted(item)
+    if item.record.evidence and source is not None:
+        return read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
+    return values_by_query(item.record, codes) if codes else {}
+
+
 def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> Record:
     """Write the evidence of a record that is accepted at `place` and return the record that names it.
 
@@ -120,20 +172,16 @@ def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> 
     """
     evidence_dir = records_dir.parent / FOLDER
     there = evidence_dir / place.relative_to(records_dir).with_suffix("")
-    source, codes = _submitted(item), codes_beside(item)
-    if item.record.evidence and source is not None:
-        values = read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
-    elif codes:
-        values = values_by_query(item.record, codes)
+    codes = codes_beside(item)
+    values = _values_beside(item, codes)
+    if codes and not (item.record.evidence and _submitted(item)):
         slim = slim.model_copy(update={"evidence": checksums(item.record, codes, values)})
-    else:
-        values = {}
     if values:
         write_values(there, values)
     else:
         values_file(there).unlink(missing_ok=True)
     if codes and item.record.bits:
-        write_codes(evidence_dir, there, bare(codes))  # those beyond one a method are taken away again
+        write_codes(evidence_dir, there, bare(codes))  # on the boards, those beyond one a method are taken away again
     else:
         codes_file(there).unlink(missing_ok=True)
     return slim
@@ -218,8 +266,8 @@ Made with: {versions}.
 
 To take them in (docs: CONTRIBUTING.md, "Results from others"):
 
-    hashzoo leaderboard --accept {folder}/records
-    hashzoo verify --codes leaderboards/records/<one of them>
+    hashzoo verify --codes {folder}/records/<one of them>
+    hashzoo leaderboard --accept {folder}/records          # refuses a record that contradicts its codes
     hashzoo verify leaderboards/records/<one of them>      # trains again, in a place without secrets
 """
 
@@ -233,4 +281,8 @@ def describe_submission(out: Path, records: Sequence[Record]) -> str:
         rows="\n".join(rows), versions=plain(", ".join(sorted(plugins | versions))), folder=out.name
     )
     write_text(out / "README.md", text)
-    return f"Packed {len(records)} record(s) with their evidence into {out}; open a pull request with that folder."
+    coded = len(list((out / FOLDER).rglob("*.codes.npz")))
+    return (
+        f"Packed {len(records)} record(s) with their evidence, the codes of {coded}, into {out}; open a pull request "
+        "with that folder."
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.files import json_sha256, read_text, write_text
-from hashzoo.results.acceptance import own_plugins, refuse_unrepeatable, take_evidence, thin_codes
+from hashzoo.results.acceptance import own_plugins, refuse_contradicted, refuse_unrepeatable, take_evidence, thin_codes
 from hashzoo.results.collect import Found, collect, describe, identity
 from hashzoo.results.evidence import BY_QUERY, Evidence, level_note
 from hashzoo.results.known import Known, read_known
@@ -56,13 +56,15 @@ def accept(
     *,
     known: Known | None = None,
     other_parts: bool = False,
+    all_codes: bool = False,
 ) -> list[Path]:
     """Copy records found in files and run directories into `records_dir`, curves shortened; return their paths.
 
     A copy keeps the run's `record_sha256` as `origin_sha256`; accepting it again changes nothing. Where another run
     of the same configuration, bits and seed is there already, WorkError names it unless `replace_old`. A run with
     another loss, hash layer, trainer or fitter than its method's is refused unless `other_parts`, and then is a row of
-    its own; so is one of a foreign plugin that is no release. Evidence is made from the codes beside the records.
+    its own; so is one of a foreign plugin that is no release, and nothing is taken where a record contradicts its
+    evidence. That is made from the codes beside the records, which stay for one cell a method unless `all_codes`.
     """
     if not found:
         raise UsageError("There is no record in the given paths; give run directories or record.json files.")
@@ -75,7 +77,7 @@ def accept(
                 f"{path} is {plain(f'{method} with {parts}')}, and that is not the method as its plugin sets it up; "
                 "leave it out, or take it as a row of its own with --other-parts."
             )
-    refuse_unrepeatable(found, own_plugins(records_dir.parent))
+    refuse_unrepeatable(found, own_plugins())
     places: list[tuple[Found, Path]] = []
     given: dict[Path, str] = {}
     for item in found:
@@ -85,9 +87,12 @@ def accept(
     if not replace_old:
         for item, place in places:
             _refuse_other(item, place)
-    paths = [_copy(item, place, records_dir) for item, place in places]
-    thin_codes(records_dir)
-    return paths
+    refuse_contradicted(item for item, place in places if _is_new(item, place))
+    for item, place in places:
+        _copy(item, place, records_dir)
+    if not all_codes:
+        thin_codes(records_dir)
+    return [place for _, place in places]
 
 
 def write_boards(
@@ -184,14 +189,21 @@ def _refuse_other(item: Found, place: Path) -> None:
         )
 
 
-def _copy(item: Found, place: Path, records_dir: Path) -> Path:
-    record, old = item.record, read_record(place) if place.exists() else None
-    known = old is not None and old.origin_sha256 == (record.origin_sha256 or record.record_sha256)
-    if old is None or not known or not old.evidence:
-        new = take_evidence(item, slim(record), place, records_dir)
-        if not known or new.evidence:
+def _is_new(item: Found, place: Path) -> bool:
+    """Whether a record does not stand at its place yet, or stands there without evidence."""
+    return not _stands(item, place) or not read_record(place).evidence
+
+
+def _stands(item: Found, place: Path) -> bool:
+    origin = item.record.origin_sha256 or item.record.record_sha256
+    return place.exists() and read_record(place).origin_sha256 == origin
+
+
+def _copy(item: Found, place: Path, records_dir: Path) -> None:
+    if _is_new(item, place):
+        new = take_evidence(item, slim(item.record), place, records_dir)
+        if new.evidence or not _stands(item, place):
             write_record(place, new)
-    return place
 
 
 def _slug(text: str) -> str:

@@ -26,7 +26,8 @@ from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards
 from hashzoo.results.record import Record
 from hashzoo.results.render import WIDTH, render
-from hashzoo.results.table import Board, boards, leaderboard
+from hashzoo.results.standings import tied_boards
+from hashzoo.results.table import Board, leaderboard
 from hashzoo.specs import PaperTable
 
 RUNS = Path("runs")
@@ -77,14 +78,19 @@ def board_list(
     compare: bool = False,
     paper_table: str | None = None,
     board_dir: Path = BOARDS,
+    evidence: Evidence | None = None,
 ) -> list[Board]:
-    """Return the same as boards, one per protocol, metric, backbone and regime, for printing."""
+    """Return the same as boards, one per protocol, metric, backbone and regime, for printing.
+
+    Marked are the rows tied with the best, where `evidence` (by default that of `board_dir`) holds values by query.
+    """
     known = installed(records).over(read_known(board_dir / REGISTERED))
     if paper_table is not None:
         return paper_boards(records, _paper_table(paper_table, board_dir), selection, known)
     if compare:
         return comparison_boards(records, known_tables(board_dir), selection, known)
-    return [_naming_absent_floors(board) for board in boards(records, selection, known)]
+    made = tied_boards(records, selection, known, evidence or Evidence(board_dir))
+    return [_naming_absent_floors(board) for board in made]
 
 
 def _paper_table(name: str, board_dir: Path) -> PaperTable:
@@ -130,7 +136,8 @@ def show(
         raise UsageError("--table shows the metrics of the published table; leave out --metric, or --table.")
     selection = Selection(protocol, (metric,) if metric else None, backbone=backbone, regime=regime)
     records = load(runs, boards)
-    made = board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards)
+    evidence = Evidence(_board_folder(runs, boards))
+    made = board_list(records, selection, compare=compare, paper_table=paper_table, board_dir=boards, evidence=evidence)
     return render(made, fmt, width)
 
 
@@ -153,7 +160,8 @@ def submit_runs(runs: Sequence[Path], out: Path, other_parts: bool = False) -> s
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} holds something already; give a new folder.")
     found = collect(runs)
-    accept(found, out / RECORDS, known=installed([item.record for item in found]), other_parts=other_parts)
+    known = installed([item.record for item in found])
+    accept(found, out / RECORDS, known=known, other_parts=other_parts, all_codes=True)
     records = load([out / RECORDS])
     return "\n".join([*few_seeds(records), describe_submission(out, records)])
 
@@ -167,9 +175,10 @@ def show_bibtex(runs: Sequence[Path], boards: Path, protocol: str | None = None)
     """Return the BibTeX entries of the methods that the records (of one protocol) measured, each paper once."""
     records = [record for record in load(runs, boards) if protocol in (None, record.protocol)]
     names = sorted({record.method for record in records} & set(registry().names("methods")))
-    papers = {method.paper.key: method.paper for method in (registry().get("methods", name) for name in names)}
+    methods = [registry().get("methods", name) for name in names]
+    papers = {m.paper.key: m.paper for m in methods if m.paper.venue or not m.floor}
     if not papers:
-        raise UsageError("None of the records is of an installed method; name folders that hold records.")
+        raise UsageError("None of the records is of an installed method with a paper; name folders that hold records.")
     return "\n".join(bibtex(papers[key]) for key in sorted(papers))
 
 
@@ -202,10 +211,10 @@ def judged_claims(
     return judge(about, records, lambda record: values(record.record_sha256), known)
 
 
-def _board_folder(runs: Sequence[Path]) -> Path:
-    """Return the folder that holds the `records` in which the first run lies, and `BOARDS` where none does."""
+def _board_folder(runs: Sequence[Path], otherwise: Path = BOARDS) -> Path:
+    """Return the folder that holds the `records` in which the first run lies, and `otherwise` where none does."""
     first = [path.resolve() for path in runs[:1]]
-    return next((up.parent for path in first for up in (path, *path.parents) if up.name == RECORDS), BOARDS)
+    return next((up.parent for path in first for up in (path, *path.parents) if up.name == RECORDS), otherwise)
 
 
 def show_claims(

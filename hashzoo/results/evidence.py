@@ -284,6 +284,7 @@ class Evidence:
         self.folder = board_dir / FOLDER
         self.again = read_again(self.folder)
         self._found: dict[str, Standing] = {}
+        self._values: dict[str, tuple[Mapping[str, NDArray[np.float32]], tuple[str, ...]]] = {}
 
     def of(self, record: Record) -> Standing:
         """Return what stands behind a record; one that was never accepted has its own word only."""
@@ -291,6 +292,13 @@ class Evidence:
         if key not in self._found:
             self._found[key] = self._judged(record)
         return self._found[key]
+
+    def values(self, record: Record) -> Mapping[str, NDArray[np.float32]]:
+        """Return a record's values by query without a look at its codes, which takes long; empty where it has none.
+
+        Values that are not those the record names, or of which its figures are not the means, are none.
+        """
+        return self._values_and_faults(record)[0]
 
     def codes(self, record: Record) -> dict[str, Codes]:
         """Return the published codes of a record that follow from nothing but this folder; empty without."""
@@ -301,15 +309,10 @@ class Evidence:
             place = place_of(record, self.records_dir, self.folder)
         except WorkError:
             return Standing("reported only", {})
-        faults: list[str] = []
-        values: dict[str, NDArray[np.float32]] = {}
+        values, wrong_values = self._values_and_faults(record)
+        faults = list(wrong_values)
         level: Level = "reported only"
         there = codes_file(place).exists()
-        try:
-            values = read_values(record, place)
-            faults += wrong_means(record, values)
-        except WorkError as error:
-            faults.append(str(error))
         try:
             codes = read_codes(record, self.folder, place)
             wrong = contradictions(record, codes) if codes else []
@@ -322,6 +325,22 @@ class Evidence:
         if noted is not None and not faults:
             level = "made again"
         return Standing(level, {} if faults else values, tuple(f"{record.path}: {fault}" for fault in faults), there)
+
+    def _values_and_faults(self, record: Record) -> tuple[Mapping[str, NDArray[np.float32]], tuple[str, ...]]:
+        """Return the values by query of a record and why there are none; both empty for one never accepted."""
+        key = str(record.path)
+        if key not in self._values:
+            try:
+                place = place_of(record, self.records_dir, self.folder)
+            except WorkError:
+                return {}, ()
+            try:
+                values = read_values(record, place)
+                faults = tuple(wrong_means(record, values))
+            except WorkError as error:
+                values, faults = {}, (str(error),)
+            self._values[key] = ({} if faults else values, faults)
+        return self._values[key]
 
 
 def read_again(evidence_dir: Path) -> dict[str, dict[str, str]]:

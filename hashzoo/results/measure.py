@@ -127,8 +127,6 @@ def measure(
     cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
     selected, naming what there is.
     """
-    if not records:
-        raise UsageError("There are no records yet; make some with hashzoo run or name folders that hold them.")
     wanted, known = selection or Selection(), known or Known()
     values = tidy(select(records, wanted), known) if values is None else values
     asked = list(wanted.metrics or ())
@@ -178,7 +176,9 @@ def _at_every_length(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(records: Sequence[Record], selection: Selection) -> list[Record]:
-    """Return the selected records, sorted; an unknown protocol, backbone or regime is a UsageError."""
+    """Return the selected records, sorted; none, or an unknown protocol, backbone or regime, is a UsageError."""
+    if not records:
+        raise UsageError("There are no records yet; make some with hashzoo run or name folders that hold them.")
     _known("protocol", selection.protocol, (r.protocol for r in records))
     _known("backbone", selection.backbone, (r.backbone_name for r in records))
     _known("regime", selection.regime, (r.regime for r in records))

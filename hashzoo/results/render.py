@@ -6,7 +6,6 @@ import io
 import json
 import re
 import textwrap
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -21,6 +20,7 @@ from rich.text import Text
 from hashzoo.errors import unknown_name
 from hashzoo.results.grid import Grid, GridCell, grid
 from hashzoo.results.html import to_html
+from hashzoo.results.latex import to_latex
 from hashzoo.results.table import Board, family
 
 WIDTH = 160
@@ -28,15 +28,6 @@ WIDTH = 160
 
 GAP = 2
 """Spaces between the columns of a text table."""
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "|": r"$|$",
-    "[": "{[}", "]": "{]}", "†": r"\dag{}", "‡": r"\ddag{}", "≤": r"$\le$", "≥": r"$\ge$", '"': "''",
-    "\N{MINUS SIGN}": "$-$", "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
-    "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{LEFT SINGLE QUOTATION MARK}": "`",
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'", "“": "``", "”": "''",
-}  # fmt: skip
 
 
 def render(boards: Sequence[Board], format: str = "table", width: int = WIDTH) -> str:
@@ -87,8 +78,8 @@ def _widths(content: Grid) -> list[int]:
     """Return the width of each column, stub columns first, with the gap behind it."""
     body = [[*stub, *(_marked(cell) for cell in cells)] for stub, cells in content.rows]
     heads = [*content.stub, *_headings(content)]
-    columns = [[*head.split("\n"), *(row[place] for row in body)] for place, head in enumerate(heads)]
-    return [GAP + max(map(cell_len, column)) for column in columns]
+    columns = [[head, *(row[place] for row in body)] for place, head in enumerate(heads)]
+    return [GAP + max(cell_len(line) for text in column for line in text.split("\n")) for column in columns]
 
 
 def _marked(cell: GridCell) -> str:
@@ -152,21 +143,31 @@ def _cut_columns(content: Grid, width: int) -> list[Grid]:
 def _least(content: Grid) -> list[int]:
     """Return the least width of each stub column with its gap: that of the longest part between spaces and hyphens."""
     columns = [[name, *(stub[place] for stub, _ in content.rows)] for place, name in enumerate(content.stub)]
-    parts = [[part for text in column for part in textwrap.wrap(text, 1, break_long_words=False)] for column in columns]
+    parts = [[p for text in column for p in textwrap.wrap(text, 1, break_long_words=False)] for column in columns]
     return [GAP + max(map(cell_len, column)) for column in parts]
 
 
 def _broken(content: Grid, width: int) -> Grid:
-    """Return the grid with the texts of its widest stub column broken to fit the width."""
-    widths = _widths(content)
-    stub = widths[: len(content.stub)]
-    widest = stub.index(max(stub))
-    room = max(width + GAP - sum(widths) + stub[widest], _least(content)[widest]) - GAP
-    rows = []
-    for labels, cells in content.rows:
-        text = "\n".join(textwrap.wrap(labels[widest], room, break_long_words=False))
-        rows.append(((*labels[:widest], text, *labels[widest + 1 :]), cells))
-    return Grid(content.title, content.stub, content.header, tuple(rows))
+    """Return the grid with the texts of its stub broken to fit the width, the names of methods after the others.
+
+    They are broken at spaces and hyphens; inside a word only where its parts do not fit beside one column of figures.
+    """
+    stub = len(content.stub)
+    widths, least = _widths(content), _least(content)
+    room = width + GAP - sum(widths[stub:]) - sum(least)
+    while room < 0 and max(least) > GAP + 1:
+        least[least.index(max(least))] -= 1
+        room += 1
+    for place in sorted(range(stub), key=lambda place: content.stub[place] != "method"):
+        more = max(0, min(room, widths[place] - least[place]))
+        widths[place], room = least[place] + more, room - more
+
+    def lines(labels: Sequence[str]) -> tuple[str, ...]:
+        pairs = zip(labels, widths[:stub], strict=True)
+        return tuple("\n".join(textwrap.wrap(label, wide - GAP)) for label, wide in pairs)
+
+    rows = tuple((lines(labels), cells) for labels, cells in content.rows)
+    return Grid(content.title, lines(content.stub), content.header, rows)
 
 
 def _columns(content: Grid, begin: int, end: int) -> Grid:
@@ -183,11 +184,14 @@ def _columns(content: Grid, begin: int, end: int) -> Grid:
 
 
 def _rich_table(content: Grid) -> Table:
-    table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
-    for name in content.stub:
-        table.add_column(Text(name), overflow="fold")
-    for label in _headings(content):
-        table.add_column(Text(label), justify="right", no_wrap=True)
+    """Return a grid as a table of rich; gaps stand before the figures and between the columns of the stub."""
+    widths, names = _widths(content), len(content.stub)
+    widths[names - 1] -= GAP
+    table = Table(box=None, padding=0, header_style="bold")
+    for name, width in zip(content.stub, widths[:names], strict=True):
+        table.add_column(Text(name), overflow="fold", width=width)
+    for label, width in zip(_headings(content), widths[names:], strict=True):
+        table.add_column(Text(label), justify="right", no_wrap=True, width=width)
     for stub, cells in content.rows:
         texts = [Text(_marked(cell), style="bold" * cell.best) for cell in cells]
         table.add_row(*(Text(label) for label in stub), *texts)
@@ -283,47 +287,8 @@ def escaped(text: str) -> str:
     return "".join(f"\\{character}" if character in "\\`*_<>[]|$&~" else character for character in text)
 
 
-_LATEX_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
-"""A table that is wider than the text is set smaller, any other as it is."""
-
-
 def _latex(boards: Sequence[Board]) -> str:
-    return "% needs \\usepackage{booktabs,graphicx}\n" + "\n".join(_latex_board(grid(board)) for board in boards)
-
-
-def _latex_board(content: Grid) -> str:
-    stub = len(content.stub)
-    width = stub + len(content.columns)
-    lines = [r"\begin{table}", r"  \centering", rf"  \caption{{{_tex(content.title)}}}"]
-    lines += [rf"  {_LATEX_FIT}{{%", rf"  \begin{{tabular}}{{{'l' * stub}{'r' * (width - stub)}}}", r"    \toprule"]
-    for level in content.header[:-1]:
-        spans = [rf"\multicolumn{{{span}}}{{c}}{{{_tex(label)}}}" for label, span in level]
-        lines.append("    " + " & ".join([*[""] * stub, *spans]) + r" \\")
-        starts = accumulate((span for _, span in level), initial=stub + 1)
-        rules = [rf"\cmidrule(lr){{{at}-{at + span - 1}}}" for at, (_, span) in zip(starts, level, strict=False)]
-        lines.append("    " + " ".join(rules))
-    lines.append("    " + " & ".join(_tex(label) for label in (*content.stub, *content.columns)) + r" \\")
-    lines.append(r"    \midrule")
-    for labels, cells in content.rows:
-        texts = [rf"\textbf{{{_tex(cell.text)}}}" if cell.best else _tex(cell.text) for cell in cells]
-        lines.append("    " + " & ".join([*(_tex(label) for label in labels), *texts]) + r" \\")
-    lines += [r"    \bottomrule", r"  \end{tabular}}"]
-    lines += [rf"  \par\footnotesize {_tex(note)}" for note in content.notes]
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
-
-
-def _tex(text: str) -> str:
-    return "".join(map(_tex_character, text))
-
-
-def _tex_character(character: str) -> str:
-    """Return a character for pdfTeX: what it has no glyph for is written without marks, or by its number."""
-    if character in _LATEX:
-        return _LATEX[character]
-    if ord(character) < 0x180:
-        return character
-    bare = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return "".join(_LATEX.get(part, part) for part in bare) or f"U+{ord(character):04X}"
+    return to_latex([grid(board) for board in boards])
 
 
 def _html(boards: Sequence[Board]) -> str:

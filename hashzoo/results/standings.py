@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,27 @@ from numpy.typing import NDArray
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.uncertainty import Standing, tied_with_best
 from hashzoo.results.evidence import Evidence
-from hashzoo.results.measure import COLUMN_LEVELS, ROW_LEVELS
+from hashzoo.results.known import Known
+from hashzoo.results.measure import COLUMN_LEVELS, ROW_LEVELS, Selection, select
+from hashzoo.results.measure import tidy as tidy_values
 from hashzoo.results.record import Record
+from hashzoo.results.table import Board, boards
+
+
+def tied_boards(
+    records: Sequence[Record], selection: Selection, known: Known | None, evidence: Evidence
+) -> list[Board]:
+    """Return one board per protocol, metric, backbone and regime that marks what is tied with the best of a column.
+
+    Where a row of the column has no values by query among the evidence, the best mean is marked.
+    """
+    values = tidy_values(select(records, selection), known)
+    found = []
+    for board in boards(records, selection, known, values):
+        measured = board.cells.dropna(subset="measured")
+        marked = with_tied(board.cells, standings(measured, values, records, evidence))
+        found.append(replace(board, cells=marked))
+    return found
 
 
 def standings(
@@ -33,8 +53,8 @@ def standings(
         here = tidy[(tidy["protocol"] == protocol) & (tidy["metric"] == metric) & tidy["bits"].isin((0, bits))]
         of: dict[tuple[Any, ...], list[NDArray[np.float32] | None]] = {}
         for *key, sha in here[[*levels, "record"]].itertuples(index=False, name=None):
-            of.setdefault(tuple(key), []).append(evidence.of(behind[sha]).values.get(str(metric)))
-        rows = {key: of.get(key, []) for key in column[levels].itertuples(index=False, name=None)}
+            of.setdefault(tuple(key), []).append(evidence.values(behind[sha]).get(str(metric)))
+        rows = {key: of.get(key, []) for key in sorted(column[levels].itertuples(index=False, name=None))}
         for row, standing in _compared(rows, bool(column["higher"].iloc[0])).items():
             found[(*row, protocol, metric, bits)] = standing
     return found

@@ -90,11 +90,18 @@ def leaderboard(
     return wide(Board("", arranged(measure(records, selection, known))))
 
 
-def boards(records: Sequence[Record], selection: Selection | None = None, known: Known | None = None) -> list[Board]:
-    """Return one board per protocol, metric, backbone and regime; floors stand on every one of their backbone."""
-    return [
-        board(cells, backbone, regime) for cells, backbone, regime in by_setting(measure(records, selection, known))
-    ]
+def boards(
+    records: Sequence[Record],
+    selection: Selection | None = None,
+    known: Known | None = None,
+    values: pd.DataFrame | None = None,
+) -> list[Board]:
+    """Return one board per protocol, metric, backbone and regime; floors stand on every one of their backbone.
+
+    `values` is the tidy frame of the selected records, where it is there already.
+    """
+    split = by_setting(measure(records, selection, known, values))
+    return [board(cells, backbone, regime) for cells, backbone, regime in split]
 
 
 def by_setting(cells: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:

@@ -35,7 +35,7 @@ FLOOR_OF_SPREAD = 0.01
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found. `ok` unless the codes contradict the record or training gives another result."""
+    """What was found. `ok` unless codes contradict the record or are missing, or training gives another result."""
 
     record: str
     evaluation: str
@@ -98,7 +98,7 @@ def verify_codes(path: Path, *, bundle: Path | None, reporter: Reporter) -> Verd
     """Evaluate the published codes of an accepted record with the core's evaluators, and with the data set's labels.
 
     The codes are those beside the record in the board folder's evidence, or in a bundle. Ids and labels are compared
-    with those of the data set where its data are here.
+    with those of the data set where its data are here. A record without codes is not verified.
     """
     if not path.is_file():
         raise UsageError(f"There is no record {path}; give one of leaderboards/records.")
@@ -111,7 +111,7 @@ def verify_codes(path: Path, *, bundle: Path | None, reporter: Reporter) -> Verd
     name = describe(record)
     if not codes:
         where = f"in {evidence_dir}" if bundle else "beside the record; give the --bundle that holds them"
-        return Verdict(name, f"reported only: no codes {where}", "not asked for", (), True)
+        return Verdict(name, f"reported only, not verified: no codes {where}", "not asked for", (), False)
     faults = contradictions(record, codes)
     labels, labels_ok = _compared_with_data(record, codes, reporter)
     words = "do not give the record" if faults else "follows from codes"

@@ -90,8 +90,10 @@ def test_the_readme_shows_the_committed_boards(monkeypatch: pytest.MonkeyPatch) 
         board = show([Path("leaderboards/records")], protocol=protocol, metric=metric, fmt="markdown")
         tables = re.findall(r"(?:^\|.*\n?)+", board, re.M)
         assert tables
+        pages = [page.read_text(encoding="utf-8") for page in Path("leaderboards").glob(f"{protocol}_*.md")]
         for table in tables:  # of both directions, each under a title of its own
             assert f"\n\n{table.rstrip()}\n\n" in f"{block}\n", (protocol, metric)
+            assert any(f"\n\n{table.rstrip()}\n\n" in page for page in pages), (protocol, metric)
 
 
 def test_the_citation_is_of_this_version_and_names_a_command_that_exists() -> None:

@@ -177,6 +177,15 @@ def test_the_format_follows_the_ending(dhn, name, begins):
     assert Path(name).read_text().startswith(begins)
 
 
+@pytest.mark.parametrize("name", ["x.pdf", "x.foo", "x"])
+def test_an_ending_that_means_no_format_is_refused(dhn, name):
+    code, text = leaderboard(dhn, "-o", name)
+    assert code == 2
+    assert f"{name} ends in {Path(name).suffix or 'nothing'}; end it in one of .txt, .csv, .md, .tex," in text
+    assert not Path(name).exists()
+    assert leaderboard(dhn, "-o", name, "--format", "csv")[0] == 0
+
+
 def test_a_named_format_wins_over_the_ending(dhn):
     leaderboard(dhn, "-o", "x.html", "--format", "csv")
     assert Path("x.html").read_text().startswith("method,")
@@ -212,8 +221,11 @@ def test_bibtex_of_a_board_has_each_paper_once_and_is_written_where_it_is_asked_
         assert ended.value.code == 0
     assert Path("papers.bib").read_text() == capsys.readouterr().out.removeprefix("Wrote papers.bib.\n")
     assert "dhn-2016" in Path("papers.bib").read_text()
-    with pytest.raises(UsageError, match="installed method"):
-        commands.show_bibtex([store(make_record("unheard-of"), folder="others")], Path("boards"))
+    floors = store(make_record("lsh"), make_record("random"), make_record("uncoded"), folder="floors")
+    assert re.findall(r"@\w+{(.*),", commands.show_bibtex([floors], Path("boards"))) == [other]  # the paper of lsh
+    for without_paper in ("unheard-of", "random"):
+        with pytest.raises(UsageError, match="installed method with a paper"):
+            commands.show_bibtex([store(make_record(without_paper), folder=without_paper)], Path("boards"))
 
 
 @pytest.mark.parametrize("other", [("--check",), ("--write",), ("--metric", "map"), ("--format", "csv")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,12 @@ import pytest
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.api import evaluate
 from hashzoo.evaluation.codes import Codes, codes_sha256, save_codes
+from hashzoo.results import acceptance
 from hashzoo.results.acceptance import few_seeds, own_plugins, refuse_unrepeatable, write_bundle
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import accept, check_boards, write_boards
 from hashzoo.results.collect import Found, collect
-from hashzoo.results.commands import load
+from hashzoo.results.commands import load, show, submit_runs, write
 from hashzoo.results.evidence import Evidence, codes_file, place_of, values_file
 from hashzoo.results.record import PluginInfo, Record, read_record, write_record
 from hashzoo.runner.progress import Quiet
@@ -147,6 +150,20 @@ def test_boards_mark_the_group_tied_with_the_best(boards):
     assert "3 follow from published codes" in page
 
 
+def test_a_printed_board_marks_what_the_committed_one_marks(boards, tmp_path, monkeypatch):
+    """Asked for by its records, or by nothing where they are those of the default; runs have no values by query."""
+    write(boards)
+    monkeypatch.chdir(boards)  # where there are no runs
+    page = (boards / f"{P}_alexnet-finetune_map.md").read_text()
+    table = [line for line in page.partition("reported and measured")[0].splitlines() if line.startswith("|")]
+    assert sum(line.count("**") for line in table) == 4
+    for asked in ({"runs": [boards / "records"], "boards": tmp_path / "others"}, {"runs": [], "boards": boards}):
+        printed = show(**asked, metric="map", fmt="markdown")
+        assert [line for line in printed.splitlines() if line.startswith("|")] == table
+    alone = show([tmp_path / "runs"], metric="map", fmt="markdown")
+    assert sum(line.count("**") for line in alone.splitlines()) == 2
+
+
 def test_a_forged_figure_is_reported_only_and_fails_the_check(boards):
     record, _ = stored(boards)
     forge(boards, metrics={**record.metrics, "map": 0.999})
@@ -186,7 +203,8 @@ def test_published_codes_are_verified_also_from_a_bundle(boards, tmp_path):
     assert len(json.loads((tmp_path / "bundle" / "bundle.json").read_text())) == 10
     path = stored(boards, seed=1)[0].path
     assert path is not None
-    assert verify_codes(path, bundle=None, reporter=Quiet()).evaluation.startswith("reported only")
+    found = verify_codes(path, bundle=None, reporter=Quiet())
+    assert (found.evaluation.split(":")[0], found.ok) == ("reported only, not verified", False)
     found = verify_codes(path, bundle=tmp_path / "bundle", reporter=Quiet())
     assert (found.evaluation, found.ok) == ("follows from codes", True)
     record = read_record(path)
@@ -205,14 +223,78 @@ def test_a_foreign_plugin_must_be_a_release(make_record):
     refused(distribution="hashzoo-dch", editable=True)
     with pytest.raises(UsageError, match="working copy"):
         refused(editable=True)
-    for version in ("0.1.dev3+gabc", "1.0+local", ""):
+    for version in ("0.1.dev3+gabc", "1.0+local"):
         with pytest.raises(UsageError, match="no release"):
             refused(version=version)
+    for named in ({"distribution": "a; curl x | sh"}, {"distribution": "-e"}, {"distribution": ""}, {"version": ""},
+                  {"distribution": "hashzoo-dch", "version": "1 $(id)"}):  # fmt: skip
+        with pytest.raises(UsageError, match=r"as the name of its distribution|which is no version"):
+            refused(**named)
 
 
-def test_own_plugins_are_those_beside_the_boards(tmp_path):
-    (tmp_path / "plugins" / "hashzoo-dch").mkdir(parents=True)
-    assert own_plugins(tmp_path / "leaderboards") == {"hashzoo", "hashzoo-dch"}
+def test_own_plugins_are_those_of_the_repository_that_the_core_is_from(tmp_path, monkeypatch):
+    """Not of the folder that is written to, and not one of the same name that is installed from elsewhere."""
+    for name in ("hashzoo-dch", "hashzoo-new"):
+        (tmp_path / "clone" / "plugins" / name).mkdir(parents=True)
+        (tmp_path / "clone" / "plugins" / name / "pyproject.toml").touch()
+    monkeypatch.setattr(acceptance, "REPOSITORY", tmp_path / "clone")
+    plugin = type("Plugin", (), {"distribution": "hashzoo-dch"})
+    monkeypatch.setattr(acceptance, "registry", lambda: type("Registry", (), {"plugins": [plugin]}))
+    monkeypatch.setattr(acceptance, "is_editable", lambda name: True)
+    for place, own in (("clone/plugins/hashzoo-dch/dch", True), ("fork/plugins/hashzoo-dch/dch", False)):
+        monkeypatch.setattr(acceptance, "plugin_folders", lambda plugin, place=place: [tmp_path / place])
+        assert own_plugins() == {"hashzoo", "hashzoo-new", *(["hashzoo-dch"] if own else [])}
+
+
+def test_runs_of_our_own_plugins_are_packed_wherever_they_are_written_to(tmp_path, make_record, monkeypatch):
+    (tmp_path / "clone" / "plugins" / "hashzoo-ours").mkdir(parents=True)
+    (tmp_path / "clone" / "plugins" / "hashzoo-ours" / "pyproject.toml").touch()
+    ours = PluginInfo(distribution="hashzoo-ours", version="0.2.0", sha256="", editable=True)
+    write_record(tmp_path / "ours" / "record.json", make_record(plugins={"method": ours}))
+    with pytest.raises(UsageError, match="working copy"):
+        submit_runs([tmp_path / "ours"], tmp_path / "sent")
+    monkeypatch.setattr(acceptance, "REPOSITORY", tmp_path / "clone")
+    assert "Packed 1 record(s)" in submit_runs([tmp_path / "ours"], tmp_path / "sent")
+
+
+def test_a_submission_holds_the_codes_of_every_cell_and_the_boards_take_one_a_method(boards, tmp_path):
+    said = submit_runs([tmp_path / "runs"], tmp_path / "sent", other_parts=True)
+    assert "the codes of 9" in said
+    assert len(list((tmp_path / "sent").rglob("*.codes.npz"))) == 9
+    for record in (tmp_path / "sent").rglob("bits-*.json"):
+        assert verify_codes(record, bundle=None, reporter=Quiet()).ok
+    accept(collect([tmp_path / "sent" / "records"]), tmp_path / "again" / "records")
+    assert len(list((tmp_path / "again").rglob("*.codes.npz"))) == 3
+
+
+@pytest.mark.parametrize("kept", ["values and codes", "values", "codes", "those of a run"])
+def test_a_record_that_contradicts_what_comes_with_it_is_not_accepted(boards, tmp_path, kept):
+    """A figure changed and the checksum computed again, as anybody can; nothing of the call is taken."""
+    if kept == "those of a run":
+        source = tmp_path / "runs"
+        path = source / "dch" / "seed-2" / "record.json"
+    else:
+        submit_runs([tmp_path / "runs"], tmp_path / "sent", other_parts=True)
+        source = tmp_path / "sent" / "records"
+        path = source / P / "dch" / "alexnet-finetune" / "bits-008-seed-2.json"
+    record = read_record(path)
+    evidence = {name: sha for name, sha in record.evidence.items() if kept != "codes" or name != "values"}
+    write_record(path, record.model_copy(update={"metrics": {**record.metrics, "map": 0.999}, "evidence": evidence}))
+    if kept == "values":
+        for codes in (tmp_path / "sent").rglob("*.codes.npz"):
+            codes.unlink()
+    with pytest.raises(WorkError, match=r"contradicts .*map is 0\.9990 in the record and 0"):
+        accept(collect([source]), tmp_path / "again" / "records")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_pull_request_can_hold_a_submission(tmp_path):
+    shutil.copy(Path(__file__).parents[2] / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    wanted = ["submission/records/p/m/s/bits-008-seed-0.json", "submission/evidence/p/m/s/bits-008-seed-0.codes.npz"]
+    assert subprocess.run(["git", "check-ignore", *wanted], cwd=tmp_path, capture_output=True).stdout == b""
+    assert subprocess.run(["git", "check-ignore", "runs/x"], cwd=tmp_path, capture_output=True).returncode == 0
 
 
 def test_a_submission_is_accepted_with_its_evidence(boards, tmp_path):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -315,6 +316,21 @@ def test_figures_stay_whole_at_any_width(some, make_record, width):
     assert "long-name-1" in text.replace("-\n", "-") or "a-rather-" in text
 
 
+def test_names_of_methods_break_at_hyphens_and_only_where_they_must(make_record):
+    """Beside a second column of names: `pml-triplet` fits as it is, the longer one is broken once."""
+    names = ("greedyhash-unsupervised", "pml-triplet", "hashnet")
+    records = [
+        make_record(name, bits, config=config, metrics={"map": 0.5})
+        for name in names for bits in (16, 32, 48) for config in ({}, {"recipe": {"lr": 0.5}})
+    ]  # fmt: skip
+    for width in range(40, 120):
+        lines = tables_text(boards(records), width).splitlines()
+        assert max(map(len, lines)) <= width
+        words = {line.split("  ")[0] for line in lines}
+        assert words >= {"pml-triplet", "hashnet"}
+        assert "greedyhash-unsupervised" in words or words >= {"greedyhash-", "unsupervised"}, width
+
+
 def test_headings_break_before_columns_do(make_record):
     record = make_record(protocol="cifar10-other", metrics={"map": 0.5})
     text = tables_text(paper_boards([record], TABLE), 60)
@@ -323,12 +339,27 @@ def test_headings_break_before_columns_do(make_record):
     assert max(map(len, text.splitlines())) <= 60
 
 
+def test_latex_of_a_long_board_has_parts_of_one_number(make_record):
+    long = boards([make_record(f"m-{number:03d}", metrics={"map": 0.5}) for number in range(100)])
+    parts = render(long, "latex").split(r"\begin{table}")[1:]
+    assert len(parts) == 4
+    assert [r"\addtocounter{table}{-1}" in part for part in parts] == [False, True, True, True]
+    assert [part.count("(continued)") for part in parts] == [0, 1, 1, 1]
+    assert [name for part in parts for name in re.findall(r"m-\d{3}", part)] == [f"m-{n:03d}" for n in range(100)]
+    assert [part.count("Mean") + part.count("One seed") for part in parts] == [0, 0, 0, 1]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(tmp_path, some, make_record):
     odd = make_record("[x] 深度 é ß “quoted” \N{MINUS SIGN} ~^\\{}", protocol="50% & more_#1 $x$", metrics={"map": 0.5})
     body = render([*some, *boards([odd]), *paper_boards([make_record()], TABLE)], "latex")
     wide = [make_record(bits=bits, metrics={"map": 0.5}) for bits in range(16, 16 * 18, 16)]
     body += render(boards(wide), "latex")
+    long = [make_record(f"m-{number}", metrics={"map": 0.5}) for number in range(100)]
+    cited = [
+        PaperRow(f"m-{n}", "CIFAR-10", 16, 0.5, f"page {n}, " + "words " * 40, "read", protocol=P) for n in range(30)
+    ]
+    body += render([*boards(long), *comparison_boards(long, [replace(TABLE, rows=tuple(cited))])], "latex")
     page = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "page.tex").write_text(page, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
@@ -336,6 +367,7 @@ def test_latex_compiles(tmp_path, some, make_record):
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "page.pdf").stat().st_size > 1000
     assert "Overfull" not in done.stdout  # a table of 17 bit lengths is set as wide as the text
+    assert "Float too large" not in done.stdout  # one of 100 rows, or with notes as long, stands on several pages
 
 
 def test_a_figure_of_collapsed_codes_is_marked_in_every_format(make_record):
