@@ -6,6 +6,7 @@ names them; one with another loss, hash layer, trainer or fitter is not a row of
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -36,6 +37,20 @@ class RowName(NamedTuple):
     method: str
     settings: str
     judged: str
+
+
+class Study(NamedTuple):
+    """How `hashzoo tune` chose a row's settings: `label` is "20 trials", `rule` what they were chosen by and on."""
+
+    trials: int
+    label: str
+    rule: str
+
+
+def study_of(record: Record) -> Study | None:
+    """Return how a record's settings were tuned; None where they were not, or something was changed afterwards."""
+    found = re.fullmatch(r"(\d+) trials?", record.config.tuned)
+    return Study(int(found[1]), found[0], record.config.settings_source.partition(" (file ")[0]) if found else None
 
 
 def config_of(record: Record) -> dict[str, Any]:
@@ -226,11 +241,15 @@ def _unusual_setups(records: Sequence[Record]) -> list[dict[str, Any]]:
 def _told_apart(
     group: Sequence[Record], judged: Sequence[tuple[str, dict[str, Any]]], named: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Add to records of different configurations that would be named alike what they differ in."""
+    """Add to records of different configurations that would be named alike what they differ in.
+
+    What was tuned is another setting on every protocol, so there only records of one protocol are told apart.
+    """
     flats = [{**_whole(record), **setup_of(record), "floor": record.floor} for record in group]
     alike: dict[str, list[int]] = defaultdict(list)
     for number, ((parts, _), settings) in enumerate(zip(judged, named, strict=True)):
-        alike[canonical_json([parts, settings])].append(number)
+        where = group[number].protocol if TUNED in settings else ""
+        alike[canonical_json([parts, settings, where])].append(number)
     found = list(named)
     for numbers in alike.values():
         keys = {key for number in numbers for key in flats[number]}
