@@ -71,11 +71,15 @@ def database_of(record: Record) -> str:
 def setup_of(record: Record) -> dict[str, Any]:
     """Return the options of the backbones and the precision: the set-up's, which all methods share on a board."""
     config = config_of(record)
+    return {**_backbone_options(config), "precision": config["precision"]}
+
+
+def _backbone_options(config: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for modality, backbone in config["backbones"].items():
         prefix = "backbone." if len(config["backbones"]) == 1 else f"backbone.{modality}."
         found |= {f"{prefix}{option}": value for option, value in backbone["options"].items()}
-    return {**found, "precision": config["precision"]}
+    return found
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,6 +140,17 @@ def changes(config: RunConfig, registry: Registry) -> dict[str, Any]:
         **{name.removeprefix("recipe."): value for name, value in _departures(dumped, own).items()},
         **{f"data.{name}": value for name, value in config.dataset.options.items()},
     }
+
+
+def departures(config: RunConfig, base: RunConfig) -> list[str]:
+    """Return in which options of parts, recipe and backbones one configuration departs from another: ["epochs=1"]."""
+    ours, theirs = (_options_of(each.model_dump(mode="json")) for each in (config, base))
+    changed = {key: value for key, value in ours.items() if key not in theirs or theirs[key] != value}
+    return [f"{key.removeprefix('recipe.')}={_word(value)}" for key, value in sorted(changed.items())]
+
+
+def _options_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**setting_of(config), **_backbone_options(config)}
 
 
 def changed_parts(record: Record, own: Own) -> str:
