@@ -369,6 +369,12 @@ def test_other_weights_and_another_backbone_of_the_same_regime_are_refused(tmp_p
     request = RunRequest("dch", protocol="digits-1k", tuned=path, freeze_backbone=True)
     with pytest.raises(UsageError, match="the backbone of image 'pixels' and this run has"):
         resolve(request, registry())
+    study |= {"options": {**study["options"], "backbone": "alexnet", "weights": "pretrained"}}
+    study["methods"]["dch"]["regime"] = "scratch"
+    path.write_text(json.dumps(study))
+    request = RunRequest("dch", protocol="digits-1k", tuned=path, backbone="alexnet", weights="random")
+    with pytest.raises(UsageError, match="the weights 'pretrained' of 'alexnet' and this run has 'random'"):
+        resolve(request, registry())
 
 
 def test_a_study_that_was_stopped_early_is_to_go_on(tmp_path: Path) -> None:
