@@ -102,10 +102,10 @@ def test_without_slurm_the_engine_says_so(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_sbatch_refuses_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Executor:
         def submit(self, work: object, task: Task, threads: int) -> None:
-            raise submitit.core.utils.FailedJobError("sbatch: warning: late\nsbatch: error: invalid partition specified: gpuu\n")
+            raise submitit.core.utils.FailedJobError("sbatch: warning: late\nsbatch: error: invalid partition: gpuu\n")
 
     monkeypatch.setattr(SlurmEngine, "_executor", lambda self, gpus: Executor())
-    with pytest.raises(WorkError, match=r"sbatch did not take the job of lsh .*seed 0: sbatch: error: invalid partition specified: gpuu\."):
+    with pytest.raises(WorkError, match=r"did not take the job of lsh .*seed 0: error: invalid partition: gpuu\."):
         run_study(plan_study([RunRequest("lsh", protocol="digits-1k", bits=(8,), out=tmp_path)]), SlurmEngine())
 
 
