@@ -57,6 +57,7 @@ def tune_command(
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.request import choose_engine, names_of, requests_of
+    from hashzoo.studies.task import let_speak
     from hashzoo.studies.tune import Tuning, tune
 
     values = given_options(options)
@@ -69,6 +70,7 @@ def tune_command(
     requests = requests_of(values, registry())
     built = choose_engine(engine, workers).build(registry())
     with terminal_reporter(quiet) as reporter:
+        let_speak(built, reporter.say)
         tuned = tune(requests, tuning, built, registry(), reporter)
     path = tuned.path
     study = json.loads(path.read_text(encoding="utf-8"))

@@ -222,6 +222,16 @@ def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tup
     return dataset, protocol
 
 
+def is_of_training(key: str) -> bool:
+    """Whether a setting is one of the recipe, which only what is trained by gradients has.
+
+    >>> [is_of_training(key) for key in ("lr", "recipe.lr", "schedule.name", "loss.gamma")]
+    [True, True, True, False]
+    """
+    group, dot, _ = key.partition(".")
+    return not dot or group in ("recipe", "schedule")
+
+
 def _split_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {name: {} for name in GROUPS}
     for key, value in settings.items():

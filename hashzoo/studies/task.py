@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,10 +83,24 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """What an engine component builds."""
+    """What an engine component builds.
+
+    Where it has an attribute `say`, a study sets it to a function that prints one line, for what is worth knowing
+    before a task ends: a lost worker, a queue.
+    """
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
+
+
+def let_speak(engine: Engine, say: Callable[[str], None]) -> None:
+    """Hand `say`, which prints a line, to an engine that has something to say before its tasks end."""
+    if hasattr(engine, "say"):
+        engine.say = say
+
+
+def silence(text: str) -> None:
+    """Print nothing: what an engine says to nobody."""
 
 
 def do_task(task: Task, threads: int = 0) -> Outcome:
