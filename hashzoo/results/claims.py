@@ -110,10 +110,11 @@ class Judged:
 
     @property
     def counted(self) -> str:
-        """How many findings say what: "7 hold, 1 does not, 4 undecided"."""
+        """How many findings say what: "7 hold, 1 does not hold, 4 undecided"."""
         said = [finding.verdict for finding in self.findings]
-        words = {"holds": "hold", "does not hold": "do not hold", "undecided": "undecided", COLLAPSED: COLLAPSED}
-        return ", ".join(f"{said.count(verdict)} {word}" for verdict, word in words.items() if verdict in said)
+        several = {"holds": "hold", "does not hold": "do not hold", "undecided": "undecided", COLLAPSED: COLLAPSED}
+        counts = {verdict: said.count(verdict) for verdict in several if verdict in said}
+        return ", ".join(f"{n} {verdict if n == 1 else several[verdict]}" for verdict, n in counts.items())
 
     def _has(self, verdict: str) -> bool:
         return any(finding.verdict == verdict for finding in self.findings)

@@ -298,6 +298,8 @@ class _Site:
             ],
             years=sorted({row.year for row in rows if row.year}, reverse=True),
             has_published=any(f.beside and f.gap is None for view in views for f in view.figures.values()),
+            grouped=any(view.grouped for view in views),
+            has_collapsed=any(f.collapsed for view in views for f in view.figures.values()),
             has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
             charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
             place={key: place for place, key in enumerate(firsts)}, first_of=firsts,
@@ -366,9 +368,9 @@ def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, n
 
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
-    """Return a short name of each row; settings where several rows are of one method."""
+    """Return a name of each row: with its settings, and "own" where a row of the same method has some."""
     several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
-    return {row.key: f"{row.name} ({row.settings or 'own'})" if row.name in several else row.name for row in rows}
+    return {row.key: f"{row.name} (own)" if row.name in several and not row.settings else row.label for row in rows}
 
 
 def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:

@@ -63,7 +63,7 @@ def test_findings_that_disagree_are_said_to_differ(make_record) -> None:
 
     [judged] = judge([CLAIM], records, values, Known())
     assert judged.verdict == "differs"
-    assert judged.counted == "1 hold, 1 do not hold"
+    assert judged.counted == "1 holds, 1 does not hold"
 
 
 def test_the_number_of_findings_is_allowed_for(make_record) -> None:
@@ -224,7 +224,7 @@ def test_a_claim_does_not_hold_where_any_difference_points_the_other_way(make_re
 def test_collapsed_rows_are_not_judged_and_do_not_count(make_record) -> None:
     mixed = at({16: 0.1, 32: -0.1}, collapsed=(32,))(make_record)
     assert [f.verdict for f in mixed.findings] == ["holds", "not judged: collapsed"]
-    assert (mixed.verdict, mixed.counted) == ("holds", "1 hold, 1 not judged: collapsed")
+    assert (mixed.verdict, mixed.counted) == ("holds", "1 holds, 1 not judged: collapsed")
     assert mixed.findings[1].p_value is None
     assert mixed.findings[0].p_value == at({16: 0.1})(make_record).findings[0].p_value  # corrected for those judged
     alone = at({16: 0.1}, collapsed=(16,))(make_record)
