@@ -300,7 +300,7 @@ def test_a_filter_without_match_says_so_and_is_taken_back(browser, wide_site):
     assert browser.execute_script(f"return {count}") == "12 rows"
     assert browser.execute_script(f"return {everything}.hidden")
     choose(browser, "find", "nothing is called so")
-    assert browser.execute_script(f"return {count}") == "No row is like this; the floors always stand."
+    assert browser.execute_script(f"return {count}") == "No row matches; floors always stay."
     assert not browser.execute_script(f"return {everything}.hidden")
     browser.execute_script(f"{everything}.click()")
     assert names(browser) == first
@@ -360,3 +360,18 @@ def test_every_page_leads_to_the_boards(browser, wide_site, width):
     links = browser.find_elements("css selector", ".bar nav a")
     assert [link.text for link in links if link.is_displayed()] == ["Boards", "Methods", "Claims", "Tables"]
     assert sideways(browser) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_not_measured_can_be_read(browser, site, scheme):
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(", ")]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    opened(browser, site / BOARD)
+    browser.execute_script("document.documentElement.style.colorScheme = arguments[0]", scheme)
+    style = "getComputedStyle(document.querySelector('td.none'))"
+    colours = browser.execute_script(f"return [{style}.color, {style}.backgroundColor]")
+    low, high = sorted(map(luminance, colours))
+    assert (high + 0.05) / (low + 0.05) >= 4.5

@@ -182,8 +182,8 @@
       }
       dots(shown, bits === "" ? 0 : only);
       resort(shown, bits);
-      const floors = shown.querySelector("tr[data-floor]") ? "; the floors always stand" : "";
-      document.getElementById("count").textContent = number ? `${number} ${number === 1 ? "row" : "rows"}` : `No row is like this${floors}.`;
+      const floors = shown.querySelector("tr[data-floor]") ? "; floors always stay" : "";
+      document.getElementById("count").textContent = number ? `${number} ${number === 1 ? "row" : "rows"}` : `No row matches${floors}.`;
       all.hidden = !filters.some(pick);
     };
     const remember = () => {
