@@ -368,9 +368,9 @@ def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, n
 
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
-    """Return a name of each row: with its settings, and "own" where a row of the same method has some."""
+    """Return a short name of each row; settings where several rows are of one method."""
     several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
-    return {row.key: f"{row.name} (own)" if row.name in several and not row.settings else row.label for row in rows}
+    return {row.key: f"{row.name} ({row.settings or 'own'})" if row.name in several else row.name for row in rows}
 
 
 def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
