@@ -298,6 +298,8 @@ class _Site:
             ],
             years=sorted({row.year for row in rows if row.year}, reverse=True),
             has_published=any(f.beside and f.gap is None for view in views for f in view.figures.values()),
+            grouped=any(view.grouped for view in views),
+            has_collapsed=any(f.collapsed for view in views for f in view.figures.values()),
             has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
             charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
             place={key: place for place, key in enumerate(firsts)}, first_of=firsts,

@@ -154,7 +154,7 @@ def tied(site: Path, metric: str) -> dict[str, list[str]]:
         cells = row.split("<td")[1:]
         if name and cells:
             assert len(cells) == len(heads)
-            found[name[1]] = [head for head, cell in zip(heads, cells, strict=True) if cell.startswith(" class=t>")]
+            found[name[1]] = [head for head, cell in zip(heads, cells, strict=True) if "<em> tied</em>" in cell]
     return found
 
 
@@ -164,6 +164,40 @@ def test_the_group_tied_with_the_best_is_marked(site):
     # a record without values by query stands at 16 bits, so that nothing is said of that column
     assert {column for columns in found.values() for column in columns} == {"32 bits"}
     assert "In a column without green" in (site / "boards" / "cifar10-5k-disjoint.html").read_text()
+
+
+def cells_of(page: Path, method: str) -> list[list[str]]:
+    """Cells of each row of a method in a board's first table."""
+    table = re.split(r"</table>", page.read_text(encoding="utf-8"))[0]
+    return [row.split("<td")[1:] for row in table.split("<tr ")[1:] if f"/{method}.html>" in row]
+
+
+def test_a_figure_of_a_collapsed_seed_is_marked_and_not_green(wide_site):
+    page = wide_site / "boards" / "cifar10-5k-disjoint.html"
+    own, tuned = sorted(cells_of(page, "wide-0"), key=lambda cells: "\u2021" in "".join(cells))
+    assert "\u2021" not in "".join(own)
+    assert ["\u2021" in cell for cell in tuned] == [True, False, False, False]
+    assert ["<em> tied</em>" in cell for cell in tuned] == [False, True, True, True]
+    text = page.read_text(encoding="utf-8")
+    assert "none is marked as tied: wide-0 (tuned, 20 trials) at 16 bits." in text
+    assert "\u2021" in (wide_site / "methods" / "wide-0.html").read_text(encoding="utf-8")
+
+
+def test_what_pages_say_of_rows_is_true_of_all_of_them(wide_site):
+    board = (wide_site / "boards" / "cifar10-5k-disjoint.html").read_text(encoding="utf-8")
+    assert re.search(r'<span class="level l0"></span><small>[^<]*codes for 1 of 12', board)
+    assert "of that pair alone" in board
+    assert "<small>supervised \u00b7 deep \u00b7 tuned" not in board  # its settings say it
+    titles = re.findall(r"<title>([^<]*)", board[board.index("<h2>Curves") :])
+    assert "wide-0 (tuned, 20 trials)" in titles
+    methods = (wide_site / "methods" / "index.html").read_text(encoding="utf-8")
+    assert "supervised \u00b7 deep" in methods
+    assert "tuned" not in methods
+    front = (wide_site / "index.html").read_text(encoding="utf-8")
+    (said, names), *_ = re.findall(r"<dt class=wide>([^<]*)<dd class=wide>([^<]*)", front)
+    assert re.fullmatch(r"tied with the best at (every bit length|[123] of 4 bit lengths), map", said)
+    listed = re.split(r", | and ", names)
+    assert len(set(listed)) == len(listed)
 
 
 def test_another_folder_is_not_overwritten(boards, tmp_path):
