@@ -22,8 +22,8 @@ GREY = "#80868d"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 FAINT = "rgba(128,134,141,0.22)"
 PALETTE = (
-    "#205cb0", "#ec9820", "#2c6820", "#d45c80", "#8074e0", "#8c8020", "#d498ec", "#2c98b0",
-    "#80bc8c", "#8c4474", "#208c68", "#b03838",
+    "#2068bc", "#d47420", "#389874", "#985080", "#8080ec", "#746820", "#d474b0", "#80bcec",
+    "#bcbc2c", "#eca498", "#98a468", "#2ca4d4",
 )  # fmt: skip
 """Colours that show on white and on near-black; the first ten are told apart without red or green cones too."""
 
@@ -72,7 +72,13 @@ def lines(
     x_scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False, padding=8 * bits)
     scale = alt.Scale(domain=list(order), range=[colour_of(n) for n in order.values()])
     legend = alt.Legend(
-        title=None, orient="bottom", columns=2, symbolType="stroke", symbolSize=400, symbolOpacity=1, labelLimit=260
+        title=None,
+        orient="bottom",
+        columns=2 if max(map(len, order)) > 18 else 4,
+        symbolType="stroke",
+        symbolSize=400,
+        symbolOpacity=1,
+        labelLimit=260,
     )
     colour = alt.Color("m:N", scale=scale, legend=legend)
     dashes = alt.Scale(domain=list(order), range=[dash_of(n) for n in order.values()])

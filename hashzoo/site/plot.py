@@ -70,7 +70,8 @@ def plot(paths: Sequence[Path], kind: str, out: Path, *, bits: int | None = None
         raise UsageError("There is no record in the given paths; give run directories or record files.")
     spec, title = _lines(records, kind, bits, metric)
     _write(out, spec, ", ".join(title))
-    return f"Wrote {', '.join(title)} to {out}."
+    others = " To draw others, give the folders of their records alone." if len(title) > 1 else ""
+    return f"Wrote {', '.join(title)} to {out}.{others}"
 
 
 def _lines(
@@ -97,9 +98,7 @@ def _lines(
     title = [", ".join([what, *([prefix] if prefix and kind != "bits" else []), *where])]
     contending = sum(not line.floor for line in found.values())
     if contending > SHOWN:
-        title.append(
-            f"{SHOWN} of {contending} methods, by {shown}; to choose others, give the folders of their records alone"
-        )
+        title.append(f"{SHOWN} of {contending} methods, those with the best mean {shown}")
     there = {point["m"] for point in points}
     methods = [name for name, line in drawn.items() if not line.floor and name in there]
     floors = [name for name, line in drawn.items() if line.floor and name in there]

@@ -110,8 +110,7 @@ def test_of_many_methods_the_eight_highest_are_drawn_and_floors_are_dashed(recor
     assert colours["range"][8:] == list(FLOORS[:2])
     dashes = spec["layer"][1]["encoding"]["strokeDash"]["scale"]["range"]
     assert dashes == [[]] * 8 + [list(dash) for dash in DASHES[:2]]
-    assert "8 of 11 methods, by map" in title[1]
-    assert "give the folders" in title[1]
+    assert title[1] == "8 of 11 methods, those with the best mean map"
     assert len(_lines(many(record_of, 8, 0.0), "bits", None, "map")[1]) == 1  # eight are all drawn
 
 

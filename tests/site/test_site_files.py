@@ -100,9 +100,9 @@ def stills(path: Path) -> dict[str, ET.Element]:
     """The charts of a page by their title."""
     text = path.read_text(encoding="utf-8")
     found = re.findall(r"<figure data-chart=\w+><figcaption><b>([^<]*)</b>.*?(<svg class=still.*?</svg>)", text)
-    quoted = re.compile(r"([\w-]+)=([^\s\">]+)")
+    attribute = re.compile(r'([\w-]+)=(?:"([^"]*)"|([^\s">]+))')
     return {
-        title: ET.fromstring(re.sub(r"<[^>]+>", lambda tag: quoted.sub(r'\1="\2"', tag[0]), still))
+        title: ET.fromstring(re.sub(r"<[^>]+>", lambda tag: attribute.sub(r'\1="\2\3"', tag[0]), still))
         for title, still in found
     }
 
