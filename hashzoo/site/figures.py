@@ -153,9 +153,9 @@ def in_short(name: str, settings: str) -> str:
 
 
 def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
-    """Return a short name of each row; settings where several rows are of one method."""
+    """Return a name of each row: with its settings, and "own" where a row of the same method has some."""
     several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
-    return {row.key: in_short(row.name, row.settings or "own" if row.name in several else "") for row in rows}
+    return {row.key: in_short(row.name, row.settings or ("own" if row.name in several else "")) for row in rows}
 
 
 def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
