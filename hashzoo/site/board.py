@@ -93,11 +93,6 @@ class Row:
         return [f"{sum(record.timings.values()):.1f}" for record in self.records]
 
     @property
-    def checksums(self) -> list[str]:
-        """The beginning of each record's sha256."""
-        return [record.record_sha256[:8] for record in self.records]
-
-    @property
     def levels(self) -> list[int]:
         """What stands behind each of its records, as places in `LEVELS`."""
         return [LEVELS.index(standing.level) for standing in self.standings]

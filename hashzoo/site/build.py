@@ -92,8 +92,9 @@ class _Site:
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
             "exact": wording.exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
-            "made_on": wording.made_on, "main_first": wording.main_first,
-            "values": wording.values, "made": wording.made, "folders": self.folders, "by_bits": _by_bits,
+            "made_on": wording.made_on, "other_measures": wording.other_measures,
+            "values": wording.values, "means": wording.means, "made": wording.made, "folders": self.folders,
+            "by_bits": _by_bits,
         }  # fmt: skip
         environment.filters |= {"groupby_two": _by_place, "in_short": wording.SHORT_LEVELS.__getitem__}
         self.environment = environment
@@ -138,18 +139,19 @@ class _Site:
         self.file(name, compact(code_marks(text)))
 
     def code_pictures(self, page: MethodPage) -> list[Pictures]:
-        found: dict[str, Pictures] = {}
+        """Return the pictures of a method's codes on one board: the first whose data are here, else its first."""
+        found: dict[str, tuple[Row, Record]] = {}
         for row in page.rows if self.codes else ():
             for record in row.records if row.protocol not in found else ():
                 standing = self.content.evidence.of(record)
-                if standing.level == "reported only" or not standing.has_codes:
-                    continue
-                codes = self.content.evidence.codes(record)
-                found[row.protocol] = self.pictured(page, row, record, codes)
-                break
-            if len(found) == 2:
-                break
-        return list(found.values())
+                if standing.level != "reported only" and standing.has_codes:
+                    found[row.protocol] = (row, record)
+                    break
+        here = [(row, record) for row, record in found.values() if self.gallery(record).rows]
+        return [
+            self.pictured(page, row, record, self.content.evidence.codes(record))
+            for row, record in (here or list(found.values()))[:1]
+        ]
 
     def pictured(self, page: MethodPage, row: Row, record: Record, codes: Mapping[str, Any]) -> Pictures:
         pairs = pairs_of(record, codes)

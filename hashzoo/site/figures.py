@@ -22,6 +22,10 @@ FEW_POINTS = 10
 """The most points of a curve where many small charts stand."""
 
 
+BOARDS = 2
+"""The most boards of which a method's page has charts; the others are a link away."""
+
+
 class Entry(NamedTuple):
     """A line of a legend: its name and the class that has its colour."""
 
@@ -74,31 +78,52 @@ def board_charts(setup: Setup) -> tuple[list[Figure], list[Entry]]:
 
 
 def method_charts(places: Sequence[Place]) -> list[Figure]:
-    """Return the charts of a method: one set for each board and set-up, in which all its rows there are lines."""
+    """Return the charts of a method, in which all its rows on a board and set-up are lines.
+
+    Over bit lengths on the boards with the largest databases, at most `BOARDS`, and precision-recall on the first.
+    """
     groups: dict[tuple[str, str, str], list[Place]] = {}
     for place in places:
         groups.setdefault((place.board.label, place.setup.id, place.view.metric), []).append(place)
-    return [chart for group in groups.values() for chart in _of_method(group)]
+    found = sorted(groups.values(), key=_size, reverse=True)[:BOARDS]
+    return [chart for group in found for chart in _over_lengths(group)] + [
+        chart for group in found[:1] for chart in _precision_recall(group)
+    ]
 
 
-def _of_method(places: Sequence[Place]) -> list[Figure]:
-    """Return the charts of a method's rows on one board."""
-    board, setup, view, _ = places[0]
+def _size(places: Sequence[Place]) -> float:
+    """Return how many items the codes of a method's rows on one board are of; 0 without codes."""
+    metrics = places[0].row.records[0].metrics
+    return max((value for name, value in metrics.items() if name.rpartition("/")[2] == "items"), default=0)
+
+
+def _where(place: Place) -> str:
+    return f"on {place.board.label}" + (f", {place.setup.label}" if len(place.board.setups) > 1 else "")
+
+
+def _over_lengths(places: Sequence[Place]) -> list[Figure]:
+    """Return the chart over bit lengths of a method's rows on one board, where it has several lengths."""
+    view = places[0].view
+    if len(view.bits) < 2:
+        return []
     own = [place.row for place in places][:SHOWN]
-    where = f"on {board.label}" + (f", {setup.label}" if len(board.setups) > 1 else "")
+    best = [row for row in view.best()[:1] if row not in own]
+    others = [*best, *(row for row in view.rows if row.floor and row not in own)]
+    names = _names([*own, *others])
+    order = charts.numbered([names[row.key] for row in own])
+    order |= {name: n + len(own) if n >= 0 else n for name, n in _places(others, names).items()}
+    beside = " and ".join(["the highest"] * bool(best) + ["the floors"] * any(row.floor for row in others))
     settings = own[0].settings if len(own) == 1 else ""
-    found = []
-    if len(view.bits) > 1:
-        best = [row for row in view.best()[:1] if row not in own]
-        others = [*best, *(row for row in view.rows if row.floor and row not in own)]
-        names = _names([*own, *others])
-        order = charts.numbered([names[row.key] for row in own])
-        order |= {name: n + len(own) if n >= 0 else n for name, n in _places(others, names).items()}
-        beside = " and ".join(["the highest"] * bool(best) + ["the floors"] * any(row.floor for row in others))
-        note = ", ".join(part for part in (settings, f"beside {beside}" if beside else "") if part)
-        title = f"{view.metric} over bit lengths {where}"
-        found.append(_over_bits(title, note, view, [*own, *others], names, order))
-    prefix = view.metric.rpartition("/")[0]
+    note = ", ".join(part for part in (settings, f"beside {beside}" if beside else "") if part)
+    return [
+        _over_bits(f"{view.metric} over bit lengths {_where(places[0])}", note, view, [*own, *others], names, order)
+    ]
+
+
+def _precision_recall(places: Sequence[Place]) -> list[Figure]:
+    """Return the precision-recall chart of a method's rows on one board, where they have the curves."""
+    own = [place.row for place in places][:SHOWN]
+    prefix = places[0].view.metric.rpartition("/")[0]
     lengths = sorted({record.bits for row in own for record in row.records} - {0})
     if len(lengths) * len(own) > SHOWN:
         lengths = [usual_length(lengths)]
@@ -107,11 +132,12 @@ def _of_method(places: Sequence[Place]) -> list[Figure]:
     for row, bits in itertools.product(own, lengths):
         name = f"{bits} bits" if len(own) == 1 else f"{names[row.key]}, {bits} bits"
         points += curve_points(row.records, "pr", bits, prefix, name, FEW_POINTS)
-    if points:
-        note = ", ".join(part for part in (settings, prefix) if part)
-        drawn = drawing.chart("pr", points, charts.numbered(list(dict.fromkeys(p["m"] for p in points))))
-        found.append(figure(f"{charts.KINDS['pr'][2]} {where}", note, drawn))
-    return found
+    if not points:
+        return []
+    settings = own[0].settings if len(own) == 1 else ""
+    drawn = drawing.chart("pr", points, charts.numbered(list(dict.fromkeys(p["m"] for p in points))))
+    title = f"{charts.KINDS['pr'][2]} {_where(places[0])}"
+    return [figure(title, ", ".join(part for part in (settings, prefix) if part), drawn)]
 
 
 def _over_bits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.uncertainty import Standing as Comparison
@@ -115,6 +116,18 @@ def exact(value: float) -> str:
 def values(records: Sequence[Record], name: str) -> list[str]:
     """Return a metric of records as their table shows it."""
     return [exact(record.metrics[name]) if name in record.metrics else "" for record in records]
+
+
+def other_measures(row: Row) -> list[str]:
+    """Return the metrics of a row that have no board of their own and are not of the data alone."""
+    elsewhere = (*BOARD_METRICS, "items", "queries_without_relevant")
+    return [name for name in main_first(row.metrics) if name.rpartition("/")[2] not in elsewhere]
+
+
+def means(groups: Sequence[tuple[int, Sequence[Record]]], name: str) -> list[str]:
+    """Return the mean of a metric over the seeds of each bit length."""
+    found = [[record.metrics[name] for record in records if name in record.metrics] for _, records in groups]
+    return [f"{fmean(values):.4g}" if values else "" for values in found]
 
 
 def made(record: Record) -> list[tuple[str, str]]:
