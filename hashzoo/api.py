@@ -128,7 +128,7 @@ def study(
     from hashzoo.runner.progress import own_reporter
     from hashzoo.runner.request import RunRequest, flatten, listed
     from hashzoo.studies.grid import plan_study, run_study
-    from hashzoo.studies.request import choose_engine, requests_of
+    from hashzoo.studies.request import choose_engine, study_of
 
     for name in options:
         if name not in RunRequest.__dataclass_fields__ or name in ("method", "protocol"):
@@ -137,10 +137,12 @@ def study(
     values = {**options, **several, "settings": flatten(options.get("settings") or {})}
     names = [methods] if isinstance(methods, str) else list(methods)
     places = [protocols] if isinstance(protocols, str) else protocols and list(protocols)
-    requests = requests_of({**values, "method": names, "protocol": places}, registry())
+    requests, note = study_of({**values, "method": names, "protocol": places}, registry())
     built = choose_engine(engine, workers).build(registry())
 
     def do(shown: Reporter) -> list[Record]:
+        if note:
+            shown.say(note)
         records, failed = run_study(plan_study(requests), built, shown, keep_going=keep_going)
         for what, why in failed:
             shown.say(f"{what}: {why}")

@@ -24,6 +24,18 @@ class WorkError(HashzooError):
     exit_code = 1
 
 
+class RefusedOptionError(UsageError):
+    """A component cannot be built with the value of an option, or a recipe's value does not fit the data."""
+
+
+class DivergedError(WorkError):
+    """A setting led to values that are not finite: `fault` says where, `advice` what to do and what was kept."""
+
+    def __init__(self, fault: str, advice: str = "") -> None:
+        super().__init__(f"{fault}{advice}")
+        self.fault = fault
+
+
 class BusyError(WorkError):
     """Another process is working on the cell, and the request was not to wait for it."""
 

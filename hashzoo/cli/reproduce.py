@@ -13,7 +13,7 @@ from hashzoo.cli.run import given_options
 
 @click.command("reproduce")
 @click.argument("table")
-@click.option("--protocol", "-p", help="Protocols, comma-separated, in place of set-ups that are none of ours.")
+@click.option("--protocol", "-p", help="Protocols, comma-separated, in place of the table's on their data sets.")
 @click.option("--seeds", help="Seeds, for example 0,1,2 or 0-2.  [default: 0]")
 @click.option("--backbone", "-b", multiple=True, help="Backbone, or modality=backbone (repeat it).")
 @click.option("--freeze-backbone", is_flag=True, default=None, help="Compute features once, train what is on top.")
@@ -43,7 +43,7 @@ def reproduce_command(
     """Measure what the published TABLE needs with what is installed, say what is missing, and lay it out as it was.
 
     Cells that are done are not done again. A row whose set-up is none of ours is left out, unless -p names a protocol
-    of the same data set to stand in.
+    of the same data set to stand in; rows on that data set are then measured on it alone.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, dry_run: bool, 
     """Train, encode and evaluate a method; one record per (bits, seed).
 
     Several methods or protocols are a study, whose cells --workers or --engine spread; the records do not depend on
-    how. A TOML file may hold lists for method and protocol, workers, engine and keep_going.
+    how. A TOML file may hold lists for method and protocol, workers, engine, keep_going, and settings of one method.
 
     Killed at any point, the same command goes on where it stopped.
 
@@ -72,11 +72,13 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, dry_run: bool, 
     from hashzoo.runner.plan import resolve
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.runner.request import merge, read_config
-    from hashzoo.studies.request import KEYS, is_study
+    from hashzoo.studies.request import KEYS, SET_FOR, below_the_command_line, is_study
 
     given = given_options(options)
     base = read_config(config, KEYS) if config else {}
     both = {**base, **given, "settings": {**base.get("settings", {}), **given["settings"]}}
+    if SET_FOR in base:
+        both[SET_FOR] = below_the_command_line(base[SET_FOR], given)
     if is_study(both, dry_run):
         from hashzoo.cli.study import do_study
 
@@ -105,15 +107,9 @@ def run_command(as_json: bool, quiet: bool, config: Path | None, dry_run: bool, 
 
 def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given, texts of several values taken apart, as a run request has them."""
-    from hashzoo.runner.request import parse_assignments, parse_numbers
+    from hashzoo.runner.request import parse_assignments, take_apart
 
-    given = {key: value for key, value in options.items() if value not in (None, ())}
-    for name in ("bits", "seeds"):
-        if name in given:
-            given[name] = parse_numbers(given[name], name.capitalize())
-    for name in ("metrics", "evaluators", "track"):
-        if name in given:
-            given[name] = tuple(part.strip() for part in given[name].split(","))
+    given = take_apart({key: value for key, value in options.items() if value not in (None, ())})
     if "backbone" in given:
         given["backbone"] = _backbones(given["backbone"])
     given["settings"] = parse_assignments(given.pop("settings", ()))

@@ -31,7 +31,9 @@ def runs_command(out: Path, as_json: bool) -> None:
             continue
         changed = ", ".join(f"{name}={value}" for name, value in row["changed"].items()) or "nothing"
         begun = f", {row['begun']} begun" if row["begun"] else ""
-        click.echo(f"    {row['method']} on {row['protocol']}, {row['backbone']} {row['regime']}; changed: {changed}")
+        tuned = f", tuned ({row['tuned']})" if row["tuned"] else ""
+        set_up = f"{row['method']} on {row['protocol']}, {row['backbone']} {row['regime']}{tuned}"
+        click.echo(f"    {set_up}; changed: {changed}")
         click.echo(f"    {row['done']} done{begun}")
         for metric, values in row["values"].items():
             shown = ", ".join(

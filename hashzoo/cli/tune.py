@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hashzoo.cli.run import given_options
 @click.option("--method", "-m", required=True, help="Methods, comma-separated, or all.")
 @click.option("--protocol", "-p", required=True, help="Protocol; trials see a held-out part of its train split only.")
 @click.option("--trials", type=int, default=30, show_default=True, help="Trials of each method.")
-@click.option("--metric", default="map", show_default=True, help="What the choice is by; no radius, no cut-off.")
+@click.option("--metric", default="map", show_default=True, help="What the choice is by: map, or a plugin's.")
 @click.option("--bits", default="32", show_default=True, help="Bit lengths of a trial.")
 @click.option("--seeds", default="0", show_default=True, help="Seeds of a trial.")
 @click.option("--validation", type=float, default=0.2, show_default=True, help="Share of the train split held out.")
@@ -52,10 +53,11 @@ def tune_command(
       hashzoo tune -m dch,hashnet,greedyhash -p digits-1k --trials 30 --workers 2
       hashzoo run -m dch -p digits-1k --tuned tuning/digits-1k_1a2b3c4d.json
     """
-    from hashzoo.errors import UsageError
+    from hashzoo.errors import UsageError, WorkError
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.request import choose_engine, names_of, requests_of
+    from hashzoo.studies.task import let_speak
     from hashzoo.studies.tune import Tuning, tune
 
     values = given_options(options)
@@ -68,24 +70,37 @@ def tune_command(
     requests = requests_of(values, registry())
     built = choose_engine(engine, workers).build(registry())
     with terminal_reporter(quiet) as reporter:
-        path = tune(requests, tuning, built, registry(), reporter)
+        let_speak(built, reporter.say)
+        tuned = tune(requests, tuning, built, registry(), reporter)
+    path = tuned.path
     study = json.loads(path.read_text(encoding="utf-8"))
-    if as_json:
-        click.echo(json.dumps({"file": str(path), **study}, indent=2))
-        return
     names = [registry().listed("methods", request.method) for request in requests]
     wide = max(map(len, names))
-    for name in names:
-        found = study["methods"][name]
-        chosen, first = found["chosen"], found["trials"][0]["mean"]
-        if chosen is None:
-            click.echo(f"{name:{wide}}  every trial failed: {found['trials'][0]['error']}")
-            continue
-        own = "failed" if first is None else f"{first:.4f}"
-        words = ", ".join(f"{key}={_short(value)}" for key, value in chosen["options"].items()) or "its own setting"
-        what = f"{metric} {chosen['mean']:.4f} (own setting {own}), trial {chosen['number']}: {words}"
-        click.echo(f"{name:{wide}}  {what}")
-    click.echo(f"Every trial is in {path}; hashzoo run --tuned {path} uses what was chosen.")
+    if as_json:
+        click.echo(json.dumps({"file": str(path), "unfinished": tuned.unfinished, **study}, indent=2))
+    for name in () if as_json else names:
+        click.echo(f"{name:{wide}}  {_line(study, name, tuned.unfinished.get(name))}")
+    without = [name for name in names if name in tuned.unfinished or study["methods"][name]["chosen"] is None]
+    if without:
+        again = "the same command tries what is open again" if tuned.unfinished else "mend that, tune in another --out"
+        raise WorkError(f"There is no choice for {', '.join(without)}; {again}. Every finished trial is in {path}.")
+    if not as_json:
+        click.echo(f"Every trial is in {path}; hashzoo run --tuned {path} uses what was chosen.")
+
+
+def _line(study: Mapping[str, Any], name: str, unfinished: str | None) -> str:
+    """Return what was found for a method, in a line."""
+    found = study["methods"][name]
+    trials, chosen = found["trials"], found["chosen"]
+    if unfinished is not None:
+        of = study["trials"] if found["space"] else 1
+        return f"{len(trials)} of {of} trials are done; {unfinished}"
+    if chosen is None:
+        return f"every trial failed: {trials[0]['error']}"
+    first = trials[0]["mean"]
+    own = "failed" if first is None else f"{first:.4f}"
+    words = ", ".join(f"{key}={_short(value)}" for key, value in chosen["options"].items()) or "its own setting"
+    return f"{study['metric']} {chosen['mean']:.4f} (own setting {own}), trial {chosen['number']}: {words}"
 
 
 def _short(value: Any) -> str:

@@ -1,73 +1,40 @@
-"""What measured values say of a paper's claim: holds, does not hold, undecided, not measured, and where."""
+"""What measured values say of a paper's claim: holds, does not hold, undecided, not measured; where, on what rows."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hashzoo.errors import UsageError
-from hashzoo.evaluation.uncertainty import holm, paired_difference
+from hashzoo.results.findings import (
+    COLLAPSED,
+    LEVEL,
+    RECIPES,
+    Finding,
+    Rows,
+    Values,
+    findings_of,
+    metrics_of,
+    rows_of,
+    saw_database,
+)
 from hashzoo.results.known import Known
-from hashzoo.results.measure import protocol_key, protocol_labels
 from hashzoo.results.record import Record
-from hashzoo.results.settings import database_of, row_names
 from hashzoo.specs import Claim
-
-LEVEL = 0.05
-"""A difference whose corrected p value is above this is undecided."""
-
-COLLAPSED = "not judged: collapsed"
-"""The verdict of a finding where a record of either method notes that its codes collapsed."""
-
-Values = Callable[[Record], Mapping[str, NDArray[Any]]]
-"""Gives a record's values by query, {metric: (Q,)}; without a metric where they were not kept."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One claim on one protocol, set-up and bit length: by how much `better` is ahead of `worse`, and what that says.
-
-    `difference` is positive where the claim's better method is ahead, whichever way the metric points. `low` and
-    `high` are its 95 % interval and `p_value` is corrected for the number of findings of the claim; None where a
-    record kept no values by query, and nothing can then be decided. `collapsed`: a record of either method notes that
-    its codes collapsed, so the difference says nothing of the methods.
-    """
-
-    protocol: str
-    backbone: str
-    regime: str
-    metric: str
-    bits: int
-    seeds: tuple[int, int]
-    difference: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    records: tuple[str, ...]
-    collapsed: bool = False
-
-    @property
-    def verdict(self) -> str:
-        """What this finding says of the claim."""
-        if self.collapsed:
-            return COLLAPSED
-        if self.p_value is None or self.p_value > LEVEL:
-            return "undecided"
-        return "holds" if self.difference > 0 else "does not hold"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with its findings; `saw_database` names which of its methods did, where that alone keeps them apart."""
+    """A claim with the findings that its verdict rests on.
+
+    `saw_database` names which of its methods did, where that alone keeps them apart. `beside` was compared too and does
+    not count: rows of the plugins' recipes where a study tuned both methods.
+    """
 
     claim: Claim
     findings: tuple[Finding, ...]
     saw_database: tuple[str, ...] = ()
+    beside: tuple[Finding, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -110,10 +77,39 @@ class Judged:
 
     @property
     def counted(self) -> str:
-        """How many findings say what: "7 hold, 1 does not, 4 undecided"."""
+        """How many findings say what: "7 hold, 1 does not hold, 4 undecided"."""
         said = [finding.verdict for finding in self.findings]
         words = {"holds": "hold", "does not hold": "do not hold", "undecided": "undecided", COLLAPSED: COLLAPSED}
-        return ", ".join(f"{said.count(verdict)} {word}" for verdict, word in words.items() if verdict in said)
+        counts = {verdict: said.count(verdict) for verdict in words if verdict in said}
+        return ", ".join(f"{number} {words[v] if number > 1 else v}" for v, number in counts.items())
+
+    @property
+    def rests_on(self) -> str:
+        """The rows that the verdict rests on: "tuned, 20 trials on digits-1k; plugins' recipes on wiki-2173"."""
+        parts: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            parts.setdefault(finding.rows, []).append(finding)
+        if len(parts) < 2:
+            return "".join(parts)
+        protocols = {rows: sorted({finding.protocol for finding in found}) for rows, found in parts.items()}
+        apart = sum(map(len, protocols.values())) == len({f.protocol for f in self.findings})
+        return "; ".join(
+            f"{rows} " + (f"on {_listed(protocols[rows])}" if apart else self._where(found))
+            for rows, found in parts.items()
+        )
+
+    @property
+    def differing(self) -> str:
+        """What the rows beside say otherwise, and where: "plugins' recipes: undecided at 16 bits on digits-1k"."""
+        verdicts = {_spot(finding): finding.verdict for finding in self.findings}
+        parts: dict[str, dict[str, list[Finding]]] = {}
+        for finding in self.beside:
+            if finding.verdict != verdicts[_spot(finding)]:
+                parts.setdefault(finding.rows, {}).setdefault(finding.verdict, []).append(finding)
+        return "; ".join(
+            f"{rows}: " + ", ".join(f"{verdict} {self._where(found)}" for verdict, found in said.items())
+            for rows, said in parts.items()
+        )
 
     def _has(self, verdict: str) -> bool:
         return any(finding.verdict == verdict for finding in self.findings)
@@ -130,6 +126,10 @@ class Judged:
         return ", ".join(f"at {_listed(map(str, bits))} bits {place}" for place, bits in places.items())
 
 
+def _spot(finding: Finding) -> tuple[str, str, str, str, int]:
+    return finding.protocol, finding.backbone, finding.regime, finding.metric, finding.bits
+
+
 def _listed(words: Iterable[str]) -> str:
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
@@ -138,108 +138,19 @@ def _listed(words: Iterable[str]) -> str:
 def judge(claims: Iterable[Claim], records: Sequence[Record], values: Values, known: Known) -> list[Judged]:
     """Return each claim with what the records say of it.
 
-    Compared are rows of the methods' own settings that stand on one board: same protocol with its split, convention
-    and tie rule, same backbone, regime and sight of the database. The difference is paired over queries and its
-    interval allows for another draw of seeds (`paired_difference`); the p values of one claim's findings are corrected
-    for their number (Holm, 1979).
+    Compared are rows that stand on one board: same protocol with its split, convention and tie rule, same backbone,
+    regime and sight of the database. They are the rows of the plugins' recipes and, where one study tuned both methods
+    (same protocol, same number of trials), those that it chose; there the verdict rests on these. The difference is
+    paired over queries and its interval allows for another draw of seeds (`paired_difference`); the p values of one
+    claim are corrected for the number of all its comparisons (Holm, 1979).
     """
-    rows = _rows(records, known)
+    rows = rows_of(records, known)
     return [_judged(claim, rows, values, known) for claim in claims]
 
 
-def _judged(claim: Claim, rows: _Rows, values: Values, known: Known) -> Judged:
-    findings = tuple(_corrected(list(_findings(claim, rows, values, known))))
-    return Judged(claim, findings, () if findings else _saw_database(claim, rows))
-
-
-_Place = tuple[str, str, str, str, str]
-"""Id of the protocol, its label on boards, backbone, regime, what was seen of the database."""
-_Rows = Mapping[_Place, Mapping[tuple[str, int], Sequence[Record]]]
-
-
-def _rows(records: Sequence[Record], known: Known) -> _Rows:
-    """Return the records of methods as their plugins set them up, by board, then by (method, bits)."""
-    found: dict[_Place, dict[tuple[str, int], list[Record]]] = defaultdict(lambda: defaultdict(list))
-    labels = protocol_labels(records)
-    for record, name in zip(records, row_names(records, known.own), strict=True):
-        if name.method == record.method and not name.settings:
-            label = labels[protocol_key(record)]
-            place = (record.protocol, label, record.backbone_name, record.regime, database_of(record))
-            found[place][record.method, record.bits].append(record)
-    return found
-
-
-def _saw_database(claim: Claim, rows: _Rows) -> tuple[str, ...]:
-    """Return which of a claim's methods saw the database, where the two were measured alike but for that."""
-    sights: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for (id_, *place, sight), here in rows.items():
-        for method in {method for method, _ in here} & {claim.better, claim.worse}:
-            if not claim.protocols or id_ in claim.protocols:
-                sights[id_, *place][method].add(sight)
-    alike = [found for found in sights.values() if len(found) == 2]
-    return tuple(
-        method
-        for method in (claim.better, claim.worse)
-        if any(found[method] != {"hidden"} and not found[claim.better] & found[claim.worse] for found in alike)
-    )
-
-
-def _findings(claim: Claim, rows: _Rows, values: Values, known: Known) -> Iterator[Finding]:
-    for (id_, protocol, backbone, regime, _), here in sorted(rows.items()):
-        if claim.protocols and id_ not in claim.protocols:
-            continue
-        lengths = claim.bits or sorted(
-            {bits for method, bits in here if method in (claim.better, claim.worse) and bits}
-        )
-        for bits in lengths:
-            better, worse = (here.get((m, bits)) or here.get((m, 0)) or () for m in (claim.better, claim.worse))
-            if not better or not worse:
-                continue
-            shared = set.intersection(*(set(record.metrics) for record in (*better, *worse)))
-            measured = [{m for m in shared if name in (m, m.rpartition("/")[2])} for name in _metrics(claim)]
-            for metric in sorted(next(filter(None, measured), ())):
-                sign = 1.0 if known.direction(metric) is not False else -1.0
-                yield _finding((protocol, backbone, regime, metric, bits), better, worse, values, sign)
-
-
-def _metrics(claim: Claim) -> tuple[str, ...]:
-    """Return the metrics that judge a claim, in the order in which they are looked for."""
-    return (claim.metric, claim.instead) if claim.instead else (claim.metric,)
-
-
-def _finding(
-    place: tuple[str, str, str, str, int],
-    better: Sequence[Record],
-    worse: Sequence[Record],
-    values: Values,
-    sign: float,
-) -> Finding:
-    protocol, backbone, regime, metric, bits = place
-    means = [float(np.mean([record.metrics[metric] for record in row])) for row in (better, worse)]
-    finding = Finding(
-        protocol, backbone, regime, metric, bits, (len(better), len(worse)), sign * (means[0] - means[1]),
-        None, None, None, tuple(str(record.path) for record in (*better, *worse)),
-        any(record.collapsed for record in (*better, *worse)),
-    )  # fmt: skip
-    if finding.collapsed:
-        return finding
-    by_query = [[values(record).get(metric) for record in row] for row in (better, worse)]
-    kept = [[value for value in row if value is not None] for row in by_query]
-    if [len(row) for row in kept] != [len(row) for row in by_query]:
-        return finding
-    try:
-        found = paired_difference(np.stack(kept[1]), np.stack(kept[0]))
-    except (UsageError, ValueError):
-        return finding  # other queries, or fewer than two that have a value in both
-    low, high = sorted((sign * float(found["low"]), sign * float(found["high"])))
-    difference = sign * float(found["difference"])
-    return replace(finding, difference=difference, low=low, high=high, p_value=float(found["p_value"]))
-
-
-def _corrected(findings: Sequence[Finding]) -> list[Finding]:
-    given = [finding.p_value for finding in findings if finding.p_value is not None]
-    corrected = iter(holm(given)) if given else iter(())
-    return [f if f.p_value is None else replace(f, p_value=float(next(corrected))) for f in findings]
+def _judged(claim: Claim, rows: Rows, values: Values, known: Known) -> Judged:
+    findings, beside = findings_of(claim, rows, values, known)
+    return Judged(claim, findings, () if findings else saw_database(claim, rows), beside)
 
 
 # As text
@@ -252,10 +163,17 @@ def as_json(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             **vars(item.claim),
             "verdict": item.verdict,
             "said": item.said,
-            "findings": [{**vars(finding), "verdict": finding.verdict} for finding in item.findings],
+            "rests_on": item.rests_on,
+            "differing": item.differing,
+            "findings": [_finding_json(finding) for finding in item.findings],
+            "beside": [_finding_json(finding) for finding in item.beside],
         }
         for item in judged
     ]
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {**vars(finding), "rows": finding.rows, "verdict": finding.verdict}
 
 
 def claims_text(judged: Sequence[Judged], findings: bool = False) -> str:
@@ -264,10 +182,10 @@ def claims_text(judged: Sequence[Judged], findings: bool = False) -> str:
     for item in judged:
         claim = item.claim
         lines.append(f"{item.verdict:<14} {claim.better} over {claim.worse} in {_metric_text(claim)}: {claim.text}")
-        if details := "; ".join(filter(None, (item.details, item.counted))):
+        if details := "; ".join(filter(None, (item.details, item.counted, item.rests_on, item.differing))):
             lines[-1] += f" ({details})"
-        for f in item.findings if findings else ():
-            where = f"{f.protocol}, {f.backbone} {f.regime}, {f.metric}, {f.bits} bits"
+        for f in (*item.findings, *item.beside) if findings else ():
+            where = f"{f.protocol}, {f.backbone} {f.regime}, {f.metric}, {f.bits} bits, {f.rows}"
             lines.append(f"    {f.verdict:<13} {where}: {difference_text(f)}, seeds {f.seeds[0]} and {f.seeds[1]}")
     return "\n".join(lines or ["No installed method states a claim."]) + "\n"
 
@@ -279,9 +197,11 @@ def markdown(judged: Sequence[Judged], command: str) -> str:
         "",
         f"Written by `{command}`. Differences are in points (hundredths), positive where the claim's better",
         "method is ahead; in brackets their 95 % interval, paired over queries and allowing for another draw of seeds.",
-        "A finding is decided where its p value, corrected for the number of findings of its claim (Holm), is at most",
-        f"{LEVEL:g}. Every method stands with its plugin's own setting; where that was not tuned like the other's, a",
-        "verdict is one on the settings, not on the methods.",
+        "A finding is decided where its p value, corrected for the number of comparisons of its claim (Holm), is at",
+        f"most {LEVEL:g}. Where one study tuned both methods with the same number of trials, the verdict rests on",
+        f"those rows; the rows of the {RECIPES} are compared beside them, and where they say otherwise, it is named.",
+        "Elsewhere each method stands with its plugin's own setting, and a verdict is one on the settings, not on the",
+        "methods.",
         "",
         "A claim holds where at least one finding is decided for it and no difference points the other way; most rest",
         "on one small board. Where an undecided difference points the other way, the verdict says at which bit lengths",
@@ -291,29 +211,34 @@ def markdown(judged: Sequence[Judged], command: str) -> str:
         "training is not compared with one that did not. `recalled` in the column source: not read in the paper for",
         "this page, but known from memory or from notes on it.",
         "",
-        "| claim | source | verdict | findings |",
-        "|---|---|---|---|",
+        "| claim | source | verdict | findings | rests on | otherwise on |",
+        "|---|---|---|---|---|---|",
     ]
     for item in judged:
         claim = item.claim
         what = f"{_cell(claim.text)} (`{claim.better}` over `{claim.worse}`, {_metric_text(claim)})"
-        lines.append(f"| {what} | {_cell(claim.source)} | {item.said} | {item.counted or 'none'} |")
+        lines.append(
+            f"| {what} | {_cell(claim.source)} | {item.said} | {item.counted or 'none'} | "
+            f"{item.rests_on} | {item.differing} |"
+        )
     for item in (item for item in judged if item.findings):
         lines += ["", f"## {item.claim.text}: {item.said}", ""]
         lines += [
-            "| protocol | set-up | metric | bits | seeds | difference | p | verdict |",
-            "|---|---|---|---|---|---|---|---|",
+            "| protocol | set-up | rows | metric | bits | seeds | difference | p | verdict |",
+            "|---|---|---|---|---|---|---|---|---|",
         ]
-        lines += [
-            f"| {f.protocol} | {f.backbone}, {f.regime} | {f.metric} | {f.bits} | {f.seeds[0]}, {f.seeds[1]} "
-            f"| {difference_text(f)} | {'' if f.p_value is None else f'{f.p_value:.4f}'} | {f.verdict} |"
-            for f in item.findings
-        ]
+        lines += [_finding_row(finding) for finding in (*item.findings, *item.beside)]
     return "\n".join(lines) + "\n"
 
 
+def _finding_row(f: Finding) -> str:
+    p_value = "" if f.p_value is None else f"{f.p_value:.4f}"
+    setup = f"{f.protocol} | {f.backbone}, {f.regime} | {f.rows} | {f.metric} | {f.bits} | {f.seeds[0]}, {f.seeds[1]}"
+    return f"| {setup} | {difference_text(f)} | {p_value} | {f.verdict} |"
+
+
 def _metric_text(claim: Claim) -> str:
-    return ", else ".join(_metrics(claim))
+    return ", else ".join(metrics_of(claim))
 
 
 def difference_text(finding: Finding) -> str:

@@ -195,7 +195,10 @@ def judged_claims(
         found.get("methods", method)
     claims = [found.get("claims", name) for name in found.names("claims")]
     about = [claim for claim in claims if method in (None, claim.better, claim.worse)]
-    items = [item for item in collect(_paths(runs, boards)) if protocol in (None, item.record.protocol)]
+    items = collect(_paths(runs, boards))
+    if protocol is not None and protocol not in {item.record.protocol for item in items}:
+        protocol = found.protocol(protocol)[1].id
+    items = [item for item in items if protocol in (None, item.record.protocol)]
     evidence, places = Evidence(boards), {item.record.record_sha256: item for item in items}
 
     @cache

@@ -6,6 +6,7 @@ names them; one with another loss, hash layer, trainer or fitter is not a row of
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -38,6 +39,20 @@ class RowName(NamedTuple):
     judged: str
 
 
+class Study(NamedTuple):
+    """How `hashzoo tune` chose a row's settings: `label` is "20 trials", `rule` what they were chosen by and on."""
+
+    trials: int
+    label: str
+    rule: str
+
+
+def study_of(record: Record) -> Study | None:
+    """Return how a record's settings were tuned; None where they were not, or something was changed afterwards."""
+    found = re.fullmatch(r"(\d+) trials?", record.config.tuned)
+    return Study(int(found[1]), found[0], record.config.settings_source.partition(" (file ")[0]) if found else None
+
+
 def config_of(record: Record) -> dict[str, Any]:
     """Return a record's configuration as JSON: parts as {"name", "options"}, the recipe as its fields."""
     return record.config.model_dump(mode="json")
@@ -56,11 +71,15 @@ def database_of(record: Record) -> str:
 def setup_of(record: Record) -> dict[str, Any]:
     """Return the options of the backbones and the precision: the set-up's, which all methods share on a board."""
     config = config_of(record)
+    return {**_backbone_options(config), "precision": config["precision"]}
+
+
+def _backbone_options(config: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for modality, backbone in config["backbones"].items():
         prefix = "backbone." if len(config["backbones"]) == 1 else f"backbone.{modality}."
         found |= {f"{prefix}{option}": value for option, value in backbone["options"].items()}
-    return {**found, "precision": config["precision"]}
+    return found
 
 
 def setting_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +140,17 @@ def changes(config: RunConfig, registry: Registry) -> dict[str, Any]:
         **{name.removeprefix("recipe."): value for name, value in _departures(dumped, own).items()},
         **{f"data.{name}": value for name, value in config.dataset.options.items()},
     }
+
+
+def departures(config: RunConfig, base: RunConfig) -> list[str]:
+    """Return in which options of parts, recipe and backbones one configuration departs from another: ["epochs=1"]."""
+    ours, theirs = (_options_of(each.model_dump(mode="json")) for each in (config, base))
+    changed = {key: value for key, value in ours.items() if key not in theirs or theirs[key] != value}
+    return [f"{key.removeprefix('recipe.')}={_word(value)}" for key, value in sorted(changed.items())]
+
+
+def _options_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**setting_of(config), **_backbone_options(config)}
 
 
 def changed_parts(record: Record, own: Own) -> str:
@@ -226,11 +256,15 @@ def _unusual_setups(records: Sequence[Record]) -> list[dict[str, Any]]:
 def _told_apart(
     group: Sequence[Record], judged: Sequence[tuple[str, dict[str, Any]]], named: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Add to records of different configurations that would be named alike what they differ in."""
+    """Add to records of different configurations that would be named alike what they differ in.
+
+    What was tuned is another setting on every protocol, so there only records of one protocol are told apart.
+    """
     flats = [{**_whole(record), **setup_of(record), "floor": record.floor} for record in group]
     alike: dict[str, list[int]] = defaultdict(list)
     for number, ((parts, _), settings) in enumerate(zip(judged, named, strict=True)):
-        alike[canonical_json([parts, settings])].append(number)
+        where = group[number].protocol if TUNED in settings else ""
+        alike[canonical_json([parts, settings, where])].append(number)
     found = list(named)
     for numbers in alike.values():
         keys = {key for number in numbers for key in flats[number]}

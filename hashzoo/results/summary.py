@@ -104,4 +104,5 @@ def _columns_of(records: Sequence[Record], asked: Sequence[str]) -> list[str]:
 
 
 def _label(record: Record) -> str:
-    return f"{record.method} ({record.backbone_name} {record.regime})"
+    tuned = f", tuned, {record.config.tuned}" if record.config.tuned else ""
+    return f"{record.method} ({record.backbone_name} {record.regime}{tuned})"

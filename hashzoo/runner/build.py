@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hashzoo.errors import HashzooError, UsageError, WorkError
+from hashzoo.errors import HashzooError, RefusedOptionError, UsageError, WorkError
 from hashzoo.models.hash_model import HashModel
 from hashzoo.models.weights import starting_weights
 from hashzoo.plugins import Registry, registry
@@ -38,7 +38,13 @@ def build(reg: Registry, kind: str, part: Part, *args: Any, supplied: Mapping[st
         if not part.options:  # nothing that a user gave: a defect of the component, shown as it is
             raise
         given = ", ".join(f"{option}={value!r}" for option, value in part.options.items())
-        raise UsageError(f"{part.name!r} cannot be built with {given}: {type(error).__name__}: {error}.") from error
+        raise RefusedOptionError(
+            f"{part.name!r} cannot be built with {given}: {type(error).__name__}: {error}."
+        ) from error
+    except UsageError as error:
+        if not part.options:
+            raise
+        raise RefusedOptionError(str(error)) from error
 
 
 def build_backbone(reg: Registry, part: Part, shape: tuple[int, ...]) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hashzoo.data.splits import is_multilabel
@@ -14,6 +15,7 @@ from hashzoo.evaluation.conventions import convention_named
 from hashzoo.evaluation.metrics import TIES
 from hashzoo.plugins import PARTS, Registry
 from hashzoo.results.config import Evaluation, Part, Regime, RunConfig
+from hashzoo.results.settings import departures
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.scoring import check_metrics
 from hashzoo.runner.tuned import read_choice
@@ -62,14 +64,54 @@ class Plan:
 
 def resolve(request: RunRequest, registry: Registry) -> Plan:
     """Resolve names and options; everything that does not fit is a UsageError that names what would."""
+    return _resolve(request, registry) if request.tuned is None else _resolve_tuned(request, request.tuned, registry)
+
+
+def _resolve_tuned(request: RunRequest, path: Path, registry: Registry) -> Plan:
+    """Resolve with what a study chose; its backbone, weights, loss and hash layer are to be the run's.
+
+    The row's name says what else departs from the configuration that was chosen.
+    """
+    _, protocol = _choose_data(request, registry.get("methods", request.method), registry)
+    choice = read_choice(path, registry.listed("methods", request.method), protocol.id)
+    if both := sorted(set(choice.options) & set(request.settings)):
+        raise UsageError(f"{both[0]} was tuned in {path}; leave out --set {both[0]}, or --tuned.")
+    plan = _resolve(replace(request, settings={**choice.options, **request.settings}), registry)
+    if choice.regime != plan.config.regime:
+        raise UsageError(
+            f"{path} was tuned for the regime {choice.regime!r} and this run is {plan.config.regime!r}; give the "
+            "options of the backbone with which it was tuned."
+        )
+    as_chosen = replace(request, **{**choice.setup, "loss": None, "hash_layer": None, "settings": choice.options})
+    chosen = _resolve(as_chosen, registry).config
+    _require_same_parts(plan.config, chosen, path)
+    label = ", ".join([choice.label, *departures(plan.config, chosen)])
+    return replace(plan, config=plan.config.model_copy(update={"settings_source": choice.source, "tuned": label}))
+
+
+def _require_same_parts(config: RunConfig, chosen: RunConfig, path: Path) -> None:
+    """Raise UsageError for a part, or for weights, that are not those of the trials."""
+    pairs = [(role.replace("_", " "), getattr(config, role), getattr(chosen, role)) for role in PARTS]
+    pairs += [(f"backbone of {m}", part, chosen.backbones[m]) for m, part in config.backbones.items()]
+    for what, part, tuned in pairs:
+        if part is None or tuned is None:
+            continue
+        if part.name != tuned.name:
+            raise UsageError(
+                f"{path} was tuned with the {what} {tuned.name!r} and this run has {part.name!r}; give that one, or "
+                "leave out --tuned."
+            )
+        has, had = part.options.get("weights"), tuned.options.get("weights")
+        if what.startswith("backbone") and has != had:
+            raise UsageError(
+                f"{path} was tuned with the weights {had!r} of {part.name!r} and this run has {has!r}; give those, or "
+                "leave out --tuned."
+            )
+
+
+def _resolve(request: RunRequest, registry: Registry) -> Plan:
     method: Method = registry.get("methods", request.method)
     dataset, protocol = _choose_data(request, method, registry)
-    choice = None
-    if request.tuned is not None:
-        choice = read_choice(request.tuned, registry.listed("methods", request.method), protocol.id)
-        if both := sorted(set(choice.options) & set(request.settings)):
-            raise UsageError(f"{both[0]} was tuned in {request.tuned}; leave out --set {both[0]}, or --tuned.")
-        request = replace(request, settings={**choice.options, **request.settings})
     options = _split_settings(request.settings)
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
     by_gradient = method.training == "gradient"
@@ -80,11 +122,6 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
     if not by_gradient and (options["recipe"] or options["schedule"]):
         key = next(iter({**options["recipe"], **options["schedule"]}))
         raise UsageError(f"Method {method.name!r} is not trained by gradients, so it has no {key}; leave it out.")
-    if choice is not None and choice.regime != regime:
-        raise UsageError(
-            f"{request.tuned} was tuned for the regime {choice.regime!r} and this run is {regime!r}; give the options "
-            "of the backbone with which it was tuned."
-        )
     check_evaluation(request, protocol, registry)
     config = RunConfig(
         method=registry.qualified("methods", request.method),
@@ -101,8 +138,7 @@ def resolve(request: RunRequest, registry: Registry) -> Plan:
         freeze_backbone=freeze,
         regime=regime,
         recipe=recipe if by_gradient else None,
-        settings_source=choice.source if choice is not None else setting.source,
-        tuned=choice.label if choice is not None else "",
+        settings_source=setting.source,
         evaluation=Evaluation(
             evaluators=request.evaluators or protocol.evaluators,
             metrics=request.metrics,
@@ -184,6 +220,16 @@ def _choose_data(request: RunRequest, method: Method, registry: Registry) -> tup
             "(hashzoo list datasets)."
         )
     return dataset, protocol
+
+
+def is_of_training(key: str) -> bool:
+    """Whether a setting is one of the recipe, which only what is trained by gradients has.
+
+    >>> [is_of_training(key) for key in ("lr", "recipe.lr", "schedule.name", "loss.gamma")]
+    [True, True, True, False]
+    """
+    group, dot, _ = key.partition(".")
+    return not dot or group in ("recipe", "schedule")
 
 
 def _split_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,30 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words.
+
+    >>> [duration(n) for n in (3.2, 59.6, 600, 9000)]
+    ['3 s', '1 min', '10 min', '2.5 h']
+    """
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Pace:
+    """How long the rest of a stage of `total` steps takes if it goes on as it went; its clock runs from now."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._begin = total, time.monotonic()
+
+    def left(self, done: int) -> str:
+        """Return in words the time that is left after `done` steps; "" where that is nothing or not known."""
+        seconds = (time.monotonic() - self._begin) / done * (self._total - done) if done else 0.0
+        return f"about {duration(seconds)} left" if seconds >= 1 else ""
 
 
 class Reporter(Protocol):
@@ -44,16 +67,19 @@ class Lines:
     def __init__(self, seconds: float = 10.0) -> None:
         self._seconds = seconds
         self._stage, self._total, self._last = "", 0, 0.0
+        self._pace = Pace(0)
 
     def begin(self, stage: str, total: int) -> None:
         """Remember the stage; its first line comes when it has taken a while."""
         self._stage, self._total, self._last = stage, total, time.monotonic()
+        self._pace = Pace(total)
 
     def advance(self, done: int, note: str = "") -> None:
         """Print a line if the last one is long enough ago."""
         if time.monotonic() - self._last >= self._seconds:
             self._last = time.monotonic()
-            print(f"{self._stage}: {done}/{self._total} {note}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201 -- this class prints
+            words = (f"{self._stage}: {done}/{self._total} {note}".rstrip(), self._pace.left(done))
+            print(", ".join(filter(None, words)), file=sys.stderr, flush=True)  # noqa: T201 -- this class prints
 
     def say(self, text: str) -> None:
         """Print the line."""
@@ -68,12 +94,13 @@ class Live:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("[dim]{task.fields[note]}"),
             console=console,
             transient=True,
         )
         self._task: TaskID | None = None
+        self._pace = Pace(0)
 
     def __enter__(self) -> Live:
         self._progress.start()
@@ -86,12 +113,13 @@ class Live:
         """Show a new bar in place of the last one."""
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(stage, total=total, note="")
+        self._task = self._progress.add_task(stage, total=total, note="", left="")
+        self._pace = Pace(total)
 
     def advance(self, done: int, note: str = "") -> None:
         """Move the bar."""
         if self._task is not None:
-            self._progress.update(self._task, completed=done, note=note)
+            self._progress.update(self._task, completed=done, note=note, left=self._pace.left(done))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

@@ -6,11 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Lt, MinLen
 
-from hashzoo.declared import check_fields
+from hashzoo.declared import check_fields, fits
 from hashzoo.errors import UsageError, unknown_name
 
 MAX_BITS = 65_536
@@ -86,10 +87,10 @@ class RunRequest:
             object.__setattr__(self, "out", Path(self.out))
         if isinstance(self.tuned, str):
             object.__setattr__(self, "tuned", Path(self.tuned))
-        for name in ("bits", "seeds", "metrics", "evaluators", "track"):
+        for name in (*NUMBERS, *NAMES):
             object.__setattr__(self, name, listed(getattr(self, name)))
         check_fields(self)
-        for name in ("bits", "seeds"):
+        for name in NUMBERS:
             values = getattr(self, name)
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise UsageError(f"Give at least one of {name}, each once; got {list(values)}.")
@@ -116,6 +117,9 @@ class RunRequest:
             torch.set_num_threads(threads)
         run(self, shelf=OF_TASKS, wait=wait)
 
+
+NUMBERS, NAMES = ("bits", "seeds"), ("metrics", "evaluators", "track")
+"""Fields that hold several numbers or names."""
 
 MOST_NUMBERS = 100_000
 """A list of bits or seeds that is longer is a slip of the finger, and would take the memory."""
@@ -190,8 +194,15 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Read a TOML file with the fields of RunRequest, those named in `also`, and a table [set] of dotted options."""
+Keys = Mapping[str, tuple[Any, str]]
+"""Keys of a TOML file beside the fields of a request: of each its declared type and, in words, what it must be."""
+
+
+def read_config(path: Path, also: Keys = MappingProxyType({})) -> dict[str, Any]:
+    """Read a TOML file with the fields of RunRequest, those named in `also`, and a table [set] of dotted options.
+
+    Texts of several values, such as bits = "16,32" and seeds = "0-2", are taken apart as on the command line.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -203,12 +214,29 @@ def read_config(path: Path, also: tuple[str, ...] = ()) -> dict[str, Any]:
     given = table.pop("set", {})
     if not isinstance(given, Mapping):
         raise UsageError(f"`set` in {path} must be a table, for example [set] and below it lr = 1e-4; got {given!r}.")
-    settings = flatten(given)
     known = {f.name for f in fields(RunRequest)} - {"settings"} | set(also)
-    for key in table:
+    for key, value in table.items():
         if key not in known:
             raise unknown_name(f"run option (in {path})", key, {*known, "set"})
-    return {**table, "settings": settings}
+        if key in also and not fits(value, also[key][0]):
+            raise UsageError(f"`{key}` in {path} must be {also[key][1]}; got {value!r:.200}.")
+    return {**take_apart(table), "settings": flatten(given)}
+
+
+def take_apart(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values, texts of several numbers or names as tuples.
+
+    >>> take_apart({"bits": "16,32", "seeds": "0-1", "metrics": "map, map@h2", "threads": 2})
+    {'bits': (16, 32), 'seeds': (0, 1), 'metrics': ('map', 'map@h2'), 'threads': 2}
+    """
+    taken = dict(values)
+    for name in NUMBERS:
+        if isinstance(taken.get(name), str):
+            taken[name] = parse_numbers(taken[name], name.capitalize())
+    for name in NAMES:
+        if isinstance(taken.get(name), str):
+            taken[name] = tuple(part.strip() for part in taken[name].split(","))
+    return taken
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> RunRequest:

@@ -114,8 +114,14 @@ def sources(plan: Plan, reg: Registry, shelf: Shelf) -> dict[str, str]:
 
     Raises HashzooError where they are not here.
     """
-    splits, _ = shelf.get("splits", _data_of(plan), lambda: _described(load_data(plan, Quiet()), plan))
+    splits = splits_on(shelf, plan)
     return data_digests(splits, shelf.get("weights", _backbones_of(plan), lambda: _weights(plan, reg, splits)))
+
+
+def splits_on(shelf: Shelf, plan: Plan) -> Splits:
+    """Return a plan's splits, loaded unless the shelf holds them; HashzooError where that cannot be done here."""
+    splits, _ = shelf.get("splits", _data_of(plan), lambda: _described(load_data(plan, Quiet()), plan))
+    return splits
 
 
 def _data_of(plan: Plan) -> list[Any]:

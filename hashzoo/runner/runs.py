@@ -20,7 +20,8 @@ from hashzoo.runner.cell import RunDirectory
 def list_runs(out: Path) -> list[dict[str, Any]]:
     """Return one row for each run directory below `out`, newest first.
 
-    A row has name, method, protocol, backbone, regime, `changed` (what differs from the method's own settings), the
+    A row has name, method, protocol, backbone, regime, `tuned` (how its settings were searched for, "": they were
+    not), `changed` (what differs from the method's own settings), the
     cells that are done and begun, and `values`: the mean over seeds of the headline metric by bits. A directory that
     cannot be read has its `fault` instead.
     """
@@ -44,6 +45,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "protocol": config.protocol_label,
         "backbone": "+".join(dict.fromkeys(part.name for part in config.backbones.values())),
         "regime": config.regime,
+        "tuned": config.tuned,
         "changed": changes(config, registry()),
         "done": len(records),
         "begun": len(begun),

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from hashzoo.errors import WorkError
+from hashzoo.errors import DivergedError, WorkError
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes, save_codes
 from hashzoo.files import json_sha256
 from hashzoo.models.encode import encode
@@ -154,6 +155,8 @@ def encode_splits(shop: Workshop, model: HashModel, learned: Mapping[str, torch.
         else:
             shop.reporter.begin(f"encode {part} {modality}", len(rows))
             relaxed = encode(model, role, shop.inputs[modality], rows, shop.accelerator, shop.reporter.advance)
+        if bad := int(np.sum(~np.isfinite(relaxed).all(axis=1))):
+            raise DivergedError(f"{bad} of {len(relaxed)} items have NaN or infinite outputs; they have no code", ".")
         codes[f"{part}.{modality}"] = Codes.from_relaxed(
             relaxed, table.labels[rows], ids=table.ids[rows], keep_relaxed=True
         )

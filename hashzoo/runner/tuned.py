@@ -16,9 +16,13 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Choice:
-    """What a study chose for a method: options as `--set` has them, for a regime; `label` for its row."""
+    """What a study chose for a method: options as `--set` has them, for a regime; `label` for its row.
+
+    `setup` are the options of a run, beside those, that all its trials shared: backbone and weights.
+    """
 
     options: Mapping[str, Any]
+    setup: Mapping[str, Any]
     regime: str
     label: str
     source: str
@@ -47,19 +51,22 @@ def read_choice(path: Path, method: str, protocol: str) -> Choice:
             )
         found = study["methods"][method]
         trials, wanted = len(found["trials"]), int(study["trials"])
-        if found["chosen"] is None and (trials >= wanted or not found["space"]):
+        if found["chosen"] is None and trials and (trials >= wanted or not found["space"]):
             raise WorkError(
                 f"{path}: all {trials} trials of {method} failed, the first with: {found['trials'][0]['error']} Mend "
                 "that, and tune in another --out; trials that failed here are not repeated."
             )
         if found["chosen"] is None or (trials < wanted and found["space"]):
-            raise WorkError(f"{path}: {method} has {trials} of {wanted} trials; repeat hashzoo tune, which goes on.")
+            of = wanted if found["space"] else 1
+            raise WorkError(f"{path}: {method} has {trials} of {of} trials; repeat hashzoo tune, which goes on.")
         label = f"{trials} trial{'s' if trials != 1 else ''}"
         return Choice(
             options={**study["options"]["settings"], **found["chosen"]["options"]},
+            setup={option: study["options"][option] for option in ("backbone", "freeze_backbone", "weights")},
             regime=str(found["regime"]),
             label=label,
             source=f"tuned, {label} by {study['metric']} on {protocol}-validation (file {file_sha256(path)[:8]})",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WorkError(f"{path} is not a file of hashzoo tune ({error!r}); restore it or tune again.") from error
+        wrong = f"it lacks {str(error.args[0])!r}" if isinstance(error, KeyError) else "its fields are of other kinds"
+        raise WorkError(f"{path} is not a file of hashzoo tune: {wrong}; restore it or tune again.") from error

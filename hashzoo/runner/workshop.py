@@ -72,26 +72,7 @@ class Workshop:
     @functools.cached_property
     def owners(self) -> dict[str, dict[str, Any]]:
         """Distribution, version and file hash of the plugin behind each part, and whether it is editable; read once."""
-        config = self.plan.config
-        named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
-        for role, kind in PARTS.items():
-            part = getattr(config, role)
-            if part is not None:
-                named[role] = (kind, part.name)
-        named |= {f"backbone.{modality}": ("backbones", part.name) for modality, part in config.backbones.items()}
-        named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
-        owners = {part: self.registry.owner(kind, name) for part, (kind, name) in named.items()}
-        hashed = {_code(owner): owner for owner in owners.values()}
-        known = {
-            code: {
-                "distribution": owner.distribution,
-                "version": owner.version,
-                "sha256": plugin_file_hash(owner),
-                "editable": is_editable(owner.distribution),
-            }
-            for code, owner in hashed.items()
-        }
-        return {part: known[_code(owner)] for part, owner in owners.items()}
+        return owners_of(self.plan, self.registry)
 
     def upstream(self, bits: int, seed: int) -> dict[str, dict[str, str]]:
         """Return for each stage a digest of each thing upstream of it, under names that people understand."""
@@ -120,6 +101,30 @@ class Workshop:
                 **_plugins(evaluators),
             },
         }
+
+
+def owners_of(plan: Plan, registry: Registry) -> dict[str, dict[str, Any]]:
+    """Return distribution, version and file hash of the plugin behind each part of a plan; files are read."""
+    config = plan.config
+    named = {"method": ("methods", config.method), "dataset": ("datasets", config.dataset.name)}
+    for role, kind in PARTS.items():
+        part = getattr(config, role)
+        if part is not None:
+            named[role] = (kind, part.name)
+    named |= {f"backbone.{modality}": ("backbones", part.name) for modality, part in config.backbones.items()}
+    named |= {f"evaluator.{name}": ("evaluators", name) for name in config.evaluation.evaluators}
+    owners = {part: registry.owner(kind, name) for part, (kind, name) in named.items()}
+    hashed = {_code(owner): owner for owner in owners.values()}
+    known = {
+        code: {
+            "distribution": owner.distribution,
+            "version": owner.version,
+            "sha256": plugin_file_hash(owner),
+            "editable": is_editable(owner.distribution),
+        }
+        for code, owner in hashed.items()
+    }
+    return {part: known[_code(owner)] for part, owner in owners.items()}
 
 
 def data_digests(splits: Splits, weights: Mapping[str, str]) -> dict[str, str]:

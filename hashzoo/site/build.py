@@ -10,57 +10,32 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
+import hashzoo
 from hashzoo import __version__
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.plugins import registry
+from hashzoo.plugins.sources import is_editable, plugin_folders
 from hashzoo.results.bibtex import bibtex
 from hashzoo.results.evidence import pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.record import Record
 from hashzoo.results.text import number_text, plain
 from hashzoo.site import charts, drawing, pictures, wording
-from hashzoo.site.content import Board, Content, MethodPage, Row, Setup, View, newest, slug
-from hashzoo.site.markup import compact
+from hashzoo.site.content import Board, Content, MethodPage, Row, newest, slug
+from hashzoo.site.figures import Entry, Figure, Place, board_charts, figure, method_charts
+from hashzoo.site.markup import code_marks, compact
 from hashzoo.site.tables import part
-from hashzoo.specs import PaperTable
+from hashzoo.specs import Paper, PaperTable
+from hashzoo.training.references import NO_PAPER
 
 MARK = "hashzoo-site.txt"
 """A folder that holds it was made by this command and may be made again."""
 
-SHOWN = 8
-"""Lines of a board's charts beside the floors."""
-
 Say = Callable[[str], None]
-
-
-class Entry(NamedTuple):
-    """A line of a legend: its name and the class that has its colour."""
-
-    name: str
-    style: str
-
-
-class Figure(NamedTuple):
-    """A chart as the templates take it: its drawing, the kind of it, and a legend unless a group has one."""
-
-    title: str
-    note: str
-    kind: str
-    still: Markup
-    legend: Sequence[Entry] = ()
-
-
-class Place(NamedTuple):
-    """A row of a method where it stands first: the board, the set-up and the view."""
-
-    board: Board
-    setup: Setup
-    view: View
-    row: Row
 
 
 @dataclass(frozen=True)
@@ -133,7 +108,7 @@ class _Site:
         for board in self.content.boards:
             self.say(f"board {board.label}")
             self.board(board)
-        papers = {page.paper.key: page.paper for page in self.content.methods if page.paper}
+        papers = {paper.key: paper for page in self.content.methods if (paper := paper_of(page))}
         self.page(
             "methods.html.j2", "methods/index.html", "Methods", "Methods",
             all_bibtex="\n".join(bibtex(papers[key]) for key in sorted(papers)),
@@ -160,84 +135,21 @@ class _Site:
         root = "../" * name.count("/")
         shown = title if title == "hashzoo" else f"{title} - hashzoo"
         text = self.environment.get_template(template).render(root=root, title=shown, current=current, **values)
-        self.file(name, compact(text))
-
-    # Charts
-
-    def curves(
-        self, title: str, note: str, kind: str, points: charts.Points, order: Mapping[str, int],
-        y: str = "", legend: bool = False,
-    ) -> Figure:  # fmt: skip
-        return self.figure(title, note, drawing.chart(kind, points, order, y=y), legend)
-
-    def figure(self, title: str, note: str, chart: drawing.Chart, legend: bool) -> Figure:
-        entries = [Entry(line.name, drawing.style_of(line.place)) for line in chart.lines] if legend else []
-        return Figure(title, note, chart.template, drawing.still(chart, title), entries)
-
-    def board_charts(self, board: Board, setup: Setup) -> tuple[list[Figure], list[Entry]]:
-        """Return the charts of a set-up and the legend that they share."""
-        view = setup.headline
-        prefix = view.metric.rpartition("/")[0]
-        contenders = [row for row in view.rows if not row.floor][:SHOWN]
-        rows = [*contenders, *(row for row in view.rows if row.floor)]
-        names = _names(rows)
-        places = _places(rows, names)
-        over = [
-            point for row in rows
-            for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(row).items()}, names[row.key])
-        ]  # fmt: skip
-        found = []
-        if len(view.bits) > 1:
-            title = f"{view.metric} over bit lengths"
-            found.append(self.curves(title, "", "bits", over, places, y=view.metric))
-        bits = 48 if 48 in view.bits else view.bits[len(view.bits) // 2]
-        where = f"{bits} bits" + (f", {prefix}" if prefix else "")
-        for kind in ("pr", "precision", "radius", "recall"):
-            points = [p for row in rows for p in curve_points(row.records, kind, bits, prefix, names[row.key])]
-            if points:
-                found.append(self.curves(charts.KINDS[kind][2], where, kind, points, places))
-        return found, [Entry(name, drawing.style_of(place)) for name, place in places.items()] if found else []
-
-    def method_charts(self, places: Sequence[Place]) -> list[Figure]:
-        found = []
-        for board, setup, view, row in places[:2]:
-            prefix = view.metric.rpartition("/")[0]
-            where = f"{board.label}, {row.settings}" if row.settings else board.label
-            best = next(iter(view.best()), None)
-            beside = [row, *([best] if best and best.key != row.key else []), *(r for r in view.rows if r.floor)]
-            beside = list({r.key: r for r in beside}.values())
-            names = _names(beside)
-            over = [
-                point for r in beside
-                for point in charts.over_bits({b: (f.value, f.sd) for b, f in view.of(r).items()}, names[r.key])
-            ]  # fmt: skip
-            if len(view.bits) > 1:
-                others = _places([r for r in beside if r.key != row.key], names)
-                order = {names[row.key]: 0} | {name: place + (place >= 0) for name, place in others.items()}
-                title = f"{view.metric} over bit lengths"
-                note = f"{where}, beside {'the highest and ' if best and best.key != row.key else ''}the floors"
-                found.append(self.curves(title, note, "bits", over, order, view.metric, legend=True))
-            lengths = sorted({record.bits for record in row.records} - {0})
-            points = [p for b in lengths for p in curve_points(row.records, "pr", b, prefix, f"{b} bits")]
-            if points and setup is places[0][1]:
-                order = charts.numbered([f"{b} bits" for b in lengths])
-                title, note = charts.KINDS["pr"][2], ", ".join(part for part in (where, prefix) if part)
-                found.append(self.curves(title, note, "pr", points, order, legend=True))
-        return found
+        self.file(name, compact(code_marks(text)))
 
     def code_pictures(self, page: MethodPage) -> list[Pictures]:
-        found = []
+        found: dict[str, Pictures] = {}
         for row in page.rows if self.codes else ():
-            for record in row.records:
+            for record in row.records if row.protocol not in found else ():
                 standing = self.content.evidence.of(record)
                 if standing.level == "reported only" or not standing.has_codes:
                     continue
                 codes = self.content.evidence.codes(record)
-                found.append(self.pictured(page, row, record, codes))
+                found[row.protocol] = self.pictured(page, row, record, codes)
                 break
             if len(found) == 2:
                 break
-        return found
+        return list(found.values())
 
     def pictured(self, page: MethodPage, row: Row, record: Record, codes: Mapping[str, Any]) -> Pictures:
         pairs = pairs_of(record, codes)
@@ -247,7 +159,7 @@ class _Site:
         note = "between queries and database" + (f", {direction}" if direction else "")
         order = {"relevant": 2, "other": 3}
         histogram = drawing.distances(pictures.distances(query, database), order)
-        figure = self.figure("Distances of relevant and other items", note, histogram, True)
+        shares = figure("Distances of relevant and other items", note, histogram)
         plane, classes, items = "", {}, 0
         with suppress(UsageError):  # fewer than ten items have a label
             points, named = pictures.plane(query, gallery)
@@ -265,8 +177,9 @@ class _Site:
             nearest.append((found, name if sheet is not None else ""))
         legend = [Entry(name, drawing.style_of(place)) for name, place in classes.items()]
         balance = pictures.balance(database)
+        where = ", ".join(said for said in (row.protocol, row.settings) if said)
         return Pictures(
-            row.protocol, record.bits, record.seed, figure, plane, legend, items, balance, drawing.bars(balance),
+            where, record.bits, record.seed, shares, plane, legend, items, balance, drawing.bars(balance),
             nearest, bool(gallery.names),
         )  # fmt: skip
 
@@ -298,8 +211,10 @@ class _Site:
             ],
             years=sorted({row.year for row in rows if row.year}, reverse=True),
             has_published=any(f.beside and f.gap is None for view in views for f in view.figures.values()),
+            grouped=any(view.grouped for view in views),
+            has_collapsed=any(f.collapsed for view in views for f in view.figures.values()),
             has_gap=any(f.gap is not None for view in views for f in view.figures.values()),
-            charts={setup.id: self.board_charts(board, setup) for setup in board.setups},
+            charts={setup.id: board_charts(setup) for setup in board.setups},
             place={key: place for place, key in enumerate(firsts)}, first_of=firsts,
             no_group=partial(wording.no_group, self.content.evidence),
             tables=[t for t in self.content.tables if board.dataset and wording.is_on(t, board.dataset.name)],
@@ -325,10 +240,11 @@ class _Site:
         content, row = self.content, page.rows[0]
         words = [row.supervision, {"deep": "deep", "shallow": "closed form", "none": "not trained"}[row.kind]]
         words += ["floor"] if row.floor else []
-        words += [str(page.paper.year)] if page.paper else []
+        paper = paper_of(page)
+        words += [str(paper.year)] if paper else []
         self.page(
             "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
-            words=list(dict.fromkeys(words)), charts=self.method_charts(places),
+            words=list(dict.fromkeys(words)), charts=method_charts(places), paper=paper, install=install_command(page),
             pictures=self.code_pictures(page),
             claims=[j for j in content.claims if page.name in (j.claim.better, j.claim.worse)],
             tables=[t for t in self.content.tables if any(r.method == page.name for r in t.rows)],
@@ -341,7 +257,7 @@ class _Site:
                 made = paper_boards(self.content.records, table, known=self.content.known)
             except HashzooError:
                 made = [published_board(table, NOTHING, self.content.known)]
-            parts = [part(board, self.pages) for board in made]
+            parts = [part(board, table, self.content.rows, self.pages) for board in made]
             notes = list(dict.fromkeys(note for board in made for note in board.notes))
             self.page("table.html.j2", table_page(table), table.id, "Tables", table=table, parts=parts, notes=notes)
             there = sum(found["measured"] for found in parts)
@@ -354,28 +270,26 @@ def table_page(table: PaperTable) -> str:
     return f"tables/{slug(table.id)}.html"
 
 
-def curve_points(records: Sequence[Record], kind: str, bits: int, prefix: str, name: str) -> charts.Points:
-    """Return the points of one kind of curve of records that differ in seed, mean and band."""
-    curve, axes = {
-        "pr": ("pr_curve", (0, 1)), "precision": ("precision_curve", (0, 1)), "radius": ("pr_curve_lookup", (0, 2)),
-        "recall": ("pr_curve_lookup", (0, 1)),
-    }[kind]  # fmt: skip
-    full = f"{prefix}/{curve}" if prefix else curve
-    found = [record.curves[full] for record in records if record.bits in (0, bits) and full in record.curves]
-    return charts.band(found, axes, name, counted=kind != "pr")
+def paper_of(page: MethodPage) -> Paper | None:
+    """Return the paper of a method; None of a reference point that has none of its own."""
+    return None if page.paper == NO_PAPER else page.paper
 
 
-def _names(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], str]:
-    """Return a short name of each row; settings where several rows are of one method."""
-    several = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
-    return {row.key: f"{row.name} ({row.settings or 'own'})" if row.name in several else row.name for row in rows}
+def install_command(page: MethodPage) -> str:
+    """Return the command that installs a method: the clone's where its plugin is part of one; "" where there is none.
 
-
-def _places(rows: Sequence[Row], names: Mapping[Any, str]) -> dict[str, int]:
-    """Return the place of each row's colour: from 0 for methods, from -1 down for floors."""
-    methods = [names[row.key] for row in rows if not row.floor]
-    floors = [names[row.key] for row in rows if row.floor]
-    return charts.numbered(methods) | {name: -1 - place for place, name in enumerate(floors)}
+    >>> install_command(MethodPage("chance", None, "hashzoo", "0.2.0", {}, ()))
+    ''
+    """
+    if page.distribution in ("", "hashzoo"):
+        return ""
+    if not is_editable(page.distribution):
+        return f"pip install {page.distribution}=={page.version}"
+    clone = Path(hashzoo.__file__).resolve().parents[1]
+    for folder in plugin_folders(registry().owner("methods", page.name)):
+        if folder.resolve().is_relative_to(clone):
+            return f"pip install -e . -e {folder.resolve().parent.relative_to(clone).as_posix()}"
+    return ""
 
 
 def _by_bits(row: Row) -> list[tuple[int, list[Record]]]:

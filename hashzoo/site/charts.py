@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hashzoo.errors import WorkError
+from hashzoo.errors import HashzooError, WorkError
+from hashzoo.evaluation.names import base_of
+from hashzoo.plugins import registry
 
 Points = list[dict[str, Any]]
 """Points of a chart: m (the line), x, y and the band's l and h."""
@@ -20,13 +22,16 @@ GREY = "#80868d"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 FAINT = "rgba(128,134,141,0.22)"
 PALETTE = (
-    "#3b76b0", "#d4782a", "#3f9a6d", "#b84c5c", "#8368b3", "#a07c3e", "#c76aa5", "#5b9aa9",
-    "#8a9a3b", "#b0595f", "#4b6fd0", "#6f7680",
+    "#2068bc", "#d47420", "#389874", "#985080", "#8080ec", "#746820", "#d474b0", "#80bcec",
+    "#bcbc2c", "#eca498", "#98a468", "#2ca4d4",
 )  # fmt: skip
-"""Colours that keep their contrast on white and on near-black."""
+"""Colours that show on white and on near-black; the first ten are told apart without red or green cones too."""
 
-FLOORS = ("#7d838a", "#9c8f7f", "#7f8f9c")
+FLOORS = ("#80868d", "#a8917c", "#5f7a90")
 """Colours of floors, whose lines are dashed; their places are -1, -2, ..."""
+
+DASHES = ((5, 4), (1.5, 3), (9, 3, 2, 3))
+"""Dashes of floors, in the order of their colours; they stand in the style sheet too."""
 
 KINDS: Mapping[str, tuple[str, str, str]] = {
     "pr": ("recall", "precision", "Precision-recall"),
@@ -38,16 +43,6 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 """Axes and titles of the line charts."""
 
 MOST_POINTS = 16
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart's specification (Vega-Lite JSON) with its name and what it says for those who do not see it."""
-
-    name: str
-    title: str
-    spec: Mapping[str, Any]
-    said: str
 
 
 def need(what: str = "altair") -> Any:
@@ -62,8 +57,13 @@ def need(what: str = "altair") -> Any:
         ) from error
 
 
-def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", height: int = 260) -> dict[str, Any]:
-    """Return the specification of lines with bands; `order` gives the lines of the legend and the colour of each."""
+def lines(
+    kind: str, points: Points, order: Mapping[str, int], *, y: str = "", title: Sequence[str] = (), height: int = 260
+) -> dict[str, Any]:
+    """Return the specification of lines with bands under a title of one line or more.
+
+    `order` gives the lines of the legend and the colour of each; floors, at negative places, are dashed.
+    """
     alt = need()
     x_title, y_title, _ = KINDS[kind]
     bits = kind == "bits"
@@ -71,11 +71,17 @@ def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", h
     logarithmic = kind == "precision" and _is_long(points)
     x_scale = alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(nice=False, zero=False, padding=8 * bits)
     scale = alt.Scale(domain=list(order), range=[colour_of(n) for n in order.values()])
-    colour = alt.Color(
-        "m:N",
-        scale=scale,
-        legend=alt.Legend(title=None, orient="bottom", columns=4, symbolType="stroke", symbolOpacity=1, labelLimit=150),
+    legend = alt.Legend(
+        title=None,
+        orient="bottom",
+        columns=2 if max(map(len, order)) > 18 else 4,
+        symbolType="stroke",
+        symbolSize=400,
+        symbolOpacity=1,
+        labelLimit=260,
     )
+    colour = alt.Color("m:N", scale=scale, legend=legend)
+    dashes = alt.Scale(domain=list(order), range=[dash_of(n) for n in order.values()])
     pick = alt.selection_point(name="pick", fields=["m"], bind="legend")
     base = alt.Chart(alt.Data(values=points)).encode(x=alt.X("x:Q", title=x_title, scale=x_scale, axis=x_axis))
     y_scale = alt.Scale(zero=False, nice=True)
@@ -84,7 +90,7 @@ def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", h
         opacity=alt.condition(pick, alt.value(0.16), alt.value(0)),
     )  # fmt: skip
     line = base.mark_line(strokeWidth=1.8, point={"size": 28} if bits else False).encode(
-        y=alt.Y("y:Q", scale=y_scale), color=colour,
+        y=alt.Y("y:Q", scale=y_scale), color=colour, strokeDash=alt.StrokeDash("m:N", scale=dashes, legend=legend),
         opacity=alt.condition(pick, alt.value(1.0), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("m:N", title="method"),
@@ -92,7 +98,7 @@ def lines(kind: str, points: Points, order: Mapping[str, int], *, y: str = "", h
             alt.Tooltip("y:Q", title=y or y_title, format=".4f"),
         ],
     )  # fmt: skip
-    return _finished((band + line).add_params(pick), height)
+    return _finished((band + line).add_params(pick), height, title=title)
 
 
 def shared(name: str) -> dict[str, Any]:
@@ -123,7 +129,11 @@ def shared(name: str) -> dict[str, Any]:
         y_scale = alt.Scale(zero=False, nice=True)
         y = alt.Y("y:Q", title="@y", scale=y_scale)
         seen = alt.condition(chosen, alt.value(1), alt.value(0.12))
-        dash = alt.condition("datum.f", alt.value([5, 4]), alt.value([]))
+        # the page's script says of a point only that it is a floor's (f): its colour says which
+        dash = alt.StrokeDashValue([], condition=[
+            {"test": f"datum.f && scale('color', datum.m) == '{colour}'", "value": list(dash)}
+            for colour, dash in zip(FLOORS, DASHES, strict=True)
+        ])  # fmt: skip
         layers = [
             base.mark_area().encode(
                 y=alt.Y("l:Q", title="@y", scale=y_scale), y2="h:Q",
@@ -149,6 +159,11 @@ def colour_of(place: int) -> str:
     return PALETTE[place % len(PALETTE)] if place >= 0 else FLOORS[(-1 - place) % len(FLOORS)]
 
 
+def dash_of(place: int) -> list[float]:
+    """Return the dashes of a line: none for methods, those of a floor for a negative place."""
+    return list(DASHES[(-1 - place) % len(DASHES)]) if is_dashed(place) else []
+
+
 def numbered(names: Sequence[str]) -> dict[str, int]:
     """Return the place of each name, by which it has its colour."""
     return {name: place for place, name in enumerate(names)}
@@ -158,30 +173,8 @@ def _is_long(points: Points) -> bool:
     return max((p["x"] for p in points), default=1) > 100
 
 
-def histogram(counts: Points, height: int = 200) -> dict[str, Any]:
-    """Return the share of relevant and of other items at each Hamming distance; points: x, y, m."""
-    alt = need()
-    colour = alt.Color(
-        "m:N",
-        scale=alt.Scale(domain=["relevant", "other"], range=[PALETTE[2], PALETTE[3]]),
-        legend=alt.Legend(title=None, orient="bottom", symbolType="square"),
-    )
-    chart = alt.Chart(alt.Data(values=counts)).mark_area(interpolate="step", opacity=0.45, line=True)
-    made = chart.encode(
-        x=alt.X("x:Q", title="Hamming distance to the query", scale=alt.Scale(nice=False)),
-        y=alt.Y("y:Q", title="share of pairs", stack=None, axis=alt.Axis(tickCount=4, format=".0%")),
-        color=colour,
-        tooltip=[
-            alt.Tooltip("m:N", title="items"),
-            alt.Tooltip("x:Q", title="distance"),
-            alt.Tooltip("y:Q", title="share", format=".2%"),
-        ],
-    )
-    return _finished(made, height)
-
-
-def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str, Any]:
-    """Return items in the plane, coloured by class; points: x, y, m."""
+def scatter(points: Points, classes: Sequence[str], *, title: Sequence[str] = (), size: int = 340) -> dict[str, Any]:
+    """Return items in the plane, coloured by class, under a title of one line or more; points: x, y, m."""
     alt = need()
     colour = alt.Color(
         "m:N",
@@ -193,10 +186,16 @@ def scatter(points: Points, classes: Sequence[str], size: int = 340) -> dict[str
         .mark_circle(size=26, opacity=0.75)
         .encode(x=alt.X("x:Q", axis=None), y=alt.Y("y:Q", axis=None), color=colour)
     )
-    return _finished(made, size, size)
+    return _finished(made, size, size, title)
 
 
-def _finished(chart: Any, height: int | str, width: int | str = "container") -> dict[str, Any]:
+def _finished(
+    chart: Any, height: int | str, width: int | str = "container", title: Sequence[str] = ()
+) -> dict[str, Any]:
+    if title:
+        first, *rest = title
+        heading = {"text": first, "subtitle": rest, "anchor": "start", "fontSize": 14, "subtitleFontSize": 12}
+        chart = chart.properties(title=need().TitleParams(**heading, subtitleColor=GREY, offset=12))
     made = chart.properties(width=width, height=height, background="transparent").configure(font=FONT)
     made = made.configure_axis(
         labelColor=GREY, titleColor=GREY, gridColor=FAINT, domainColor=FAINT,
@@ -261,9 +260,10 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 
 def band(
-    curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False
-) -> Points:
-    """Return the mean of one curve per seed with a band of one standard deviation; points are thinned to 16.
+    curves: Sequence[Sequence[Sequence[float]]], axes: tuple[int, int], name: str, *, counted: bool = False,
+    most: int = MOST_POINTS,
+) -> Points:  # fmt: skip
+    """Return the mean of one curve per seed with a band of one standard deviation, thinned to the most points.
 
     `axes` are the places of x and y in a point. Where `x` is counted (radius, rank), points of one x belong together;
     else, along precision and recall, points of one place.
@@ -278,17 +278,17 @@ def band(
         return []
     values = np.array([[[point[axis] for axis in axes] for point in curve[:shortest]] for curve in curves])
     mean, spread = values.mean(axis=0), values[:, :, 1].std(axis=0, ddof=1) if len(curves) > 1 else np.zeros(shortest)
-    rows = _spread_out(mean)
+    rows = _spread_out(mean, most)
     return [{"m": name, "x": _short(mean[n, 0]), "y": _short(mean[n, 1]), **_band(mean[n, 1], spread[n])} for n in rows]
 
 
-def _spread_out(mean: NDArray[np.float64]) -> list[int]:
-    """Return at most 16 places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
-    if len(mean) <= MOST_POINTS:
+def _spread_out(mean: NDArray[np.float64], most: int) -> list[int]:
+    """Return at most so many places of a curve (n, 2), evenly spread along its drawn length, both ends among them."""
+    if len(mean) <= most:
         return list(range(len(mean)))
     steps = np.abs(np.diff(mean, axis=0)) / np.maximum(np.ptp(mean, axis=0), 1e-12)
     along = np.concatenate([[0.0], np.cumsum(steps.sum(axis=1))])
-    wanted = np.linspace(0.0, along[-1], MOST_POINTS)
+    wanted = np.linspace(0.0, along[-1], most)
     nearest = np.abs(along[None, :] - wanted[:, None]).argmin(axis=1)
     return sorted({0, len(mean) - 1, *nearest.tolist()})
 
@@ -301,8 +301,27 @@ def _short(value: float) -> float:
     return float(f"{value:.4f}".rstrip("0").rstrip(".") or 0)
 
 
-def over_bits(figures: Mapping[int, tuple[float, float | None]], name: str) -> Points:
-    """Return a metric's mean and deviation by bit length as points."""
+Range = tuple[float | None, float | None]
+"""The smallest and the largest value of a metric, None where there is no bound."""
+
+
+def range_of(metric: str) -> Range:
+    """Return the range of a metric such as "image-to-text/map@h2"; no bounds of one that nothing installed gives."""
+    try:
+        found: Range = registry().get("metrics", base_of(metric)).range
+    except HashzooError:
+        return None, None
+    return found
+
+
+def over_bits(figures: Mapping[int, tuple[float, float | None]], name: str, within: Range = (None, None)) -> Points:
+    """Return a metric's mean and deviation by bit length as points; bands end where the metric's range does."""
+    low = -math.inf if within[0] is None else within[0]
+    high = math.inf if within[1] is None else within[1]
     return [
-        {"m": name, "x": bits, "y": _short(value), **_band(value, sd or 0.0)} for bits, (value, sd) in figures.items()
-    ]
+        {
+            "m": name, "x": bits, "y": _short(value),
+            "l": max(low, _short(value - (sd or 0.0))), "h": min(high, _short(value + (sd or 0.0))),
+        }
+        for bits, (value, sd) in figures.items()
+    ]  # fmt: skip

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -48,12 +48,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of one kind ("pr", "precision", "radius", "recall", "bits", "distances") and its lines."""
+    """A chart of one kind ("pr", "precision", "radius", "recall", "bits", "distances") and its lines.
+
+    `within` is the range of y, at whose ends bands end.
+    """
 
     kind: str
     x_title: str
     y_title: str
     lines: tuple[Line, ...]
+    within: charts.Range = (0.0, 1.0)
 
     @property
     def x_scale(self) -> int:
@@ -72,7 +76,9 @@ class Chart:
         return self.kind if self.kind in own else "log" if self.logarithmic else "line"
 
 
-def chart(kind: str, points: Points, order: Mapping[str, int], *, y: str = "") -> Chart:
+def chart(
+    kind: str, points: Points, order: Mapping[str, int], *, y: str = "", within: charts.Range = (0.0, 1.0)
+) -> Chart:
     """Return the chart of points (m, x, y, l, h); `order` gives its lines and the place of each colour."""
     x_title, y_title, _ = charts.KINDS[kind]
     by = RECALL if kind == "pr" else 1
@@ -85,7 +91,7 @@ def chart(kind: str, points: Points, order: Mapping[str, int], *, y: str = "") -
                 tuple(round((p.get("h", 0.0) - p.get("l", 0.0)) / 2 * SCALE) for p in own),
             )
         )  # fmt: skip
-    return Chart(kind, x_title, y or y_title, tuple(line for line in lines if line.x))
+    return Chart(kind, x_title, y or y_title, tuple(line for line in lines if line.x), within)
 
 
 def distances(points: Points, order: Mapping[str, int]) -> Chart:
@@ -103,11 +109,51 @@ def style_of(place: int) -> str:
     return f"f{(-1 - place) % len(charts.FLOORS)}" if is_dashed(place) else f"c{place % len(charts.PALETTE)}"
 
 
+def apart(drawn: Chart) -> tuple[Chart, list[Line]]:
+    """Return a chart without the floors that would take the most of its axis, and those floors.
+
+    They are the floors that lie farther from the methods' values than these lie from each other.
+    """
+    values = [y for line in drawn.lines if not is_dashed(line.place) for y in line.y]
+    if not values:
+        return drawn, []
+    low, high = min(values), max(values)
+    reach = max(high - low, SCALE // 20)
+    far = [
+        line for line in drawn.lines
+        if is_dashed(line.place) and (min(line.y) < low - reach or max(line.y) > high + reach)
+    ]  # fmt: skip
+    return replace(drawn, lines=tuple(line for line in drawn.lines if line not in far)), far
+
+
+def ends(line: Line) -> str:
+    """Return a line's first and last value in words, one where they are the same to three digits."""
+    first, last = (f"{y / SCALE:.3f}" for y in (line.y[0], line.y[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
+def described(drawn: Chart) -> str:
+    """Return a chart in a sentence for those who do not see it: its axes, its lines, and where each begins and ends.
+
+    Of a histogram each line has its highest bar instead.
+    """
+    if drawn.kind == "distances":
+        said = [f"{line.name} most often at {line.x[line.y.index(max(line.y))]}" for line in drawn.lines]
+    else:
+        said = [f"{line.name} {ends(line)}" for line in drawn.lines]
+    start, end = (pick(line.x[n] for line in drawn.lines) / drawn.x_scale for pick, n in ((min, 0), (max, -1)))
+    return f"{drawn.y_title} over {drawn.x_title}, {start:g} to {end:g}: {'; '.join(said)}"
+
+
 # Stills
 
 
 def still(drawn: Chart, said: str = "") -> Markup:
-    """Return the chart as SVG for a page, `said` to those who do not see it; the lines are in units of the data."""
+    """Return the chart as SVG for a page; the lines are in units of the data.
+
+    Those who do not see it are told `said` and what `described` says.
+    """
+    told = ". ".join(part for part in (said, described(drawn)) if part)
     axis = _x_axis(drawn)
     bands = [edge for line in drawn.lines for edge in edges(drawn, line)]
     low = 0.0 if drawn.kind == "distances" else min(lower for lower, _ in bands) / SCALE
@@ -131,7 +177,7 @@ def still(drawn: Chart, said: str = "") -> Markup:
         for line in drawn.lines
     )
     return Markup(
-        f'<svg class="still" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f'<svg class="still" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">'
         f'<path d="{grid}"/><g class="x">{across}</g><g class="y">{upward}</g>'
         f'<text class="x-title">{escape(drawn.x_title)}</text><text class="y-title">{escape(drawn.y_title)}</text>'
         f'<g transform="translate({axis.start:.6g} {up:.6g})scale({axis.by:.6g} {by:.6g})">{lines}</g></svg>'
@@ -210,10 +256,12 @@ def _bars(line: Line) -> str:
 
 
 def edges(drawn: Chart, line: Line) -> list[tuple[int, int]]:
-    """Return the lower and upper edge of a line's band at each point; shares end at nought and one."""
-    top = SCALE if drawn.kind != "bits" else 10 * SCALE**2
-    bottom = 0 if drawn.kind != "bits" else -top
-    return [(max(bottom, y - s), min(top, y + s)) for y, s in zip(line.y, line.spread, strict=True)]
+    """Return the lower and upper edge of a line's band at each point; they end where the range of y does."""
+    bottom, top = (None if end is None else round(end * SCALE) for end in drawn.within)
+    found = [(y - s, y + s) for y, s in zip(line.y, line.spread, strict=True)]
+    return [
+        (low if bottom is None else max(bottom, low), high if top is None else min(top, high)) for low, high in found
+    ]
 
 
 def _path(points: Sequence[tuple[int, int]]) -> str:

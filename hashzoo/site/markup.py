@@ -1,4 +1,4 @@
-"""Pages in fewer bytes."""
+"""What is done to a page as text: code between backticks, fewer bytes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ _SCOPE = re.compile(r'(<th) scope="(?:row|col)"')
 """Of a header beside data cells, and of one among headers: what such a header has without saying so."""
 
 _KEPT = re.compile(r"(<pre.*?</pre>|<script.*?</script>|<textarea.*?</textarea>)", re.DOTALL)
+
+_VERBATIM = re.compile(r"(<head>.*?</head>|<pre.*?</pre>|<code.*?</code>|<script.*?</script>|<[^<>]*>)", re.DOTALL)
+_TICKED = re.compile(r"`([^`]+)`")
+
+
+def code_marks(text: str) -> str:
+    """Return a page in which text between backticks is marked as code; attributes and code stay as they are.
+
+    >>> code_marks('<p title="`a`">see `b`, <code>`c`</code></p>')
+    '<p title="`a`">see <code>b</code>, <code>`c`</code></p>'
+    """
+    parts = _VERBATIM.split(text)
+    parts[::2] = [_TICKED.sub(r"<code>\1</code>", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def compact(text: str) -> str:

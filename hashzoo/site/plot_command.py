@@ -14,13 +14,16 @@ KINDS = ("pr", "precision", "radius", "recall", "bits", "tsne", "neighbours")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--kind", "-k", type=click.Choice(KINDS), default="pr", show_default=True, help="What to draw.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="FILE.svg, .png or .html.")
-@click.option("--bits", type=int, help="Bit length of curves and codes.  [default: 48, or the middle one]")
+@click.option("--bits", type=int, help="Not with --kind bits.  [default: 48, or the middle length]")
 @click.option("--metric", help="With --kind bits.  [default: the protocol's headline]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def plot_command(
     runs: tuple[Path, ...], kind: str, output: Path, bits: int | None, metric: str | None, as_json: bool
 ) -> None:
     """Draw RUNS: curves over recall, rank, radius or bits; the codes of one in the plane; nearest items.
+
+    Of more than eight methods, those with the highest mean are drawn; to choose others, give the folders of their
+    records alone.
 
     \b
     Examples:

@@ -11,21 +11,23 @@ from hashzoo.results.boards import BOARD_METRICS
 from hashzoo.results.evidence import Evidence
 from hashzoo.results.published import is_dataset
 from hashzoo.results.record import Record
+from hashzoo.results.table import COLLAPSED
 from hashzoo.results.text import plain
-from hashzoo.site.content import Row, View
+from hashzoo.site.board import Row, View
 from hashzoo.specs import PaperTable
 
 SHORT_LEVELS = {"reported only": "reported", "follows from codes": "codes", "made again": "made again"}
 """What stands behind a record, in a word that fits a column."""
 
 
-def facts(row: Row, year: bool = True) -> str:
-    """Return what kind of method a row is, in words."""
+def facts(row: Row) -> str:
+    """Return what kind of row it is, in words; what its settings say beside it is not said twice."""
     words = [] if row.floor or row.kind == "none" else [row.supervision, row.kind]
-    if row.tuned == "tuned":
+    if row.tuned == "tuned" and not row.settings.startswith("tuned"):
         words.append("tuned")
-    if year and row.year and not row.floor:
+    if row.year and not row.floor:
         words.append(str(row.year))
+    words += [row.share] if row.share else []
     return " \N{MIDDLE DOT} ".join(words)
 
 
@@ -51,22 +53,22 @@ def board_notes(views: Sequence[View]) -> list[str]:
             f"{', '.join(sorted(other))}."
         )
     few = sorted(
-        {row.name for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
+        {row.label for v in views for row in v.rows if not row.floor for f in v.of(row).values() if f.seeds < 3}
     )
     if few:
         notes.append(f"Fewer than three seeds: {', '.join(few)}.")
     collapsed = {
-        (row.key, row.name, record.bits)
+        (row.label, record.bits)
         for view in views
         for row in view.rows
         for record in row.records
         if any(map(is_collapse, record.notes))
     }
     if collapsed:
-        named = ", ".join(dict.fromkeys(f"{name} at {bits} bits" for _, name, bits in sorted(collapsed)))
+        named = ", ".join(f"{label} at {bits} bits" for label, bits in sorted(collapsed))
         notes.append(
-            "Codes of at least one seed collapsed (half of the bits or more never change, or most items share one "
-            f"code), so that these figures are of shorter codes: {named}."
+            f"{COLLAPSED} Codes of at least one seed collapsed (half of the bits or more never change, or most items "
+            f"share one code), so that these figures are of shorter codes, and none is marked as tied: {named}."
         )
     return notes
 

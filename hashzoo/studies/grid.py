@@ -1,34 +1,39 @@
-"""A whole table by one command: methods x protocols x bits x seeds as tasks, what is done, how long it takes."""
+"""A whole table by one command: methods x protocols x bits x seeds as tasks, what is done, what stands in the way."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from statistics import mean
+from typing import Any
 
 from hashzoo import __version__
+from hashzoo.data.roots import data_root
 from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.files import json_sha256
 from hashzoo.plugins import Registry, plugin_file_hash, registry
+from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record, read_record
 from hashzoo.runner.cell import CellFolder, RunDirectory
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.shelf import Shelf
-from hashzoo.specs import Method
-from hashzoo.studies.task import CellTask, Engine, Outcome
+from hashzoo.specs import Dataset, Method
+from hashzoo.studies.task import CellTask, Engine, Outcome, let_speak
 
 
 @dataclass(frozen=True)
 class Study:
-    """The tasks of a grid in its order, which of them are done, and requests that cannot be right with their reason."""
+    """The tasks of a grid in its order, which of them are done, and requests that cannot be right with their reason.
+
+    `configs` are the configurations of the tasks' runs, and `missing` says which data are not here, of tasks to do.
+    """
 
     tasks: tuple[CellTask, ...]
     refused: tuple[tuple[str, str], ...] = ()
     done: frozenset[int] = frozenset()
+    configs: tuple[RunConfig, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def todo(self) -> list[CellTask]:
         """Return the tasks that have no record yet, or one of another plugin, version or evaluation."""
@@ -52,6 +57,8 @@ def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> S
     tasks: list[CellTask] = []
     refused: list[tuple[str, str]] = []
     done: set[int] = set()
+    configs: list[RunConfig] = []
+    missing: dict[str, None] = {}
     hashes: dict[str, set[str]] = {}
     shelf = Shelf()
     for request in requests:
@@ -64,6 +71,7 @@ def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> S
         except HashzooError as error:
             refused.append((f"{request.method} on {request.protocol or request.dataset or 'its data'}", str(error)))
             continue
+        absent = missing_data(plan.protocol.id, plan.dataset, plan.config.dataset.options)
         for bits in plan.bits:
             for seed in plan.seeds:
                 one = replace(
@@ -76,9 +84,25 @@ def plan_study(requests: Sequence[RunRequest], reg: Registry | None = None) -> S
                 where = folder.cell(bits, seed).path
                 task = CellTask(len(tasks), one, where, method=plan.method.name, protocol=plan.config.protocol_label)
                 tasks.append(task)
+                configs.append(plan.config)
                 if request.overwrite != "always" and _is_current(task, plan, reg, hashes, shelf):
                     done.add(task.number)
-    return Study(tuple(tasks), tuple(refused), frozenset(done))
+                elif absent:
+                    missing[absent] = None
+    return Study(tuple(tasks), tuple(refused), frozenset(done), tuple(configs), tuple(missing))
+
+
+def missing_data(protocol: str, dataset: Dataset, options: Mapping[str, Any]) -> str:
+    """Return which files of a data set are not below the data root, "" where none is missing or it needs none there."""
+    if any(options.get(name) for name in ("path", "download", "lists_only")):
+        return ""
+    absent = [name for name in dataset.files if not (data_root() / name).exists()]
+    if not absent:
+        return ""
+    return (
+        f"{protocol}: its data are not there ({', '.join(absent)} below {data_root()}); hashzoo data prepare "
+        f"{dataset.name} says how to get them."
+    )
 
 
 def _is_current(task: CellTask, plan: Plan, reg: Registry, hashes: dict[str, set[str]], shelf: Shelf) -> bool:
@@ -127,33 +151,6 @@ def _is_of_the_same_data(task: CellTask, plan: Plan, reg: Registry, shelf: Shelf
     return all(noted.get(name) == value for name, value in now.items())
 
 
-@dataclass(frozen=True)
-class Times:
-    """How long cells took, from earlier records: by method and protocol, and on average over all of them."""
-
-    alike: Mapping[tuple[str, str], float]
-    overall: float | None
-
-    def of(self, task: CellTask) -> float | None:
-        """Return the seconds that a task will take, as long as its method took there or any did; None: not known."""
-        return self.alike.get((task.method, task.protocol), self.overall)
-
-
-def times_of(records: Sequence[Record]) -> Times:
-    """Return how long the cells of records took."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for record in records:
-        found.setdefault((record.method, record.protocol), []).append(sum(record.timings.values()))
-    every = [seconds for some in found.values() for seconds in some]
-    return Times({key: mean(some) for key, some in found.items()}, mean(every) if every else None)
-
-
-def estimate(tasks: Sequence[CellTask], times: Times) -> float | None:
-    """Return the seconds that tasks will take in one process; None where nothing is known."""
-    found = [times.of(task) for task in tasks]
-    return None if times.overall is None else sum(seconds for seconds in found if seconds is not None)
-
-
 def run_study(
     study: Study, engine: Engine, reporter: Reporter | None = None, *, keep_going: bool = False
 ) -> tuple[list[Record], list[tuple[str, str]]]:
@@ -162,6 +159,7 @@ def run_study(
     Without `keep_going` the first failure is raised, after which what was finished stays.
     """
     reporter = reporter or Quiet()
+    let_speak(engine, reporter.say)
     failed = list(study.refused)
     if failed and not keep_going:
         raise UsageError(f"{failed[0][0]}: {failed[0][1]}")
@@ -170,7 +168,7 @@ def run_study(
     finished = len(study.tasks) - len(todo)
     if finished and todo:
         reporter.say(f"{finished} of {len(study.tasks)} cells are done already.")
-    begin, done = time.monotonic(), 0
+    done = 0
     bad: set[int] = set()
     waiting = [replace(task, wait=False) for task in todo]
     while waiting:
@@ -182,9 +180,8 @@ def run_study(
                 reporter.say(f"{task.label}: another process is working on it; it is left to that one for now.")
                 continue
             done += 1
-            left = (time.monotonic() - begin) / done * (len(todo) - done)
             reporter.advance(done, task.label)
-            reporter.say(f"cell {finished + done} of {len(study.tasks)}: {_line(task, outcome)}{_left(left)}")
+            reporter.say(f"cell {finished + done} of {len(study.tasks)}: {_line(task, outcome)}")
             if outcome.error:
                 bad.add(task.number)
                 failed.append((task.label, outcome.error))
@@ -203,29 +200,3 @@ def _line(task: CellTask, outcome: Outcome) -> str:
     record = read_record(task.folder / "record.json")
     values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
     return f"{task.label}: {values} ({outcome.seconds:.1f} s)"
-
-
-def _left(seconds: float) -> str:
-    return f", about {duration(seconds)} left" if seconds >= 1 else ""
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words.
-
-    >>> [duration(n) for n in (3.2, 59.6, 600, 9000)]
-    ['3 s', '1 min', '10 min', '2.5 h']
-    """
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def earlier_records(out: Path) -> list[Record]:
-    """Return the readable records below a folder of runs, from which times are estimated."""
-    found = []
-    for path in sorted(out.glob("*/bits-*/seed-*/record.json")):
-        try:
-            found.append(read_record(path))
-        except WorkError:
-            continue  # an unreadable record says nothing of how long its cell took
-    return found

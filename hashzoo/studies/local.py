@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from hashzoo.errors import UsageError
 from hashzoo.runner.shelf import OF_TASKS
-from hashzoo.studies.task import Outcome, Task, do_task
+from hashzoo.studies.task import Outcome, Task, do_task, silence
 
 TRIES = 2
 """How often a task is given to a worker; a worker that is killed costs its task one of them, and the task resumes."""
@@ -32,6 +33,7 @@ class LocalEngine:
         if workers < 1:
             raise UsageError(f"workers must be an integer of at least 1; got {workers!r}.")
         self.workers = workers
+        self.say: Callable[[str], None] = silence
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
@@ -63,10 +65,12 @@ class LocalEngine:
                         outcome: Outcome = ready.recv()
                     except (EOFError, OSError):  # the worker was killed, or ended itself
                         process.join()
+                        ended = f"its process ended with exit code {process.exitcode}"
                         if attempt < TRIES:
+                            self.say(f"{task.label}: {ended}; it is tried once more and goes on from its checkpoint.")
                             waiting.append((task, attempt + 1))
                         else:
-                            yield Outcome(task.number, f"its process ended with exit code {process.exitcode}, twice")
+                            yield Outcome(task.number, f"{ended}, twice{_hint(process.exitcode)}.")
                         continue
                     idle.append((ready, process))
                     yield outcome
@@ -74,6 +78,13 @@ class LocalEngine:
             for _, process in [*idle, *((pipe, entry[0]) for pipe, entry in busy.items())]:
                 process.terminate()
                 process.join()
+
+
+def _hint(code: int | None) -> str:
+    """Return what a process that was killed from outside may have lacked."""
+    if code != -signal.SIGKILL:
+        return ""
+    return "; a system that runs out of memory ends processes so: give fewer workers, or a smaller batch_size"
 
 
 def _start() -> tuple[Connection, BaseProcess]:

@@ -12,7 +12,7 @@ from hashzoo.evaluation.files import Whole
 from hashzoo.runner.parts import PartRequest, part_requests
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.reevaluate import check_parts, evaluate_parts
-from hashzoo.studies.task import Engine, Task
+from hashzoo.studies.task import Engine, Task, let_speak
 
 FOLDER = Path("parts")
 """Where the counts of parts are kept unless another folder is given."""
@@ -31,6 +31,7 @@ def evaluate_in_parts(
     there and whole is not counted again. A part that fails stops no other; WorkError says so in the end.
     """
     reporter = reporter or Quiet()
+    let_speak(engine, reporter.say)
     whole = check_parts(parts, metrics, options)
     requests = part_requests(parts, options.get("output") or FOLDER, options)
     folder = requests[0].output.parent

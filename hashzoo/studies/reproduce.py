@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hashzoo.data.roots import data_root
 from hashzoo.errors import HashzooError, UsageError
 from hashzoo.evaluation.names import ALL
 from hashzoo.plugins import Registry
 from hashzoo.results.commands import known_tables
 from hashzoo.results.published import is_dataset
 from hashzoo.runner.request import RunRequest, merge
-from hashzoo.specs import Dataset, Method, PaperRow, PaperTable
+from hashzoo.specs import Method, PaperRow, PaperTable
+from hashzoo.studies.grid import missing_data
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class TablePlan:
 def plan_table(name: str, values: Mapping[str, Any], protocols: Sequence[str], registry: Registry) -> TablePlan:
     """Return what a published table needs; `values` are options of the runs.
 
-    A row is measured on the protocol that the table states. Where its set-up is none of ours, a protocol of
-    `protocols` on the same data set stands in; without one the row is missing.
+    A row is measured on the protocol that the table states. Protocols of `protocols` take its place in all rows on
+    their data sets; a row that has neither is missing, since its set-up is none of ours.
     """
     table = _table(name, registry)
     instead = [registry.protocol(given) for given in protocols]
@@ -41,8 +41,8 @@ def plan_table(name: str, values: Mapping[str, Any], protocols: Sequence[str], r
         if row.method not in methods:
             missing[f"{row.label or row.method}: no installed plugin brings the method {row.method!r}."] = None
             continue
-        places = [row.protocol] if row.protocol else []
-        places += [protocol.id for dataset, protocol in instead if _is_data(row.dataset, dataset.name)]
+        places = [protocol.id for dataset, protocol in instead if _is_data(row.dataset, dataset.name)]
+        places = places or [row.protocol] * bool(row.protocol)
         unused -= set(places)
         if not places:
             missing[_no_protocol(row, registry)] = None
@@ -105,14 +105,7 @@ def _trouble(protocol: str, row: PaperRow, registry: Registry, values: Mapping[s
             f"{row.method} on {protocol}: the installed method takes {len(method.modalities)} modality(ies) and the "
             f"data have {len(dataset.modalities)}."
         )
-    absent = _absent_files(dataset) if "data.path" not in values.get("settings", {}) else []
-    if absent:
-        return (
-            f"{protocol}: its data are not there ({', '.join(absent)} below {data_root()}); hashzoo data prepare "
-            f"{dataset.name} says how to get them."
-        )
-    return ""
-
-
-def _absent_files(dataset: Dataset) -> list[str]:
-    return [name for name in dataset.files if not (data_root() / name).exists()]
+    settings = values.get("settings", {})
+    return missing_data(
+        protocol, dataset, {name.removeprefix("data."): settings[name] for name in settings if name.startswith("data.")}
+    )

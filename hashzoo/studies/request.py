@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hashzoo.errors import UsageError
 from hashzoo.plugins import Registry
-from hashzoo.runner.plan import check_component
-from hashzoo.runner.request import RunRequest, merge, parse_value
+from hashzoo.runner.plan import check_component, is_of_training
+from hashzoo.runner.request import Keys, RunRequest, flatten, merge, parse_value
 from hashzoo.studies.grid import every_method
 from hashzoo.studies.task import Engine
 
-KEYS = ("workers", "engine", "keep_going")
+SET_FOR = "set_for"
+"""The table of settings of one method only, in a TOML file: [set_for.dch]."""
+
+KEYS: Keys = {
+    "workers": (int, "a whole number such as 2"),
+    "engine": (str, 'a text such as "ray:cpus=2"'),
+    "keep_going": (bool, "true or false"),
+    SET_FOR: (Mapping[str, Mapping[str, Any]], f"tables by method, such as [{SET_FOR}.dch] and below it lr = 1e-4"),
+}
 """What a study has beside the options of a run."""
 
 ALL = "all"
 """In place of methods: all that take as many modalities as the data have."""
+
+NAMED = {"method": "methods", "dataset": "datasets", "loss": "losses", "hash_layer": "hash_layers"}
+"""Options that name something registered, each with its kind."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,9 @@ def choose_engine(engine: str | None, workers: int | None) -> EngineChoice:
     >>> choose_engine("ray:workers=8", None), choose_engine(None, 2).processes
     (EngineChoice(name='ray', options={'workers': 8}), 2)
     """
-    name, _, rest = (engine or "local").partition(":")
+    name, _, rest = ("local" if engine is None else engine).partition(":")
+    if not name.strip():
+        raise UsageError(f"--engine names no engine; give one of hashzoo list engines, such as local; got {engine!r}.")
     options: dict[str, Any] = {}
     for pair in rest.split(",") if rest else ():
         key, separator, value = pair.partition("=")
@@ -88,15 +101,93 @@ def is_study(values: Mapping[str, Any], dry_run: bool = False) -> bool:
 
 
 def requests_of(values: Mapping[str, Any], registry: Registry) -> list[RunRequest]:
-    """Return a request for each method on each protocol, protocol by protocol."""
+    """Return a request for each method on each protocol, protocol by protocol; UsageError for a name that is none."""
     methods = names_of(values.get("method"), "method")
     protocols: Sequence[str | None] = names_of(values.get("protocol"), "protocol") or (None,)
     rest = {key: value for key, value in values.items() if key not in ("method", "protocol", *KEYS)}
     if not methods:
         raise UsageError("No method is named; give --method, for example --method dch,itq or --method all.")
+    _require_names(methods, protocols, rest, registry)
     found = []
     for protocol in protocols:
         names = every_method(protocol, values.get("dataset"), registry) if methods == (ALL,) else methods
         given = {**rest, **({"protocol": protocol} if protocol else {})}
         found += [merge({}, {**given, "method": name}) for name in names]
     return found
+
+
+def study_of(values: Mapping[str, Any], registry: Registry) -> tuple[list[RunRequest], str]:
+    """Return the requests of a study, each with the settings that are for its method, and what is to be said of them.
+
+    Settings of all methods are left out where a method has none such; those of one method are taken as they are.
+    """
+    requests, note = without_absent_recipes(requests_of(values, registry), registry)
+    return _with_own_settings(requests, values.get(SET_FOR) or {}, registry), note
+
+
+def _require_names(
+    methods: Sequence[str], protocols: Sequence[str | None], rest: Mapping[str, Any], registry: Registry
+) -> None:
+    """Raise UsageError for the first name that is not registered, before anything is planned with it."""
+    if ALL in methods and len(methods) > 1:
+        raise UsageError(f"{ALL!r} means every method that takes the data; give it alone; got {','.join(methods)!r}.")
+    named = [("method", name) for name in methods if name != ALL]
+    named += [(key, rest[key]) for key in NAMED if isinstance(rest.get(key), str)]
+    for key, name in named:
+        registry.get(NAMED[key], name)
+    for protocol in protocols:
+        if protocol is not None:
+            registry.protocol(protocol)
+
+
+def _with_own_settings(
+    requests: Sequence[RunRequest], own: Mapping[str, Mapping[str, Any]], registry: Registry
+) -> list[RunRequest]:
+    """Return the requests, each with the settings that are for its method alone; they win over those of all."""
+    given = {registry.listed("methods", name): flatten(settings) for name, settings in own.items()}
+    there = {registry.listed("methods", request.method) for request in requests}
+    for name in given:
+        if name not in there:
+            raise UsageError(
+                f"[{SET_FOR}.{name}] is for a method that is not in the study; name one of {_words(there)}."
+            )
+    return [
+        replace(request, settings={**request.settings, **given.get(registry.listed("methods", request.method), {})})
+        for request in requests
+    ]
+
+
+def below_the_command_line(own: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of single methods in a file without what the command line says otherwise.
+
+    >>> below_the_command_line({"dch": {"lr": 1, "epochs": 2}, "itq": {}}, {"method": "dch", "settings": {"lr": 3}})
+    {'dch': {'epochs': 2}}
+    """
+    methods = names_of(given.get("method"), "method")
+    return {
+        name: {key: value for key, value in flatten(settings).items() if key not in given["settings"]}
+        for name, settings in own.items()
+        if not methods or methods == (ALL,) or name in methods
+    }
+
+
+def without_absent_recipes(requests: Sequence[RunRequest], registry: Registry) -> tuple[list[RunRequest], str]:
+    """Return a study's requests without settings of training where there is none, and a sentence that says where.
+
+    Only in a study of several methods of which one is trained by gradients: else the setting can only be a mistake.
+    """
+    untrained = {r.method for r in requests if registry.get("methods", r.method).training != "gradient"}
+    keys = {key for r in requests for key in r.settings if is_of_training(key)}
+    if not keys or not untrained or all(request.method in untrained for request in requests):
+        return list(requests), ""
+    kept = [
+        replace(request, settings={k: v for k, v in request.settings.items() if not is_of_training(k)})
+        if request.method in untrained
+        else request
+        for request in requests
+    ]
+    return kept, f"Not trained by gradients, so without {_words(keys)}: {_words(untrained)}."
+
+
+def _words(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,20 +70,37 @@ class CellTask(Task):
 class Outcome:
     """What came of a task: `error` is "" where what it should leave stands in its folder.
 
-    `busy`: another process is doing the task, which was not waited for; its study asks again.
+    `busy`: another process is doing the task, which was not waited for; its study asks again. `fault`: what of the
+    task's own setting made it fail, without places and advice; "" where the setting is not to blame, so that the same
+    task may succeed another time.
     """
 
     number: int
     error: str = ""
     seconds: float = 0.0
     busy: bool = False
+    fault: str = ""
 
 
 class Engine(Protocol):
-    """What an engine component builds."""
+    """What an engine component builds.
+
+    Where it has an attribute `say`, a study sets it to a function that prints one line, for what is worth knowing
+    before a task ends: a lost worker, a queue.
+    """
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
+
+
+def let_speak(engine: Engine, say: Callable[[str], None]) -> None:
+    """Hand `say`, which prints a line, to an engine that has something to say before its tasks end."""
+    if hasattr(engine, "say"):
+        engine.say = say
+
+
+def silence(text: str) -> None:
+    """Print nothing: what an engine says to nobody."""
 
 
 def do_task(task: Task, threads: int = 0) -> Outcome:
@@ -99,7 +116,7 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
     except BusyError:
         return Outcome(task.number, "", time.perf_counter() - begin, busy=True)
     except HashzooError as error:
-        return Outcome(task.number, str(error), time.perf_counter() - begin)
+        return Outcome(task.number, str(error), time.perf_counter() - begin, fault=_fault_of(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 -- a plugin may raise anything, SystemExit too; the others go on
@@ -108,8 +125,26 @@ def do_task(task: Task, threads: int = 0) -> Outcome:
 
         known = blamed(error, registry().plugins)
         text = str(known) if known else f"{type(error).__name__}: {error} (traceback in {keep_traceback(error)})"
-        return Outcome(task.number, text, time.perf_counter() - begin)
+        return Outcome(task.number, text, time.perf_counter() - begin, fault=_fault_of(error))
     return Outcome(task.number, "", time.perf_counter() - begin)
+
+
+LINEAR_ALGEBRA = ("LinAlgError", "_LinAlgError")
+"""Errors of NumPy and torch about matrices that have no inverse, or whose eigenvalues are not found."""
+
+
+def _fault_of(error: BaseException) -> str:
+    """Return what of a setting made a task fail: values that are not finite, or a refused option; "": none of these."""
+    from hashzoo.errors import DivergedError, RefusedOptionError
+    from hashzoo.plugins.troubles import one_line
+
+    if isinstance(error, DivergedError):
+        return f"{error.fault}."
+    if isinstance(error, RefusedOptionError):
+        return str(error)
+    if isinstance(error, ArithmeticError) or type(error).__name__ in LINEAR_ALGEBRA:
+        return f"{type(error).__name__.lstrip('_')}: {one_line(error)}"
+    return ""
 
 
 def placed(task: Task) -> Task:

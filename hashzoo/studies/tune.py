@@ -9,13 +9,11 @@ interruption.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -23,26 +21,21 @@ from filelock import FileLock, Timeout
 from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.files import json_sha256, read_json, write_text
 from hashzoo.plugins import Registry
-from hashzoo.results.record import Record, read_record
+from hashzoo.results.record import read_record
 from hashzoo.runner.plan import Plan, resolve
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.request import RunRequest
+from hashzoo.runner.shelf import Shelf
 from hashzoo.runner.tuned import VERSION
-from hashzoo.specs import Range
 from hashzoo.studies.grid import plan_study
+from hashzoo.studies.rule import check_whole, higher_is_better, rule_text
+from hashzoo.studies.setup import tried_setup
 from hashzoo.studies.space import own_point, space_json, space_of
 from hashzoo.studies.task import CellTask, Engine, Outcome
+from hashzoo.studies.trials import ROUND, MethodTrials, mean_of, options_of, optuna_here, value_of
 
 if TYPE_CHECKING:
     import optuna
-
-ROUND = 10
-"""Trials that are drawn from the same past; as many can be measured at a time for each method."""
-
-RULE = (
-    "the trial with the highest mean of the metric over bits, seeds and directions on the held-out part of the train "
-    "split; of several the first"
-)
 
 
 @dataclass(frozen=True)
@@ -56,36 +49,40 @@ class Tuning:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UsageError(f"The number of trials must be at least 1; got {self.trials}.")
-        check_rule(self.metric)
+        check_whole(self.metric)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a command did: the study's file, and of each method that lacks trials why the first of them is open."""
+
+    path: Path
+    unfinished: Mapping[str, str]
 
 
 @dataclass
-class _Method:
-    name: str
-    request: RunRequest
-    plan: Plan
-    space: Mapping[str, Range]
-    own: Mapping[str, Any]
-    study: optuna.Study
+class _Drawn:
+    """A trial that is being measured; `tasks` are its cells, `left` the numbers of those that are not done."""
 
-    def count(self, trials: int) -> int:
-        """Return how many trials it gets: one where there is nothing to try."""
-        return trials if self.space else 1
+    method: MethodTrials
+    trial: optuna.Trial
+    tasks: list[CellTask]
+    left: set[int]
+    fault: str
+    error: str = ""
+    values: list[dict[str, Any]] = field(default_factory=list)
 
-
-def check_rule(metric: str) -> None:
-    """Raise UsageError for a metric whose order of methods changes with the size of the database."""
-    plain = metric.rsplit("/", 1)[-1]
-    if "@h" in plain:
-        raise UsageError(
-            f"{metric} looks at a fixed Hamming radius: in the small database of a validation split such a ball holds "
-            "few items, and its order of settings is not the one that the protocol's database shows; tune by map."
-        )
-    if "@" in plain:
-        raise UsageError(
-            f"{metric} looks at a fixed number of items, which is another share of the small database of a validation "
-            "split than of the protocol's; tune by map."
-        )
+    def finish(self, outcomes: Mapping[int, Outcome], metric: str) -> None:
+        """Note values, or why there are none: the setting's fault, else an error that leaves the trial open."""
+        own = [outcomes[task.number] for task in self.tasks if task.number in outcomes]
+        self.fault = self.fault or next((outcome.fault for outcome in own if outcome.fault), "")
+        self.error = next((outcome.error for outcome in own if outcome.error), "")
+        if self.fault or self.error:
+            return
+        try:
+            self.values = [value_of(read_record(task.folder / "record.json"), metric) for task in self.tasks]
+        except HashzooError as error:
+            self.error = str(error)
 
 
 def tune(
@@ -94,44 +91,55 @@ def tune(
     engine: Engine,
     registry: Registry,
     reporter: Reporter | None = None,
-) -> Path:
-    """Do the trials that a study lacks and return its file, with every trial and what was chosen for each method.
+) -> Tuned:
+    """Do the trials that a study lacks and write its file, with every trial and what was chosen for each method.
 
-    All requests are of one protocol. Optuna's storage, beside the file, holds the trials as they are drawn and
-    measured; the same command goes on from there.
+    All requests are of one protocol. What is wrong with data, split, metric or a method's own setting is raised before
+    the first trial. A trial fails by its setting only (values that are not finite, a refused option); one that
+    failed by anything else stays open, its method draws no more, and the same command tries it again. Optuna's storage,
+    beside the file, holds the trials as they are drawn and measured.
     """
     reporter = reporter or Quiet()
-    optuna = _optuna()
+    optuna = optuna_here()
     requests = [replace(r, out=(tuning.folder / "runs").absolute()) for r in requests]
     plans = [resolve(request, registry) for request in requests]
-    about = _about(requests[0], plans[0], tuning)
+    higher = higher_is_better(tuning.metric, plans[0], registry)
+    shelf = Shelf()
+    setups = [tried_setup(request, plan, registry, shelf) for request, plan in zip(requests, plans, strict=True)]
+    shelf.clear()
+    about = _about(requests[0], plans[0], tuning, higher)
     stem = f"{plans[0].protocol.id}_{json_sha256(about)[:8]}"
     tuning.folder.mkdir(parents=True, exist_ok=True)
     journal = optuna.storages.journal.JournalFileBackend(str(tuning.folder / f"{stem}.journal"))
     storage = optuna.storages.JournalStorage(journal)
     path = tuning.folder / f"{stem}.json"
+    direction = "maximize" if higher else "minimize"
     with ExitStack() as held:
         methods = []
-        for request, plan in zip(requests, plans, strict=True):
+        for request, plan, setup in zip(requests, plans, setups, strict=True):
             name, space = registry.listed("methods", request.method), space_of(plan)
             held.enter_context(_only_here(tuning.folder / f"{stem}.{name.replace(':', '_')}.lock", name))
-            study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-            methods.append(_Method(name, request, plan, space, own_point(plan, space, registry), study))
-            _require_same_space(methods[-1])
+            study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+            own = own_point(plan, space, registry)
+            methods.append(MethodTrials(name, request, plan, space, own, setup, study, higher))
+            methods[-1].require_same(tuning.trials)
             if not space:
                 reporter.say(f"{name} has nothing to tune: its own setting is measured once.")
         total = sum(method.count(tuning.trials) for method in methods)
         reporter.begin("trials", total)
+        unfinished: dict[str, str] = {}
         for begin in range(0, tuning.trials, ROUND):
-            if begin and not any(method.space for method in methods):
+            going = [m for m in methods if begin < m.count(tuning.trials) and m.name not in unfinished]
+            if not going:
                 break
-            _round(methods, range(begin, min(begin + ROUND, tuning.trials)), tuning, engine, registry, reporter)
+            numbers = range(begin, min(begin + ROUND, tuning.trials))
+            unfinished |= _round(going, numbers, tuning, engine, registry, reporter)
             with FileLock(path.with_suffix(".lock")):
                 _write(path, about, methods)
-            finished = sum(_finished(method) for method in methods)
+            finished = sum(len(method.finished()) for method in methods)
             reporter.advance(finished)
             reporter.say(f"{finished} of {total} trials are done.")
-    return path
+    return Tuned(path, unfinished)
 
 
 def _only_here(path: Path, method: str) -> FileLock:
@@ -144,16 +152,7 @@ def _only_here(path: Path, method: str) -> FileLock:
     return lock
 
 
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise WorkError('Tuning needs Optuna, which is not installed; pip install "hashzoo[tune]".') from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _about(request: RunRequest, plan: Plan, tuning: Tuning) -> dict[str, Any]:
+def _about(request: RunRequest, plan: Plan, tuning: Tuning, higher: bool) -> dict[str, Any]:
     """Return what is the same for all methods, from which the file has its name."""
     backbone = (
         request.backbone if request.backbone is None or isinstance(request.backbone, str) else dict(request.backbone)
@@ -163,7 +162,7 @@ def _about(request: RunRequest, plan: Plan, tuning: Tuning) -> dict[str, Any]:
         "protocol": plan.protocol.id,
         "validation": request.validation,
         "metric": tuning.metric,
-        "rule": RULE,
+        "rule": rule_text(higher),
         "bits": list(request.bits or ()),
         "seeds": list(request.seeds),
         "trials": tuning.trials,
@@ -178,127 +177,86 @@ def _about(request: RunRequest, plan: Plan, tuning: Tuning) -> dict[str, Any]:
     }
 
 
-def _require_same_space(method: _Method) -> None:
-    """Note the space with the first trial; a later command with another one is refused."""
-    known = method.study.user_attrs.get("space")
-    space = space_json(method.space)
-    if known is None:
-        method.study.set_user_attr("space", space)
-    elif known != space:
-        raise UsageError(
-            f"The search space of {method.name!r} has changed since its first trial; tune in another --out, so that "
-            "all its trials are of one space."
-        )
-
-
 def _round(
-    methods: Sequence[_Method], numbers: range, tuning: Tuning, engine: Engine, registry: Registry, reporter: Reporter
-) -> None:
-    """Draw the trials of a round, measure all of them, and then tell Optuna, in their order."""
-    drawn: list[tuple[_Method, optuna.Trial, list[CellTask], str]] = []
-    tasks: list[CellTask] = []
-    todo: list[CellTask] = []
-    for method in methods:
-        for number in numbers:
-            if number >= method.count(tuning.trials):
-                continue
-            trial = _draw(method, number)
-            if trial is None:
-                continue
-            tried = replace(method.request, settings={**method.request.settings, **_options(trial)})
-            study = plan_study([tried], registry)
-            own = [replace(task, number=len(tasks) + task.number) for task in study.tasks]
-            todo += [task for task in own if task.number - len(tasks) not in study.done]
-            tasks += own
-            drawn.append((method, trial, own, study.refused[0][1] if study.refused else ""))
+    methods: Sequence[MethodTrials],
+    numbers: range,
+    tuning: Tuning,
+    engine: Engine,
+    registry: Registry,
+    reporter: Reporter,
+) -> dict[str, str]:
+    """Draw the trials of a round, measure all of them, and then tell Optuna, in their order.
+
+    Returns of each method with a trial that is still open why the first of them is.
+    """
+    drawn, todo = _draw(methods, numbers, tuning.trials, registry)
+    of_task = {task.number: each for each in drawn for task in each.tasks}
+    best = {method.name: method.best() for method in methods}
     outcomes: dict[int, Outcome] = {}
+
+    def end(each: _Drawn) -> None:
+        each.finish(outcomes, tuning.metric)
+        if each.values:
+            known = best[each.method.name]
+            found = (each.trial.number, mean_of(each.values))
+            best[each.method.name] = each.method.better(found, *([known] if known else []))
+        seconds = sum(outcomes[task.number].seconds for task in each.tasks if task.number in outcomes)
+        reporter.say(f"{_said(each, tuning.metric, best[each.method.name])} ({seconds:.1f} s)")
+
+    for each in drawn:
+        if not each.left:
+            end(each)
     for outcome in engine.run(todo):
         outcomes[outcome.number] = outcome
-        reporter.say(f"trial of {tasks[outcome.number].label}: {outcome.error or 'done'} ({outcome.seconds:.1f} s)")
-    for method, trial, own, refused in drawn:
-        errors = [refused, *(outcomes[task.number].error for task in own if task.number in outcomes)]
-        _tell(method, trial, own, next((error for error in errors if error), ""), tuning.metric)
-
-
-def _draw(method: _Method, number: int) -> optuna.Trial | None:
-    """Return an open trial with its options; None where it is finished.
-
-    The first is the method's own setting: the sampler learns from it where it lies in the space.
-    """
-    import optuna
-
-    known = method.study.get_trials(deepcopy=False)
-    state = known[number].state if number < len(known) else None
-    if state is not None and state.is_finished():
-        return None
-    if state == optuna.trial.TrialState.RUNNING:
-        trial = optuna.Trial(method.study, known[number]._trial_id)
-    else:
-        if number == 0 and state is None:
-            method.study.enqueue_trial(dict(method.own))
-        trial = method.study.ask()
-    for key, limits in method.space.items():
-        if number == 0 and key not in method.own:
-            continue
-        method.study.sampler = _sampler(f"{method.name}/{number}/{key}")
-        if limits.choices:
-            trial.suggest_categorical(key, limits.choices)
-        elif isinstance(limits.low, int) and isinstance(limits.high, int):
-            trial.suggest_int(key, limits.low, limits.high, log=limits.log)
+        each = of_task[outcome.number]
+        each.left.discard(outcome.number)
+        if not each.left:
+            end(each)
+    unfinished: dict[str, str] = {}
+    for each in drawn:
+        if each.left or (each.error and not each.fault):
+            why = each.error or "the engine gave no outcome of it"
+            unfinished.setdefault(each.method.name, f"trial {each.trial.number}: {why}")
         else:
-            trial.suggest_float(key, limits.low, limits.high, log=limits.log)
-    return trial
+            each.method.tell(each.trial, each.values, each.fault)
+    return unfinished
 
 
-def _sampler(name: str) -> Any:
-    """Return the sampler of one option of one trial.
-
-    It is told all that its defaults decide by Optuna's version: options are drawn one by one, since the first trial
-    may lack some, and trials of a round keep away from each other.
-    """
-    import optuna
-
-    seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=ROUND, multivariate=False, constant_liar=True)
-
-
-def _options(trial: optuna.trial.FrozenTrial | optuna.Trial) -> dict[str, Any]:
-    """Return what a trial sets; the first sets nothing."""
-    return dict(trial.params) if trial.number else {}
-
-
-def _tell(method: _Method, trial: optuna.Trial, tasks: Sequence[CellTask], error: str, metric: str) -> None:
-    import optuna
-
-    values: list[dict[str, Any]] = []
-    if not error:
-        try:
-            values = [_value(read_record(task.folder / "record.json"), metric) for task in tasks]
-        except HashzooError as fault:
-            error = str(fault)
-    trial.set_user_attr("values", values)
-    trial.set_user_attr("error", error)
-    if error:
-        method.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    else:
-        method.study.tell(trial, fmean(value["value"] for value in values))
+def _draw(
+    methods: Sequence[MethodTrials], numbers: range, trials: int, registry: Registry
+) -> tuple[list[_Drawn], list[CellTask]]:
+    """Return the open trials of a round, and the cells of them that are to be done."""
+    drawn: list[_Drawn] = []
+    todo: list[CellTask] = []
+    count = 0
+    for method in methods:
+        for number in numbers[: method.count(trials) - numbers.start]:
+            trial = method.draw(number)
+            if trial is None:
+                continue
+            tried = replace(method.request, settings={**method.request.settings, **options_of(trial)})
+            study = plan_study([tried], registry)
+            tasks = [replace(task, number=count + task.number) for task in study.tasks]
+            left = [task for task in tasks if task.number - count not in study.done]
+            fault = study.refused[0][1] if study.refused else ""
+            drawn.append(_Drawn(method, trial, tasks, {task.number for task in left}, fault))
+            todo += left
+            count += len(tasks)
+    return drawn, todo
 
 
-def _value(record: Record, metric: str) -> dict[str, Any]:
-    """Return the metric of a record, of several directions their mean."""
-    found = [value for name, value in record.metrics.items() if metric in (name, name.rpartition("/")[2])]
-    if not found:
-        raise WorkError(
-            f"The metric {metric!r} was not measured; the record holds {', '.join(sorted(record.metrics))}."
-        )
-    return {"bits": record.bits, "seed": record.seed, "value": fmean(found)}
+def _said(drawn: _Drawn, metric: str, best: tuple[int, float] | None) -> str:
+    """Return what a trial gave: "trial 3 of dch: map 0.8123; best so far 0.8500, trial 1"."""
+    what = f"trial {drawn.trial.number} of {drawn.method.name}"
+    if drawn.fault:
+        return f"{what}: failed ({drawn.fault})"
+    if drawn.error:
+        return f"{what}: left open ({drawn.error})"
+    so_far = f"; best so far {best[1]:.4f}, trial {best[0]}" if best else ""
+    return f"{what}: {metric} {mean_of(drawn.values):.4f}{so_far}"
 
 
-def _finished(method: _Method) -> int:
-    return sum(trial.state.is_finished() for trial in method.study.get_trials(deepcopy=False))
-
-
-def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method]) -> None:
+def _write(path: Path, about: Mapping[str, Any], methods: Sequence[MethodTrials]) -> None:
     """Write the study's file; methods of earlier commands stay in it."""
     known = read_json(path)["methods"] if path.is_file() else {}
     found = {}
@@ -306,25 +264,25 @@ def _write(path: Path, about: Mapping[str, Any], methods: Sequence[_Method]) -> 
         trials = [
             {
                 "number": trial.number,
-                "options": _options(trial),
+                "options": options_of(trial),
                 "values": trial.user_attrs.get("values", []),
                 "mean": trial.value if trial.user_attrs.get("values") else None,
                 "error": trial.user_attrs.get("error", ""),
             }
-            for trial in method.study.get_trials(deepcopy=False)
-            if trial.state.is_finished()
+            for trial in method.finished()
         ]
-        good = [trial for trial in trials if trial["mean"] is not None]
-        best = max(good, key=lambda trial: (trial["mean"], -trial["number"]), default=None)
+        best = method.best()
+        chosen = next((trial for trial in trials if best and trial["number"] == best[0]), None)
         found[method.name] = {
             "regime": method.plan.config.regime,
             "own": method.plan.config.settings_source,
             "space": space_json(method.space),
             "trials": trials,
-            "chosen": None if best is None else {k: best[k] for k in ("number", "options", "mean")},
+            "chosen": None if chosen is None else {k: chosen[k] for k in ("number", "options", "mean")},
+            **method.study.user_attrs.get("setup", {}),
         }
     text = json.dumps(
-        {**about, "optuna": _optuna().__version__, "methods": {**known, **found}},
+        {**about, "optuna": optuna_here().__version__, "methods": {**known, **found}},
         indent=1,
         sort_keys=True,
         ensure_ascii=False,

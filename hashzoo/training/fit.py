@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from hashzoo.errors import WorkError
+from hashzoo.errors import DivergedError, WorkError
 from hashzoo.models.hash_model import HashModel
 from hashzoo.training.job import TrainData
 from hashzoo.training.seeds import seed_all
@@ -52,5 +52,7 @@ def _load(model: HashModel, role: str, buffers: Mapping[str, torch.Tensor]) -> N
         )
     bad = [name for name, value in buffers.items() if not bool(torch.isfinite(torch.as_tensor(value)).all())]
     if bad:
-        raise WorkError(f"The fitter gave the hash layer of {role} values that are not finite in {', '.join(bad)}.")
+        raise DivergedError(
+            f"The fitter gave the hash layer of {role} values that are not finite in {', '.join(bad)}", "."
+        )
     layer.load_state_dict({name: torch.as_tensor(value) for name, value in buffers.items()})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import nn
 
-from hashzoo.errors import HashzooError, UsageError, WorkError
+from hashzoo.errors import DivergedError, HashzooError, RefusedOptionError, UsageError, WorkError
 from hashzoo.models.hash_model import HashModel, full_precision
 from hashzoo.specs import Batch, HashOutput
 from hashzoo.training.checkpoints import optimizer_tensors, restore_optimizer
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CHECK_EVERY = 50
 """Steps between two looks at whether the loss is finite: each look waits for the device."""
+
+GENTLER = "try a lower learning rate (--set lr=...) or --precision fp32."
 
 History = tuple[Mapping[str, float], ...]
 
@@ -101,9 +103,10 @@ class Tally:
             self._weight += weight
             if not all(map(math.isfinite, row)):
                 bad = [name for name, value in zip(self._names, row, strict=True) if not math.isfinite(value)]
-                raise WorkError(
+                raise DivergedError(
                     f"Loss term {' and '.join(map(repr, bad))} is not finite in epoch {self._epoch + 1}, "
-                    f"step {self._steps}; try a lower learning rate (--set lr=...) or --precision fp32. {self._kept}"
+                    f"step {self._steps}",
+                    f"; {GENTLER} {self._kept}",
                 )
             before = self._sums or [0.0] * len(row)
             self._sums = [total + value * weight for total, value in zip(before, row, strict=True)]
@@ -294,9 +297,8 @@ class GradientTrainer:
     def _check_parameters(self, epoch: int) -> None:
         for name, value in [*self.job.model.named_parameters(), *self.job.loss.named_parameters()]:
             if not torch.isfinite(value).all():
-                raise WorkError(
-                    f"Parameter {name} is no longer finite after epoch {epoch + 1}; try a lower learning rate "
-                    f"(--set lr=...) or --precision fp32. {self._kept()}"
+                raise DivergedError(
+                    f"Parameter {name} is no longer finite after epoch {epoch + 1}", f"; {GENTLER} {self._kept()}"
                 )
 
     def _kept(self) -> str:
@@ -319,7 +321,7 @@ def is_plain(accelerator: Accelerator) -> bool:
 def require_batch(batch_size: int, items: int) -> None:
     """Raise UsageError for a batch larger than the train split."""
     if batch_size > items:
-        raise UsageError(
+        raise RefusedOptionError(
             f"The batch size {batch_size} is larger than the train split ({items} items); "
             f"use --set batch_size={items} or less."
         )

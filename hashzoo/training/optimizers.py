@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from hashzoo.models.hash_model import HashModel
 
-FUSED = ("cpu", "cuda")
-"""Devices where torch does a whole step of SGD or Adam in one pass over the numbers; RMSprop has none."""
-
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise UsageError for a number or name of a recipe (or its schedule) that cannot be."""
@@ -58,15 +55,10 @@ def build_optimizer(recipe: Recipe, model: HashModel, loss: nn.Module) -> torch.
     for group in groups:
         group["initial_lr"] = group["lr"]
     decay = recipe.weight_decay
-    if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, weight_decay=decay)
-    fused = all(p.device.type in FUSED for group in groups for p in group["params"])
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=decay, fused=fused
-        )
-    kinds: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    optimizer: torch.optim.Optimizer = kinds[recipe.optimizer](groups, weight_decay=decay, fused=fused)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.nesterov, weight_decay=decay)
+    kinds: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+    optimizer: torch.optim.Optimizer = kinds[recipe.optimizer](groups, weight_decay=decay)
     return optimizer
 
 

@@ -29,30 +29,85 @@ def test_a_dry_run_lists_cells_and_says_what_is_done(capsys: pytest.CaptureFixtu
     assert [(cell["method"], cell["bits"], cell["done"]) for cell in shown["cells"]] == [
         ("itq", 8, True), ("itq", 16, True), ("lsh", 8, False), ("lsh", 16, False),
     ]  # fmt: skip
-    assert shown["seconds"] > 0
+    assert (shown["seconds"], shown["unknown"]) == (None, 2)  # what itq took says nothing of lsh
+
+
+def test_a_dry_run_guesses_no_times(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hashzoo("run", "-m", "itq", "-p", "digits-1k", "--bits", "8", "-q") == 0
+    capsys.readouterr()
+    study = ("run", "-m", "itq,lsh", "-p", "digits-1k", "--bits", "16,32", "--dry-run")
+    assert hashzoo(*study, "--engine", "ray") == 0
+    shown = capsys.readouterr().out
+    assert [line.split("to do, ")[1].split()[0] for line in shown.splitlines() if "to do, " in line] == [
+        "about", "about", "not", "not",
+    ]  # fmt: skip
+    assert (
+        "one after another (how many the engine ray does at a time is not counted in); 2 of 4 cells: not known."
+        in shown
+    )
+    assert hashzoo(*study, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["unknown"] == 2
+    assert hashzoo("run", "-m", "lsh", "-p", "digits-1k", "--dry-run") == 0
+    assert "How long they take is not known: runs has no records of the same method" in capsys.readouterr().out
+
+
+def test_a_dry_run_ends_with_1_where_a_cell_cannot_be_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HASHZOO_DATA", "nothing-here")
+    assert hashzoo("run", "-m", "itq,dcmh,djsrh", "-p", "digits-1k", "--bits", "8", "--dry-run") == 1
+    shown = capsys.readouterr().out
+    assert "dcmh on digits-1k: cannot be done" in shown
+    assert "1 cells, 0 done, 1 to do." in shown
+    assert hashzoo("run", "-m", "itq,lsh", "--loss", "dch", "--bits", "8", "--dry-run") == 1
+    assert "0 cells" in capsys.readouterr().out
+    assert hashzoo("run", "-m", "itq,lsh", "-p", "cifar10-5k", "--bits", "8", "--dry-run") == 1
+    shown = capsys.readouterr().out
+    assert shown.count("cifar10-5k: its data are not there (cifar-10-batches-py below nothing-here)") == 1
+
+
+@pytest.mark.parametrize("names", [("-m", "dch,nope"), ("-m", "dch,all"), ("-m", "all", "-p", "digits-1k,digits-2k")])
+def test_a_mistyped_name_is_said_once(names: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert hashzoo("run", *names, "--dry-run") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_an_engine_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hashzoo("run", "-m", "lsh", "--engine", "", "--dry-run") == 2
+    assert "--engine names no engine" in capsys.readouterr().err
 
 
 def test_keep_going_ends_with_what_failed_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
-    study = ("run", "-m", "itq,lsg", "-p", "digits-1k", "--bits", "8")
+    study = ("run", "-m", "itq,dcmh", "-p", "digits-1k", "--bits", "8")
     assert hashzoo(*study, "--keep-going") == 1
     shown = capsys.readouterr()
     assert "digits-1k, map, mean over seeds" in shown.out
     assert "cell 1 of 1: itq" in shown.err
-    assert "lsg on digits-1k" in shown.err
-    assert "did you mean 'lsh'" in shown.err
+    assert "dcmh on digits-1k" in shown.err
+    assert "choose a dataset that fits" in shown.err
     assert hashzoo(*study) == 2
+    assert hashzoo("run", "-m", "itq,lsg", "-p", "digits-1k", "--keep-going") == 2
+    assert "did you mean 'lsh'" in capsys.readouterr().err
 
 
 def test_a_file_holds_a_study(capsys: pytest.CaptureFixture[str]) -> None:
     Path("study.toml").write_text(
-        'method = ["itq", "greedyhash"]\nprotocol = ["digits-1k"]\nbits = [8]\nseeds = [0, 1]\nkeep_going = true\n'
-        "engine = 'local:workers=1'\nout = 'there'\n[set]\nepochs = 1\n"
+        'method = ["itq", "greedyhash"]\nprotocol = ["digits-1k"]\nbits = [8]\nseeds = "0-1"\nkeep_going = true\n'
+        "engine = 'local:workers=1'\nout = 'there'\n[set]\nepochs = 9\n[set_for.greedyhash]\nepochs = 1\n"
     )
-    assert hashzoo("run", "--config", "study.toml", "-q", "--json") == 1  # itq has no epochs, which is said
+    assert hashzoo("run", "--config", "study.toml", "-q", "--json") == 0
     shown = capsys.readouterr()
-    assert [(r["method"], r["seed"]) for r in json.loads(shown.out)] == [("greedyhash", 0), ("greedyhash", 1)]
-    assert "no epochs" in shown.err
-    assert len(list(Path("there").iterdir())) == 1
+    found = json.loads(shown.out)
+    assert [(r["method"], r["seed"]) for r in found] == [
+        ("itq", 0), ("itq", 1), ("greedyhash", 0), ("greedyhash", 1),
+    ]  # fmt: skip
+    assert found[2]["config"]["recipe"]["epochs"] == 1
+    assert shown.err.count("Not trained by gradients, so without epochs: itq.") == 1
+    assert len(list(Path("there").iterdir())) == 2
+    assert hashzoo("run", "--config", "study.toml", "--set", "epochs=2", "-m", "greedyhash", "--dry-run") == 0
+    assert "0 done, 2 to do" in capsys.readouterr().out  # the command line wins, and 2 epochs are another run
 
 
 def test_one_method_in_a_list_is_a_plain_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,3 +191,26 @@ def test_a_table_is_laid_out_where_a_cell_failed(
 def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert hashzoo("reproduce", "greedyhash-2018-cifar10-I") == 1
     assert "its data are not there" in capsys.readouterr().err
+
+
+def test_a_tuned_run_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    trials = [{"error": ""}] * 3
+    found = {"trials": trials, "space": {}, "chosen": {"options": {}}, "regime": "frozen"}
+    study = {
+        "version": 1, "protocol": "digits-1k", "methods": {"itq": found}, "trials": 3, "metric": "map",
+        "options": {"settings": {}},
+    }  # fmt: skip
+    Path("tuned.json").write_text(json.dumps(study))
+    assert hashzoo("run", "-m", "itq", "-p", "digits-1k", "--bits", "8", "--tuned", "tuned.json", "--workers", "1") == 0
+    assert "itq (pixels frozen, tuned, 3 trials)" in " ".join(capsys.readouterr().out.split())
+    assert hashzoo("runs") == 0
+    assert "itq on digits-1k, pixels frozen, tuned (3 trials); changed: nothing" in capsys.readouterr().out
+
+
+def test_claims_of_a_protocol_that_is_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hashzoo("run", "-m", "lsh", "-p", "digits-1k", "--bits", "8", "-q") == 0
+    capsys.readouterr()
+    assert hashzoo("claims", "-p", "digits-2k") == 2
+    assert "no protocol 'digits-2k'; did you mean 'digits-1k'" in capsys.readouterr().err
+    assert hashzoo("claims", "-p", "digits-1k") == 0
+    assert hashzoo("claims", "-p", "cifar10-5k") == 0  # known, and not measured

@@ -149,3 +149,15 @@ def test_labels_that_do_not_match_are_a_sentence_for_a_part_too(tmp_path, labels
     np.save(tmp_path / "d.npy", np.array([[0], [1], [0], [200]], dtype=np.uint8))
     with pytest.raises(UsageError, match=r"4 codes and \d labels"):
         read_part(tmp_path / "d.npy", tmp_path / "d.npy", [0, 0, 0, 0], labels, part=(2, 2))
+
+
+def test_a_file_that_is_no_part_is_told_what_it_lacks(stored, tmp_path):
+    np.savez(tmp_path / "codes.npz", n=np.zeros((1, 2), np.int64), codes=np.zeros((1, 2)))
+    lacking = "format, part, parts, items, left_out, database_sha256, query_sha256, r"
+    with pytest.raises(WorkError, match=rf"not the counts of a part \(it lacks {lacking}\)"):
+        Part.load(tmp_path / "codes.npz")
+    counted(stored, 1, 1).save(tmp_path / "part.npz")
+    arrays = dict(np.load(tmp_path / "part.npz"))
+    np.savez(tmp_path / "part.npz", **{**arrays, "format": np.array(7)})
+    with pytest.raises(WorkError, match="it is of format 7, and this hashzoo reads 1"):
+        Part.load(tmp_path / "part.npz")

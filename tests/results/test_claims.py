@@ -63,7 +63,7 @@ def test_findings_that_disagree_are_said_to_differ(make_record) -> None:
 
     [judged] = judge([CLAIM], records, values, Known())
     assert judged.verdict == "differs"
-    assert judged.counted == "1 hold, 1 do not hold"
+    assert judged.counted == "1 holds, 1 does not hold"
 
 
 def test_the_number_of_findings_is_allowed_for(make_record) -> None:
@@ -80,6 +80,79 @@ def test_the_number_of_findings_is_allowed_for(make_record) -> None:
     first = int(np.argmin(raw))
     assert among[first].p_value == pytest.approx(min(1.0, 4 * raw[first]))
     assert all(a.p_value >= r for a, r in zip(among, raw, strict=True))
+
+
+STUDY = {"tuned": "20 trials", "settings_source": "tuned, 20 trials by map on digits-1k-validation (file 12345678)"}
+
+
+def by_rows(recipe: float, tuned: float) -> Callable[[Record], Mapping[str, Any]]:
+    """Give dch another lead on the plugins' recipes than on tuned rows."""
+
+    def values(record: Record) -> Mapping[str, Any]:
+        return values_of({"dch": tuned if record.config.tuned else recipe, "hashnet": 0.0})(record)
+
+    return values
+
+
+def test_a_verdict_rests_on_equal_tuning_where_it_is_there(make_record) -> None:
+    recipes = [r for bits in (16, 32) for m in ("dch", "hashnet") for r in rows(make_record, m, bits)]
+    tuned = [r for m in ("dch", "hashnet") for r in rows(make_record, m, 16, config=STUDY)]
+    of = by_rows(0.1, -0.1)
+    [judged] = judge([CLAIM], [*recipes, *tuned], of, Known())
+    assert [(f.bits, f.rows, f.verdict) for f in judged.findings] == [
+        (16, "tuned, 20 trials", "does not hold"),
+        (32, "plugins' recipes", "holds"),
+    ]
+    assert [(f.bits, f.rows, f.verdict) for f in judged.beside] == [(16, "plugins' recipes", "holds")]
+    assert (judged.verdict, judged.counted) == ("differs", "1 holds, 1 does not hold")
+    assert judged.differing == "plugins' recipes: holds at 16 bits on cifar10-5k-disjoint"
+    assert judged.rests_on == (
+        "tuned, 20 trials at 16 bits on cifar10-5k-disjoint; plugins' recipes at 32 bits on cifar10-5k-disjoint"
+    )
+    for text in (claims_text([judged]), markdown([judged], "x")):
+        assert judged.rests_on in text
+        assert judged.differing in text
+    assert "tuned, 20 trials" in claims_text([judged], findings=True).splitlines()[1]
+    [shown] = json.loads(json.dumps(as_json([judged])))
+    assert [f["rows"] for f in shown["findings"] + shown["beside"]] == [
+        "tuned, 20 trials", "plugins' recipes", "plugins' recipes",
+    ]  # fmt: skip
+    alone = judge([CLAIM], tuned, of, Known())[0]
+    assert (alone.verdict, alone.rests_on, alone.beside, alone.differing) == (
+        "does not hold", "tuned, 20 trials", (), "",
+    )  # fmt: skip
+
+
+def test_the_correction_counts_tuned_rows_and_recipes(make_record) -> None:
+    recipes = [r for m in ("dch", "hashnet") for r in rows(make_record, m)]
+    tuned = [r for m in ("dch", "hashnet") for r in rows(make_record, m, config=STUDY)]
+    of = by_rows(0.03, 0.02)
+    raw = [judge([CLAIM], some, of, Known())[0].findings[0].p_value for some in (recipes, tuned)]
+    [judged] = judge([CLAIM], [*recipes, *tuned], of, Known())
+    found = [judged.beside[0].p_value, judged.findings[0].p_value]
+    first = int(np.argmin(raw))
+    assert found[first] == pytest.approx(2 * raw[first])  # Holm: the smaller of two is doubled
+    assert found[1 - first] == pytest.approx(max(raw[1 - first], 2 * raw[first]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"tuned": "30 trials"},
+        {"tuned": "20 trials, epochs=1"},
+        {**STUDY, "settings_source": "tuned, 20 trials by map on cifar10-5k-validation (file 12345678)"},
+    ],
+)
+def test_tuned_rows_are_compared_with_those_of_the_same_study_only(make_record, other: Mapping[str, str]) -> None:
+    recipes = [r for m in ("dch", "hashnet") for r in rows(make_record, m)]
+    tuned = [*rows(make_record, "dch", config=STUDY), *rows(make_record, "hashnet", config=other)]
+    unequal = tuned if other else tuned[:3]
+    [judged] = judge([CLAIM], [*recipes, *unequal], by_rows(0.1, -0.1), Known())
+    assert (judged.verdict, judged.rests_on, judged.beside) == ("holds", "plugins' recipes", ())
+    with_study = {**STUDY, "settings_source": STUDY["settings_source"].replace("12345678", "87654321")}
+    grown = [*rows(make_record, "dch", config=STUDY), *rows(make_record, "hashnet", config=with_study)]
+    assert judge([CLAIM], [*recipes, *grown], by_rows(0.1, -0.1), Known())[0].verdict == "does not hold"
 
 
 def test_only_rows_of_one_board_and_of_the_methods_own_settings_are_compared(make_record) -> None:
@@ -155,7 +228,7 @@ def test_a_page_names_its_command_and_every_finding(make_record) -> None:
     judged = judge([CLAIM], records, values_of({"dch": 0.1, "hashnet": 0.0}), Known())
     page = markdown(judged, "hashzoo claims leaderboards/records")
     assert "`hashzoo claims leaderboards/records`" in page
-    assert "| cifar10-5k-disjoint | alexnet, finetune | map | 16 | 3, 3 | +1" in page
+    assert "| cifar10-5k-disjoint | alexnet, finetune | plugins' recipes | map | 16 | 3, 3 | +1" in page
     json.dumps(as_json(judged))
 
 
@@ -224,7 +297,7 @@ def test_a_claim_does_not_hold_where_any_difference_points_the_other_way(make_re
 def test_collapsed_rows_are_not_judged_and_do_not_count(make_record) -> None:
     mixed = at({16: 0.1, 32: -0.1}, collapsed=(32,))(make_record)
     assert [f.verdict for f in mixed.findings] == ["holds", "not judged: collapsed"]
-    assert (mixed.verdict, mixed.counted) == ("holds", "1 hold, 1 not judged: collapsed")
+    assert (mixed.verdict, mixed.counted) == ("holds", "1 holds, 1 not judged: collapsed")
     assert mixed.findings[1].p_value is None
     assert mixed.findings[0].p_value == at({16: 0.1})(make_record).findings[0].p_value  # corrected for those judged
     alone = at({16: 0.1}, collapsed=(16,))(make_record)

@@ -112,6 +112,13 @@ def test_records_of_different_configurations_never_share_a_name(wave):
     assert len(set(named(*same))) == 3
 
 
+def test_what_was_tuned_on_several_protocols_has_one_name(wave):
+    here, there = wave(recipe={"lr": 0.3}, tuned="3 trials"), wave(recipe={"lr": 0.2}, tuned="3 trials")
+    elsewhere = there.model_copy(update={"protocol": "nus-5k"})
+    assert named(here, elsewhere) == [("wave", "tuned, 3 trials")] * 2
+    assert len(set(named(here, there))) == 2
+
+
 def test_without_the_plugin_most_records_stand_in_and_the_board_says_so(wave):
     records = [*(wave(seed=seed) for seed in range(3)), wave(seed=3, recipe={"lr": 1e-3})]
     assert [(row.settings, row.judged) for row in row_names(records, {})] == [("", "most")] * 3 + [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def record_of(method: str, bits: int, seed: int, **fields: Any) -> Record:
         "hash_layer": {"name": "projection" if method == "lsh" else "tanh", "options": {}},
         "problem": {"bits": bits, "num_classes": 4, "num_train": 100, "modalities": ["image"]}, "bits": bits,
         "seed": seed, "training": fields.pop("training", "gradient"),
-        "supervision": fields.pop("supervision", "supervised"),
+        "supervision": fields.pop("supervision", "supervised"), "tuned": fields.pop("tuned", ""),
     }  # fmt: skip
     plain = {
         "method": method, "floor": False, "protocol": P, "dataset": "cifar10", "backbone": {"image": "alexnet"},
@@ -116,3 +117,46 @@ def site(boards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site") / "site"
     build(boards, out)
     return out
+
+
+PUBLISHED = {
+    "id": "paper-table1", "title": "Another set-up", "metric": "map",
+    "paper": {"key": "paper", "title": "P", "authors": "A", "venue": "V", "year": 2020, "url": "https://example.org"},
+    "rows": [
+        {"method": "wide-0", "dataset": "CIFAR-10", "bits": bits, "value": 0.5, "source": "Table 1",
+         "confidence": "read", "protocol": "", "protocol_note": "others", "task": "image", "backbone": "VGG16"}
+        for bits in (16, 32)
+    ],
+}  # fmt: skip
+"""A published table of another set-up than the one measured."""
+
+
+@pytest.fixture(scope="session")
+def wide_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of one board: four bit lengths, twelve rows that tie, one tuned with a collapsed seed at 16 bits."""
+    pytest.importorskip("altair", reason="the extra `site` is not installed")
+    pytest.importorskip("vl_convert", reason="the extra `site` is not installed")
+    from hashzoo.site.build import build
+
+    folder = tmp_path_factory.mktemp("wide")
+    kinds: list[tuple[str, dict[str, Any]]] = [("wide-0", {"tuned": "20 trials"})]
+    kinds += [(f"wide-{n}", {}) for n in range(11)]
+    kinds += [("lsh", {"floor": True, "regime": "none", "training": "fit"})]
+    for place, (method, fields) in enumerate(kinds):
+        for bits in (16, 32, 48, 64):
+            for seed in range(3):
+                codes = codes_of(seed, 0.4 if method == "lsh" else 0.1 + 0.001 * place, bits)
+                found = evaluate(codes["query.image"], codes["database.image"])
+                metrics = {k: float(v) for k, v in found.items() if isinstance(v, int | float)}
+                collapsed = bool(fields.get("tuned")) and (bits, seed) == (16, 0)
+                record = record_of(
+                    method, bits, seed, metrics=metrics, codes_sha256=codes_sha256(codes),
+                    curves={name: found[name] for name in CURVES},
+                    notes=["Collapsed: 8 of 16 bits are the same in every item."] if collapsed else [], **dict(fields),
+                )  # fmt: skip
+                write_run(folder / "runs" / str(place) / f"bits-{bits:03d}" / f"seed-{seed}", record, codes)
+    boards = folder / "leaderboards"
+    accept(collect([folder / "runs"]), boards / "records")
+    (boards / "published.json").write_text(json.dumps([PUBLISHED]), encoding="utf-8")
+    build(boards, folder / "site", codes=False)
+    return folder / "site"

@@ -216,3 +216,162 @@ def test_light_and_dark_follow_the_button(browser, site):
     before = browser.execute_script(f"return {colour}")
     browser.find_element("css selector", ".theme").click()
     assert browser.execute_script(f"return {colour}") != before
+
+
+SHOWN = "document.querySelector('[data-view]:not([hidden])')"
+SORTED = f"[...{SHOWN}.querySelectorAll('[aria-sort]')].map((e) => e.textContent.trim() + ' ' + e.ariaSort)"
+
+
+def sideways(browser: Any) -> int:
+    """By how many pixels the page scrolls sideways."""
+    return browser.execute_script(
+        "const page = document.documentElement; return Math.max(0, page.scrollWidth - page.clientWidth)"
+    )
+
+
+def press(browser: Any, heading: str) -> None:
+    browser.execute_script(
+        f"[...{SHOWN}.querySelectorAll('thead th button')].find((e) => e.textContent === arguments[0]).click()", heading
+    )
+
+
+@pytest.mark.parametrize("name", [BOARD, f"{BOARD}#bits=16", "methods/wide-0.html", "methods/index.html", "index.html"])
+def test_a_page_of_many_tied_rows_fits_a_phone(browser, wide_site, name):
+    path, _, fragment = name.partition("#")
+    opened(browser, wide_site / path, f"#{fragment}" if fragment else "", width=360)
+    wait_for(browser, "document.readyState === 'complete'")
+    assert sideways(browser) == 0
+
+
+def test_lower_header_lines_scroll_with_their_columns(browser, wide_site):
+    opened(browser, wide_site / "methods/wide-0.html", width=360)
+    browser.execute_script("document.querySelector('.exact').parentElement.scrollLeft = 90")
+    seed, cell, name = browser.execute_script(
+        "const rows = document.querySelector('.exact').rows;"
+        "return [rows[1].cells[0], rows[2].cells[1], rows[0].cells[0]].map((e) => e.getBoundingClientRect().left)"
+    )
+    assert seed == cell < name + 90
+    align = "getComputedStyle(document.querySelector('.exact').rows[1].cells[0]).textAlign"
+    assert browser.execute_script(f"return {align}") == "right"
+    opened(browser, wide_site / BOARD)
+    browser.execute_script(f"{SHOWN}.querySelector('tr:last-child').scrollIntoView()")
+    lines = browser.execute_script("return document.querySelector('thead').getBoundingClientRect().top")
+    assert lines >= 0
+
+
+def test_a_chosen_order_is_the_one_shown(browser, wide_site):
+    opened(browser, wide_site / BOARD)
+    first = names(browser)
+    press(browser, "16 bits")
+    assert browser.execute_script(f"return {SORTED}") == ["16 bits descending"]
+    choose(browser, "metric", "precision@h2")
+    assert "sort=16.d" in browser.current_url
+    assert browser.execute_script(f"return {SORTED}") == ["16 bits descending"]
+    kept = names(browser)
+    browser.refresh()
+    assert names(browser) == kept
+    choose(browser, "bits", "48")  # the column of 16 bits is hidden
+    assert browser.execute_script(f"return {SORTED}") == ["48 bits descending"]
+    assert "sort" not in browser.current_url
+    choose(browser, "bits", "")
+    choose(browser, "metric", "map")
+    assert names(browser) == first
+    for shown in (["32 bits descending"], ["32 bits ascending"], []):
+        press(browser, "32 bits")
+        assert browser.execute_script(f"return {SORTED}") == shown
+    assert names(browser) == first
+
+
+def test_an_address_that_asks_for_what_is_not_there_shows_the_first(browser, wide_site):
+    opened(browser, wide_site / BOARD)
+    first, metric = names(browser), browser.execute_script(f"return {SHOWN}.dataset.metric")
+    opened(browser, wide_site / BOARD, "#setup=zzz&metric=zzz&bits=7&kind=zzz&since=1&sort=7.d")
+    assert names(browser) == first
+    assert browser.execute_script(f"return {SHOWN}.dataset.metric") == metric
+    assert "zzz" not in browser.current_url
+    browser.execute_script("location.hash = '#main'")  # a place on the page is no choice
+    assert names(browser) == first
+
+
+def test_a_filter_without_match_says_so_and_is_taken_back(browser, wide_site):
+    opened(browser, wide_site / BOARD)
+    first = names(browser)
+    count, everything = "document.getElementById('count').textContent", "document.getElementById('all')"
+    assert browser.execute_script(f"return {count}") == "12 rows"
+    assert browser.execute_script(f"return {everything}.hidden")
+    choose(browser, "find", "nothing is called so")
+    assert browser.execute_script(f"return {count}") == "No row matches; floors always stay."
+    assert not browser.execute_script(f"return {everything}.hidden")
+    browser.execute_script(f"{everything}.click()")
+    assert names(browser) == first
+
+
+@pytest.mark.parametrize("width", [360, 800, 1024, 1180, 1280, 1600])
+@pytest.mark.parametrize("published", ["", "&published=1"])
+def test_one_bit_length_cuts_nothing_off(browser, wide_site, width, published):
+    opened(browser, wide_site / BOARD, f"#bits=16{published}", width=width)
+    seen = f"[...{SHOWN}.querySelectorAll('td *')].filter((e) => e.getClientRects().length && !e.matches('em'))"
+    right = browser.execute_script(f"return Math.max(...{seen}.map((e) => e.getBoundingClientRect().right))")
+    box = f"const box = {SHOWN}.querySelector('.scroll');"
+    hides = browser.execute_script(f"{box} return !['auto', 'visible'].includes(getComputedStyle(box).overflowX)")
+    edge = browser.execute_script(
+        f"{box} return box.getBoundingClientRect().right + Math.max(0, box.scrollWidth - box.clientWidth)"
+    )
+    assert not hides
+    assert right <= edge
+    assert sideways(browser) == 0
+    words = browser.execute_script(f"return {SHOWN}.querySelector('tbody').innerText")
+    assert ("VGG16" in words or "CIFAR-10" in words) == bool(published)
+
+
+def test_the_box_for_other_published_values_is_there_where_there_are_any(browser, wide_site):
+    opened(browser, wide_site / BOARD)
+    box = "document.querySelector('[name=published]').parentElement.hidden"
+    assert not browser.execute_script(f"return {box}")
+    choose(browser, "metric", "precision@h2")
+    assert browser.execute_script(f"return {box}")
+
+
+def test_tables_name_their_metric_without_scripts_and_on_paper(browser, wide_site):
+    seen = "[...document.querySelectorAll('caption')].filter((e) => e.getClientRects()[0]?.width > 100).length"
+    opened(browser, wide_site / BOARD)
+    assert browser.execute_script(f"return {seen}") == 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        opened(browser, wide_site / BOARD, width=720)
+        assert browser.execute_script(f"return {seen}") == 1
+        for page in (BOARD, "methods/wide-0.html"):
+            opened(browser, wide_site / page, width=720)
+            assert sideways(browser) == 0
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        opened(browser, wide_site / BOARD)
+        shown = [one for one in browser.find_elements("css selector", "caption") if one.size["width"] > 100]
+        assert len(shown) > 2
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_every_page_leads_to_the_boards(browser, wide_site, width):
+    opened(browser, wide_site / "claims/index.html", width=width)
+    links = browser.find_elements("css selector", ".bar nav a")
+    assert [link.text for link in links if link.is_displayed()] == ["Boards", "Methods", "Claims", "Tables"]
+    assert sideways(browser) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_not_measured_can_be_read(browser, site, scheme):
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(", ")]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    opened(browser, site / BOARD)
+    browser.execute_script("document.documentElement.style.colorScheme = arguments[0]", scheme)
+    style = "getComputedStyle(document.querySelector('td.none'))"
+    colours = browser.execute_script(f"return [{style}.color, {style}.backgroundColor]")
+    low, high = sorted(map(luminance, colours))
+    assert (high + 0.05) / (low + 0.05) >= 4.5

@@ -1,4 +1,4 @@
-"""The written files, without a browser: links, bytes, size, escaping, and every writer of `hashzoo plot`."""
+"""The written files, without a browser: links, bytes, size, escaping."""
 
 from __future__ import annotations
 
@@ -81,14 +81,6 @@ def test_made_again_it_is_the_same_byte_for_byte(site, boards, tmp_path):
     assert [str(name) for name in first if first[name] != again[name]] == []
 
 
-def test_the_committed_boards_are_under_three_megabytes_without_pictures(tmp_path):
-    from hashzoo.site.build import build
-
-    build(Path(__file__).parents[2] / "leaderboards", tmp_path / "site")
-    files = [path for path in (tmp_path / "site").rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files if path.parent.name != "pictures") < 3_000_000
-
-
 def test_a_row_costs_few_bytes(site):
     # what every page shares is large and there once; what comes with each row decides how a site grows
     shared = sum(path.stat().st_size for path in (site / "static").iterdir())
@@ -108,9 +100,9 @@ def stills(path: Path) -> dict[str, ET.Element]:
     """The charts of a page by their title."""
     text = path.read_text(encoding="utf-8")
     found = re.findall(r"<figure data-chart=\w+><figcaption><b>([^<]*)</b>.*?(<svg class=still.*?</svg>)", text)
-    quoted = re.compile(r"([\w-]+)=([^\s\">]+)")
+    attribute = re.compile(r'([\w-]+)=(?:"([^"]*)"|([^\s">]+))')
     return {
-        title: ET.fromstring(re.sub(r"<[^>]+>", lambda tag: quoted.sub(r'\1="\2"', tag[0]), still))
+        title: ET.fromstring(re.sub(r"<[^>]+>", lambda tag: attribute.sub(r'\1="\2\3"', tag[0]), still))
         for title, still in found
     }
 
@@ -154,7 +146,7 @@ def tied(site: Path, metric: str) -> dict[str, list[str]]:
         cells = row.split("<td")[1:]
         if name and cells:
             assert len(cells) == len(heads)
-            found[name[1]] = [head for head, cell in zip(heads, cells, strict=True) if cell.startswith(" class=t>")]
+            found[name[1]] = [head for head, cell in zip(heads, cells, strict=True) if "<em> tied</em>" in cell]
     return found
 
 
@@ -164,6 +156,40 @@ def test_the_group_tied_with_the_best_is_marked(site):
     # a record without values by query stands at 16 bits, so that nothing is said of that column
     assert {column for columns in found.values() for column in columns} == {"32 bits"}
     assert "In a column without green" in (site / "boards" / "cifar10-5k-disjoint.html").read_text()
+
+
+def cells_of(page: Path, method: str) -> list[list[str]]:
+    """Cells of each row of a method in a board's first table."""
+    table = re.split(r"</table>", page.read_text(encoding="utf-8"))[0]
+    return [row.split("<td")[1:] for row in table.split("<tr ")[1:] if f"/{method}.html>" in row]
+
+
+def test_a_figure_of_a_collapsed_seed_is_marked_and_not_green(wide_site):
+    page = wide_site / "boards" / "cifar10-5k-disjoint.html"
+    own, tuned = sorted(cells_of(page, "wide-0"), key=lambda cells: "\u2021" in "".join(cells))
+    assert "\u2021" not in "".join(own)
+    assert ["\u2021" in cell for cell in tuned] == [True, False, False, False]
+    assert ["<em> tied</em>" in cell for cell in tuned] == [False, True, True, True]
+    text = page.read_text(encoding="utf-8")
+    assert "none is marked as tied: wide-0 (tuned, 20 trials) at 16 bits." in text
+    assert "\u2021" in (wide_site / "methods" / "wide-0.html").read_text(encoding="utf-8")
+
+
+def test_what_pages_say_of_rows_is_true_of_all_of_them(wide_site):
+    board = (wide_site / "boards" / "cifar10-5k-disjoint.html").read_text(encoding="utf-8")
+    assert re.search(r'<span class="level l0"></span><small>[^<]*codes for 1 of 12', board)
+    assert "of that pair alone" in board
+    assert "<small>supervised \u00b7 deep \u00b7 tuned" not in board  # its settings say it
+    titles = re.findall(r"<title>([^<]*)", board[board.index("<h2>Curves") :])
+    assert "wide-0 (tuned, 20 trials)" in titles
+    methods = (wide_site / "methods" / "index.html").read_text(encoding="utf-8")
+    assert "supervised \u00b7 deep" in methods
+    assert "tuned" not in methods
+    front = (wide_site / "index.html").read_text(encoding="utf-8")
+    (said, names), *_ = re.findall(r"<dt class=wide>([^<]*)<dd class=wide>([^<]*)", front)
+    assert re.fullmatch(r"tied with the best at (every bit length|[123] of 4 bit lengths), map", said)
+    listed = re.split(r", | and ", names)
+    assert len(set(listed)) == len(listed)
 
 
 def test_another_folder_is_not_overwritten(boards, tmp_path):
@@ -182,38 +208,6 @@ def test_names_become_file_names_that_stay_in_the_folder():
     slugs = [slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) and not name.startswith(".") for name in slugs)
-
-
-@pytest.mark.parametrize("kind", ["pr", "precision", "radius", "recall", "bits", "tsne", "neighbours"])
-@pytest.mark.parametrize("ending", ["svg", "png", "html"])
-def test_every_kind_of_plot_is_written_in_every_format(runs, tmp_path, kind, ending):
-    from hashzoo.site.plot import plot
-
-    out = tmp_path / f"p.{ending}"
-    said = plot([runs / "alpha", runs / "gamma"], kind, out)
-    assert str(out) in said
-    content = out.read_bytes()
-    if ending == "svg":
-        assert ET.fromstring(content).tag.endswith("svg")
-        assert kind in ("tsne", "neighbours") or b"alpha" in content
-    elif ending == "png":
-        assert content.startswith(b"\x89PNG")
-    else:
-        assert content.startswith(b"<!DOCTYPE html>")
-        assert b'src="http' not in content
-
-
-def test_plots_that_cannot_be_drawn_are_sentences(runs, tmp_path):
-    from hashzoo.site.plot import plot
-
-    for fault, options in (
-        ("Known: bits", {"kind": "roc"}), ("16, 32", {"kind": "pr", "bits": 48}),
-        ("belongs to --kind bits", {"kind": "pr", "metric": "map"}),
-    ):  # fmt: skip
-        with pytest.raises(UsageError, match=fault):
-            plot([runs / "alpha"], out=tmp_path / "x.svg", **options)
-    with pytest.raises(UsageError, match=r"\.svg, \.png or \.html"):
-        plot([runs / "alpha"], "pr", tmp_path / "x.pdf")
 
 
 def test_a_record_is_a_table_in_a_notebook(boards):

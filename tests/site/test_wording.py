@@ -12,7 +12,7 @@ from hashzoo.site.wording import board_notes
 
 def row(name: str, *records: tuple[int, list[str]]) -> Any:
     made = [SimpleNamespace(bits=bits, notes=notes) for bits, notes in records]
-    return SimpleNamespace(name=name, key=(name, "", "", ""), floor=False, records=made)
+    return SimpleNamespace(name=name, label=f"{name} (tuned)", floor=False, records=made)
 
 
 def test_a_board_names_the_rows_whose_codes_collapsed() -> None:
@@ -25,5 +25,6 @@ def test_a_board_names_the_rows_whose_codes_collapsed() -> None:
     ]
     view = SimpleNamespace(rows=rows, figures={}, of=lambda _: {})
     (note,) = board_notes([view, view])
-    assert note.endswith("so that these figures are of shorter codes: dhn at 16 bits.")
+    assert note.startswith("‡ ")
+    assert note.endswith("of shorter codes, and none is marked as tied: dhn (tuned) at 16 bits.")
     assert board_notes([SimpleNamespace(rows=[row("dch", (16, []))], figures={}, of=lambda _: {})]) == []

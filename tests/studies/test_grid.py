@@ -24,21 +24,16 @@ from hashzoo.results.record import VOLATILE, Record, same_result
 from hashzoo.runner.devices import choose_device
 from hashzoo.runner.parts import PartRequest
 from hashzoo.runner.progress import Quiet
-from hashzoo.runner.request import RunRequest
+from hashzoo.runner.request import RunRequest, read_config
 from hashzoo.runner.run import run
 from hashzoo.studies.grid import (
     Study,
-    Times,
-    duration,
-    earlier_records,
-    estimate,
     every_method,
     plan_study,
     run_study,
-    times_of,
 )
 from hashzoo.studies.local import LocalEngine
-from hashzoo.studies.request import choose_engine, is_study, names_of, requests_of
+from hashzoo.studies.request import KEYS, choose_engine, is_study, names_of, requests_of, study_of
 from hashzoo.studies.task import Outcome, Task, do_task, placed
 from hashzoo.testing import write_distribution
 
@@ -319,27 +314,17 @@ def test_a_task_whose_process_is_killed_twice_has_failed(tmp_path: Path, monkeyp
         RunRequest(name, protocol="digits-1k", bits=(8,), out=tmp_path / "runs")
         for name in ("dies-always", "dies-once", "lsh")
     ]
-    records, failed = run_study(plan_study(asked), LocalEngine(workers=2), keep_going=True)
+    told = Said()
+    records, failed = run_study(plan_study(asked), LocalEngine(workers=2), told, keep_going=True)
     assert [record.method for record in records] == ["dies-once", "lsh"]
     ((label, reason),) = failed
     assert label.startswith("dies-always on digits-1k")
-    assert reason == "its process ended with exit code -9, twice"
+    assert reason.startswith("its process ended with exit code -9, twice; a system that runs out of memory")
+    assert "fewer workers" in reason
+    again = sorted(line for line in told.lines if "once more" in line)
+    assert [line.partition(" on ")[0] for line in again] == ["dies-always", "dies-once"]
+    assert "exit code -9; it is tried once more" in again[0]
     assert [len((tmp_path / name).read_text()) for name in ("dies-once", "dies-always")] == [1, 2]
-
-
-def test_times_are_estimated_from_earlier_records(tmp_path: Path) -> None:
-    asked = [RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path)]
-    assert estimate(plan_study(asked).todo(), times_of(earlier_records(tmp_path))) is None
-    (record,), _ = run_study(plan_study(asked), LocalEngine())
-    more = plan_study([RunRequest("itq", protocol="digits-1k", bits=(8, 16, 32), out=tmp_path)])
-    times = times_of(earlier_records(tmp_path))
-    assert estimate(more.todo(), times) == pytest.approx(2 * sum(record.timings.values()))
-    # a full name, and the data in place of their protocol, mean what the record was made of
-    same = RunRequest("hashzoo-itq:itq", dataset="digits", bits=(64,), out=tmp_path)
-    other = RunRequest("lsh", protocol="digits-1k", bits=(64,), out=tmp_path)
-    known = Times({**times.alike, ("lsh", "digits-1k"): 7.0}, 4.0)
-    assert [known.of(task) for task in plan_study([same, other]).tasks] == [pytest.approx(times.overall), 7.0]
-    assert duration(7200) == "2.0 h"
 
 
 def test_all_means_the_methods_that_take_the_data() -> None:
@@ -365,7 +350,12 @@ def test_what_is_asked_for_becomes_requests() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "workers", "message"),
-    [("local:workers", None, "key=value"), ("local:workers=2", 3, "given twice")],
+    [
+        ("local:workers", None, "key=value"),
+        ("local:workers=2", 3, "given twice"),
+        ("", None, "names no engine"),
+        (":workers=2", None, "names no engine"),
+    ],
 )
 def test_an_engine_is_named_with_its_options(engine: str, workers: int | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -394,12 +384,100 @@ def test_an_empty_study_is_done() -> None:
 def test_a_study_from_python(tmp_path: Path) -> None:
     import hashzoo
 
-    said = Said()
+    told = Said()
     records = hashzoo.study(
-        ["itq", "lsg"], "digits-1k", bits=8, seeds=[0, 1], out=tmp_path, keep_going=True, reporter=said
+        ["itq", "uncoded"], "digits-1k", bits=8, seeds=[0, 1], out=tmp_path, loss="dch", keep_going=True, reporter=told
     )
+    assert records == []
+    assert "takes no loss" in told.lines[-1]
+    records = hashzoo.study(["itq"], "digits-1k", bits=8, seeds=[0, 1], out=tmp_path, reporter=told)
     assert [(record.method, record.seed) for record in records] == [("itq", 0), ("itq", 1)]
-    assert "did you mean 'lsh'" in said.lines[-1]
     assert len(hashzoo.study("itq", bits=8, seeds=2, out=tmp_path, reporter=Quiet())) == 1
     with pytest.raises(UsageError, match="did you mean 'bits'"):
         hashzoo.study("itq", bitz=8)
+    with pytest.raises(UsageError, match="did you mean 'lsh'"):
+        hashzoo.study(["itq", "lsg"], out=tmp_path, keep_going=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"method": "itq,lsg"}, "no method 'lsg'; did you mean 'lsh'"),
+        ({"method": "itq,all"}, "'all' means every method"),
+        ({"method": "itq", "protocol": "digits-1k,digits-2k"}, "no protocol 'digits-2k'; did you mean 'digits-1k'"),
+        ({"method": "itq,lsh", "dataset": "digit"}, "no dataset 'digit'; did you mean 'digits'"),
+        ({"method": "dch,hashnet", "loss": "dhc"}, "no loss 'dhc'; did you mean"),
+        ({"method": "itq,lsh", "set_for": {"lsg": {"lr": 1}}}, "no method 'lsg'"),
+        ({"method": "itq,lsh", "set_for": {"dch": {"lr": 1}}}, "not in the study; name one of itq, lsh"),
+    ],
+)
+def test_a_name_that_is_none_is_said_before_anything_is_planned(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        study_of(wrong, registry())
+
+
+def test_settings_of_training_go_to_the_methods_that_have_them() -> None:
+    values = {
+        "method": "dch,itq,uncoded",
+        "protocol": "digits-1k",
+        "settings": {"epochs": 2, "schedule.name": "cosine"},
+    }
+    found, note = study_of(values, registry())
+    assert [dict(request.settings) for request in found] == [values["settings"], {}, {}]
+    assert note == "Not trained by gradients, so without epochs, schedule.name: itq, uncoded."
+    assert plan_study(found).refused == ()
+    for strict in ({**values, "method": "itq"}, {**values, "method": "itq,uncoded"}):
+        alone, note = study_of(strict, registry())
+        assert note == ""
+        assert all("so it has no epochs" in why for _, why in plan_study(alone).refused)
+
+
+def test_a_file_has_settings_of_one_method(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'method = ["dch", "itq", "hashnet"]\n[set]\nepochs = 2\nlr = 0.1\n'
+        "[set_for.dch]\nlr = 0.2\n[set_for.dch.loss]\ngamma = 5\n[set_for.hashnet]\nepochs = 4\n"
+    )
+    found, _ = study_of(read_config(file, KEYS), registry())
+    assert [dict(request.settings) for request in found] == [
+        {"epochs": 2, "lr": 0.2, "loss.gamma": 5}, {}, {"epochs": 4, "lr": 0.1},
+    ]  # fmt: skip
+    strict = {"method": ["dch", "itq"], "protocol": "digits-1k", "set_for": {"itq": {"epochs": 1}}}
+    ((_, why),) = plan_study(study_of(strict, registry())[0]).refused
+    assert "so it has no epochs" in why
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("engine = 3", "`engine` in .* must be a text"),
+        ('engine = ""', "names no engine"),
+        ('keep_going = "no"', "`keep_going` in .* must be true or false; got 'no'"),
+        ("workers = 2.5", "`workers` in .* must be a whole number"),
+        ("workers = true", "`workers` in .* must be a whole number"),
+        ("set_for = 3", "`set_for` in .* must be tables by method"),
+        ("method = 3", "method is a name or a list of names; got 3"),
+        ("protocol = [1]", "protocol is a name or a list of names"),
+        ('seeds = "0-x"', "Seeds must be integers"),
+        ("threads = 'two'", "threads must be an integer"),
+        ("dataset = ['digits']", "dataset must be a text"),
+    ],
+)
+def test_a_wrong_type_in_a_file_is_one_sentence(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(line if line.startswith("method") else f'method = "itq"\n{line}\n')
+
+    def read() -> None:
+        values = read_config(file, KEYS)
+        choose_engine(values.get("engine"), values.get("workers")).build(registry())
+        study_of(values, registry())
+
+    with pytest.raises(UsageError, match=message):
+        read()
+
+
+def test_texts_of_several_numbers_mean_what_they_do_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('method = "itq"\nbits = "16-18,32"\nseeds = "0-1"\nmetrics = "map,map@h2"\n')
+    (found,) = study_of(read_config(file, KEYS), registry())[0]
+    assert (found.bits, found.seeds, found.metrics) == ((16, 17, 18, 32), (0, 1), ("map", "map@h2"))

@@ -14,6 +14,7 @@ from hashzoo.plugins import registry
 from hashzoo.results.commands import frame
 from hashzoo.results.known import installed
 from hashzoo.results.measure import Selection
+from hashzoo.results.record import read_record
 from hashzoo.results.settings import row_names
 from hashzoo.runner.plan import resolve
 from hashzoo.runner.request import RunRequest
@@ -22,7 +23,7 @@ from hashzoo.specs import Range
 from hashzoo.studies.local import LocalEngine
 from hashzoo.studies.space import own_point, space_of
 from hashzoo.studies.task import Outcome
-from hashzoo.studies.tune import ROUND, Tuning, tune
+from hashzoo.studies.tune import ROUND, Tuned, Tuning, tune
 from hashzoo.testing import write_distribution
 
 pytest.importorskip("optuna", reason="the extra tune is not installed")
@@ -37,6 +38,10 @@ def asked(*methods: str) -> list[RunRequest]:
 
 
 def tuned(folder: Path, trials: int, *methods: str, engine: object = None) -> Path:
+    return searched(folder, trials, *methods, engine=engine).path
+
+
+def searched(folder: Path, trials: int, *methods: str, engine: object = None) -> Tuned:
     return tune(asked(*methods), Tuning(trials, "map", folder), engine or LocalEngine(), registry())  # type: ignore[arg-type] # a test's engine
 
 
@@ -96,7 +101,7 @@ def test_methods_of_a_later_command_join_the_file(tmp_path: Path) -> None:
 
 def test_a_closed_form_without_a_space_has_one_trial(tmp_path: Path) -> None:
     requests = [RunRequest("itq", protocol="digits-1k", bits=(8,), validation=0.2)]
-    path = tune(requests, Tuning(5, "map", tmp_path), LocalEngine(), registry())
+    path = tune(requests, Tuning(5, "map", tmp_path), LocalEngine(), registry()).path
     found = json.loads(path.read_text())["methods"]["itq"]
     assert found["space"] == {}
     assert len(found["trials"]) == 1
@@ -127,7 +132,7 @@ def test_an_interruption_while_trials_are_drawn_changes_none(tmp_path: Path, mon
     requests = [RunRequest("sdh", protocol="digits-1k", bits=(8,), validation=0.2)]
 
     def search(folder: Path) -> Path:
-        return tune(requests, Tuning(ROUND + 3, "map", folder), LocalEngine(), registry())
+        return tune(requests, Tuning(ROUND + 3, "map", folder), LocalEngine(), registry()).path
 
     whole = search(tmp_path / "a")
     own, draws = optuna.Trial.suggest_float, []
@@ -158,17 +163,218 @@ def test_two_commands_do_not_tune_a_method_at_once(tmp_path: Path) -> None:
     assert sorted(study["methods"]) == ["dch", "greedyhash"]
 
 
-def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
-    class Fails(LocalEngine):
+def test_a_trial_that_fails_by_its_setting_counts_and_says_why(tmp_path: Path) -> None:
+    class Diverges(LocalEngine):
         def run(self, tasks):  # type: ignore[no-untyped-def] # as above
-            yield from (Outcome(task.number, "the node is gone") for task in tasks)
+            yield from (Outcome(task.number, f"no; see {task.folder}", fault="not finite") for task in tasks)
 
-    path = tuned(tmp_path, 2, "dch", engine=Fails())
-    found = json.loads(path.read_text())["methods"]["dch"]
-    assert [trial["error"] for trial in found["trials"]] == ["the node is gone"] * 2
-    assert found["chosen"] is None
-    with pytest.raises(WorkError, match=r"all 2 trials of dch failed, the first with: the node is gone.*another --out"):
-        resolve(RunRequest("dch", protocol="digits-1k", tuned=path), registry())
+    done = searched(tmp_path, 2, "dch", engine=Diverges())
+    found = json.loads(done.path.read_text())["methods"]["dch"]
+    assert [trial["error"] for trial in found["trials"]] == ["not finite"] * 2
+    assert (found["chosen"], done.unfinished) == (None, {})
+    with pytest.raises(WorkError, match=r"all 2 trials of dch failed, the first with: not finite.*another --out"):
+        resolve(RunRequest("dch", protocol="digits-1k", tuned=done.path), registry())
+
+
+def test_a_trial_that_fails_by_anything_else_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(LocalEngine):
+        def run(self, tasks):  # type: ignore[no-untyped-def] # as above
+            yield from super().run(tasks[:1])
+            yield from (Outcome(task.number, "the node is gone") for task in tasks[1:])
+
+    monkeypatch.setattr("hashzoo.studies.tune.ROUND", 2)
+    done = searched(tmp_path / "a", 4, "greedyhash", engine=Gone())
+    found = json.loads(done.path.read_text())["methods"]["greedyhash"]
+    assert done.unfinished == {"greedyhash": "trial 1: the node is gone"}
+    assert [trial["number"] for trial in found["trials"]] == [0]  # and none of the second round was drawn
+    with pytest.raises(WorkError, match="greedyhash has 1 of 4 trials; repeat hashzoo tune"):
+        resolve(RunRequest("greedyhash", protocol="digits-1k", tuned=done.path), registry())
+    again = searched(tmp_path / "a", 4, "greedyhash")
+    assert again.unfinished == {}
+    assert again.path.read_bytes() == tuned(tmp_path / "b", 4, "greedyhash").read_bytes()
+
+
+def test_values_that_are_not_finite_are_the_settings_fault_with_no_place_in_it(tmp_path: Path) -> None:
+    def diverging(folder: Path, workers: int) -> Path:
+        request = replace(asked("dch")[0], settings={"epochs": 2, "lr": 1e30})
+        done = tune([request], Tuning(1, "map", folder), LocalEngine(workers=workers), registry())
+        assert done.unfinished == {}
+        return done.path
+
+    one, two = diverging(tmp_path / "a", 1), diverging(tmp_path / "b", 2)
+    assert one.read_bytes() == two.read_bytes()
+    error = json.loads(one.read_text())["methods"]["dch"]["trials"][0]["error"]
+    assert "finite" in error
+    assert "heckpoint" not in error
+    assert str(tmp_path) not in error
+
+
+def command(*args: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["tune", "-m", "dch", "-p", "digits-1k", "--trials", "1", "--bits", "8", "--set", "epochs=1", *args])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["--validation", "0.999"], 2, "A validation fraction of 0.999"),
+        (["--metric", "mapp"], 2, "no metric to tune by 'mapp'; did you mean 'map'"),
+        (["--metric", "map:best"], 2, "no metric to tune by 'map:best'. Known: map."),
+        (["--metric", "constant_bits"], 2, "no metric to tune by 'constant_bits'"),
+        (["--metric", "image-to-text/map"], 2, "no metric to tune by 'image-to-text/map'"),
+        (["--set", "batch_size=5000"], 2, "The batch size 5000 is larger than the train split"),
+        (["-p", "cifar10-5k"], 1, "cifar"),
+    ],
+)
+def test_what_is_wrong_with_every_trial_is_said_before_the_first(
+    args: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HASHZOO_DATA", str(tmp_path / "none"))
+    assert command(*args, "--out", str(tmp_path / "t")) == code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "uses what was chosen" not in shown.out
+    assert not list(tmp_path.glob("t/*"))
+
+
+def test_the_command_ends_with_1_where_a_method_has_no_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("hashzoo.runner.run.run_cell", lambda *_: (_ for _ in ()).throw(WorkError("The disk is full.")))
+        assert command("--out", str(tmp_path)) == 1
+    shown = capsys.readouterr()
+    assert "uses what was chosen" not in shown.out
+    assert "0 of 1 trials are done; trial 0: The disk is full." in shown.out
+    assert "There is no choice for dch; the same command tries what is open again" in shown.err
+    assert command("--out", str(tmp_path)) == 0
+    shown = capsys.readouterr()
+    assert "uses what was chosen" in shown.out
+    assert "trial 0 of dch: map 0." in shown.err
+    assert "; best so far 0." in shown.err
+
+
+def test_a_metric_of_which_less_is_better_is_minimised(
+    tmp_path: Path, spaced: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_distribution(tmp_path / "late", "hashzoo-late", LATE)
+    monkeypatch.syspath_prepend(str(tmp_path / "late"))
+    request = RunRequest("spaced", protocol="digits-1k", bits=(8,), validation=0.2, evaluators=("retrieval", "late"))
+    done = tune([request], Tuning(4, "lateness", tmp_path / "t"), LocalEngine(), registry())
+    study = json.loads(done.path.read_text())
+    assert done.unfinished == {}
+    found = study["methods"]["spaced"]
+    means = [trial["mean"] for trial in found["trials"]]
+    assert len(set(means)) > 1
+    assert found["chosen"]["mean"] == min(means)
+    assert "the trial with the lowest mean" in study["rule"]
+
+
+LATE = """
+    import numpy as np
+
+    from hashzoo import Component, Metric, hookimpl
+
+
+    class Late:
+        def __init__(self, protocol=None):
+            del protocol
+
+        def __call__(self, task):
+            return {"lateness": float(np.mean(task.query.relaxed ** 2))}
+
+
+    @hookimpl
+    def hashzoo_register_metrics():
+        return [Metric("lateness", higher_is_better=False, range=(0.0, None), on_board=True)]
+
+
+    @hookimpl
+    def hashzoo_register_evaluators():
+        return [Component("late", Late, metrics=("lateness",))]
+"""
+
+
+def test_the_file_says_of_what_code_its_trials_are_and_other_code_does_not_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hashzoo import __version__
+    from hashzoo.plugins import plugin_file_hash
+
+    path = tuned(tmp_path, 2, "greedyhash")
+    found = json.loads(path.read_text())["methods"]["greedyhash"]
+    owner = registry().owner("methods", "greedyhash")
+    known = {"version": owner.version, "sha256": plugin_file_hash(owner)}
+    assert found["plugins"][owner.distribution] == known
+    assert found["plugins"]["hashzoo"]["version"] == __version__
+    record = next(read_record(kept) for kept in path.parent.glob("runs/*/*/seed-0/record.json"))
+    assert (found["precision"], found["device"]) == (record.config.precision, record.environment["device"])
+    assert found["threads"] == 1  # a small model
+
+    class Stops(LocalEngine):
+        def run(self, tasks):  # type: ignore[no-untyped-def] # as above
+            yield from super().run(tasks[:1])
+            yield from (Outcome(task.number, "stopped") for task in tasks[1:])
+
+    searched(tmp_path / "b", 2, "greedyhash", engine=Stops())
+    monkeypatch.setattr("hashzoo.runner.workshop.plugin_file_hash", lambda _: "f" * 64)
+    with pytest.raises(UsageError, match=r"'greedyhash' so far are of .*file hash .*would go on with.*ffffffff.*--out"):
+        tuned(tmp_path / "b", 2, "greedyhash")
+    assert tuned(tmp_path, 2, "greedyhash") == path  # where nothing is left to do, nothing is refused
+
+
+def test_the_committed_study_is_read_and_used() -> None:
+    (path,) = (Path(__file__).parents[2] / "leaderboards" / "tuning").glob("*.json")
+    plan = resolve(RunRequest("dch", protocol="digits-1k", backbone="pixels", tuned=path), registry())
+    assert plan.config.tuned == "20 trials"
+
+
+def test_a_row_names_what_was_changed_after_tuning(tmp_path: Path) -> None:
+    path = tuned(tmp_path / "t", 1, "dch")
+    settings = {"loss.gamma": 7.0, "momentum": 0.5}
+    request = RunRequest("dch", protocol="digits-1k", bits=(8,), tuned=path, settings=settings, out=tmp_path)
+    assert resolve(request, registry()).config.tuned == "1 trial, loss.gamma=7.0, momentum=0.5"
+    records = run(request)
+    [name] = row_names(records, installed(records).own)
+    assert name.settings == "tuned, 1 trial, loss.gamma=7.0, momentum=0.5"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"backbone": "pixels"}, "regime 'scratch'"),
+        ({"loss": "hashnet"}, "tuned with the loss 'dch' and this run has 'hashnet'"),
+        ({"hash_layer": "greedyhash"}, "tuned with the hash layer 'tanh' and this run has 'greedyhash'"),
+    ],
+)
+def test_other_parts_than_those_that_were_tuned_are_refused(changed: dict[str, str], said: str, tmp_path: Path) -> None:
+    path = tuned(tmp_path, 1, "dch")
+    with pytest.raises(UsageError, match=said):
+        resolve(replace(RunRequest("dch", protocol="digits-1k", tuned=path), **changed), registry())  # type: ignore[arg-type] # names of fields
+
+
+def test_other_weights_and_another_backbone_of_the_same_regime_are_refused(tmp_path: Path) -> None:
+    path = tuned(tmp_path, 1, "dch")
+    study = json.loads(path.read_text())
+    study |= {"options": {**study["options"], "backbone": "pixels"}}
+    study["methods"]["dch"]["regime"] = "frozen"
+    path.write_text(json.dumps(study))
+    request = RunRequest("dch", protocol="digits-1k", tuned=path, freeze_backbone=True)
+    with pytest.raises(UsageError, match="the backbone of image 'pixels' and this run has"):
+        resolve(request, registry())
+    study |= {"options": {**study["options"], "backbone": "alexnet", "weights": "pretrained"}}
+    study["methods"]["dch"]["regime"] = "scratch"
+    path.write_text(json.dumps(study))
+    request = RunRequest("dch", protocol="digits-1k", tuned=path, backbone="alexnet", weights="random")
+    with pytest.raises(UsageError, match="the weights 'pretrained' of 'alexnet' and this run has 'random'"):
+        resolve(request, registry())
 
 
 def test_a_study_that_was_stopped_early_is_to_go_on(tmp_path: Path) -> None:
@@ -231,7 +437,7 @@ def test_options_of_every_kind_are_searched_and_resumed_beyond_the_first_round(
     request = RunRequest("spaced", protocol="digits-1k", bits=(8,), validation=0.2)
 
     def search(folder: Path, engine: LocalEngine) -> dict[str, object]:
-        path = tune([request], Tuning(5, "map", folder), engine, registry())
+        path = tune([request], Tuning(5, "map", folder), engine, registry()).path
         return dict(json.loads(path.read_text())["methods"]["spaced"])
 
     class Stops(LocalEngine):
@@ -315,6 +521,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=message):
             resolve(request, registry())
     broken = tmp_path / "broken.json"
-    broken.write_text('{"version": 1}')
-    with pytest.raises(WorkError, match="not a file of hashzoo tune"):
-        resolve(RunRequest("dch", protocol="digits-1k", tuned=broken), registry())
+    for text, said in [('{"version": 1}', "it lacks 'protocol'"), ("[1]", "its fields are of other kinds")]:
+        broken.write_text(text)
+        with pytest.raises(WorkError, match=f"not a file of hashzoo tune: {said}; restore it"):
+            resolve(RunRequest("dch", protocol="digits-1k", tuned=broken), registry())

@@ -56,10 +56,15 @@ class Part:
         """Read a part; WorkError for a file that is damaged or none."""
         arrays = read_arrays(path)
         try:
+            if lacking := [name for name in (*_NUMBERS, *_TEXTS, "n", "r") if name not in arrays]:
+                raise ValueError(f"it lacks {', '.join(lacking)}")
+            if (form := int(arrays["format"])) != _FORMAT:
+                raise ValueError(f"it is of format {form}, and this hashzoo reads {_FORMAT}")
             number = {name: int(arrays[name]) for name in _NUMBERS}
             text = {name: str(arrays[name]) for name in _TEXTS}
             counts = Counts(arrays["n"], arrays["r"])
-            if number.pop("format") != _FORMAT or not _plausible(counts, number):
+            del number["format"]
+            if not _plausible(counts, number):
                 raise ValueError("its numbers do not agree")
         except Exception as error:  # what another file lacks, or holds instead, fails in many ways
             raise WorkError(

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const root = document.documentElement;
+  root.classList.add("js");
   const kept = (key, value) => {
     try {
       if (value === undefined) return localStorage.getItem(key);
@@ -20,10 +21,17 @@
     });
   }
 
-  // Sorting: any table of class "sortable", by a click or a key on a heading.
+  // Sorting: any table of class "sortable", by a press on a heading; the third press brings back the order it came in.
   const value = (row, column) => (column === 0 && row.dataset.name) || row.cells[column]?.textContent.trim() || "";
   const figure = (text) => (/^[\d-]/.test(text) ? Number.parseFloat(text) : Number.NaN);
+  const headings = (table) => [...table.tHead.rows[0].cells];
+  const order = new Map();
+  const unsort = (table) => {
+    for (const body of table.tBodies) body.append(...order.get(body));
+    for (const head of headings(table)) head.removeAttribute("aria-sort");
+  };
   const sort = (table, column, direction) => {
+    unsort(table);
     for (const body of table.tBodies) {
       if (body.classList.contains("fixed")) continue;
       const rows = [...body.rows].map((row) => [row, value(row, column)]).map(([row, text]) => [row, text === "\u2013" ? "" : text]);
@@ -35,11 +43,12 @@
       });
       body.append(...rows.map(([row]) => row));
     }
-    for (const head of table.querySelectorAll("[aria-sort]")) head.removeAttribute("aria-sort");
-    table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction);
+    headings(table)[column].setAttribute("aria-sort", direction);
   };
+  let sorted = () => {};  // what a board does when one of its tables was sorted
   for (const table of document.querySelectorAll("table.sortable")) {
-    [...table.tHead.rows[0].cells].forEach((head, column) => {
+    for (const body of table.tBodies) order.set(body, [...body.rows]);
+    headings(table).forEach((head, column) => {
       const text = head.textContent.trim();
       if (!text) return;
       const press = document.createElement("button");
@@ -47,11 +56,11 @@
       press.append(...head.childNodes);
       head.append(press);
       press.addEventListener("click", () => {
-        const first = column ? "descending" : "ascending", other = column ? "ascending" : "descending";
-        const direction = head.getAttribute("aria-sort") === first ? other : first;
-        sort(table, column, direction);
-        say(`Sorted by ${text}, ${direction}.`);
-        if (table.closest("[data-view]")) { state.sort = `${column}.${direction === "descending" ? "d" : "a"}`; keep(); }
+        const ways = column ? ["descending", "ascending"] : ["ascending", "descending"];
+        const way = ways[ways.indexOf(head.getAttribute("aria-sort")) + 1];
+        if (way) sort(table, column, way); else unsort(table);
+        say(way ? `Sorted by ${text}, ${way}.` : "Not sorted.");
+        sorted(head, way);
       });
     });
   }
@@ -85,7 +94,7 @@
       return made;
     };
     const heads = (view) => {
-      const words = [[view.querySelector("td > b"), "g", "behind the best [95 %]"], [view.querySelector("td > u"), "p", "published"], [true, "d", "mean and deviation"]];
+      const words = [[view.querySelector("td > b"), "g", "behind the best [95 % of this pair]"], [view.querySelector("td > u"), "p", "published"], [true, "d", "mean and deviation"]];
       for (const head of view.querySelectorAll("thead [data-bits]")) {
         head.append(...words.filter(([there]) => there).map(([, name, text]) => label(name, text)));
       }
@@ -99,9 +108,7 @@
           else cell.append(empty);
         }
       }
-      for (const body of view.querySelectorAll("tbody")) order.set(body, [...body.rows]);
     };
-    const order = new Map();
     const dots = (view, column) => {
       for (const old of view.querySelectorAll(".dot")) old.remove();
       if (!column) return;
@@ -121,6 +128,17 @@
       });
     };
     views.forEach(heads);
+    const filters = ["supervision", "kind", "tuned", "since", "find"];
+    const all = document.getElementById("all");
+    // The order that was chosen by a heading; without one, or where its column is not to be seen, that of one bit length.
+    const resort = (view, bits) => {
+      const table = view.querySelector("table"), names = headings(table).map((head) => head.dataset.bits ?? "name");
+      const [name, way] = (state.sort ?? "").split(".");
+      if (!names.includes(name) || (bits !== "" && ![bits, "name"].includes(name))) state.sort = "";
+      if (state.sort) sort(table, names.indexOf(name), way === "d" ? "descending" : "ascending");
+      else if (bits !== "") sort(table, names.indexOf(bits), view.dataset.higher === "no" ? "ascending" : "descending");
+      else unsort(table);
+    };
     const apply = () => {
       const data = new FormData(form);
       const pick = (name) => String(data.get(name) ?? "");
@@ -134,10 +152,8 @@
       for (const option of form.querySelectorAll("[name=metric] option")) {
         option.hidden = option.disabled = !views.some((v) => v.dataset.setup === pick("setup") && v.dataset.metric === option.value);
       }
-      if (!shown) {
-        const first = views.find((v) => v.dataset.setup === pick("setup"));
-        if (!first) return;
-        form.elements.metric.value = first.dataset.metric;
+      if (!shown) {  // this set-up lacks the metric
+        form.elements.metric.value = views.find((v) => v.dataset.setup === pick("setup")).dataset.metric;
         return apply();
       }
       const words = pick("find").trim().toLowerCase();
@@ -149,48 +165,64 @@
         row.hidden = !fits && !row.dataset.floor;
         if (!row.hidden && !row.dataset.floor) number += 1;
       }
-      const bits = pick("bits");
+      const columns = headings(shown.querySelector("table"));
+      const lengths = columns.map((head) => head.dataset.bits);
+      for (const choice of form.querySelectorAll("[name=bits]")) choice.parentElement.hidden = choice.value !== "" && !lengths.includes(choice.value);
+      const bits = lengths.includes(pick("bits")) ? pick("bits") : "";
+      if (bits !== pick("bits")) form.querySelector("[name=bits]").checked = true;
+      const published = form.elements.published, beside = shown.querySelector("td > u.o") !== null;
+      if (published) published.parentElement.hidden = !beside;
+      const asked = beside && data.has("published");
       shown.classList.toggle("one-length", bits !== "");
-      shown.classList.toggle("show-pub", data.has("published"));
-      const columns = [...shown.querySelectorAll("thead th")];
-      const only = columns.findIndex((head) => head.dataset.bits === bits);
+      shown.classList.toggle("show-pub", asked);
+      shown.classList.toggle("papers", asked || shown.querySelector("td > u:not(.o, :empty)") !== null);
+      const only = lengths.indexOf(bits);
       for (const row of shown.querySelectorAll("thead tr, tr[data-i]")) {
         [...row.cells].forEach((cell, n) => { cell.hidden = n > 0 && bits !== "" && n !== only; });
       }
       dots(shown, bits === "" ? 0 : only);
-      if (!state.sort) {
-        if (bits === "") {
-          for (const body of shown.querySelectorAll("tbody")) body.append(...order.get(body));
-          for (const head of shown.querySelectorAll("[aria-sort]")) head.removeAttribute("aria-sort");
-        } else if (only > 0) sort(shown.querySelector("table"), only, shown.dataset.higher === "no" ? "ascending" : "descending");
-      }
-      const count = document.getElementById("count");
-      if (count) count.textContent = `${number} ${number === 1 ? "method" : "methods"}`;
+      resort(shown, bits);
+      const floors = shown.querySelector("tr[data-floor]") ? "; floors always stay" : "";
+      document.getElementById("count").textContent = number ? `${number} ${number === 1 ? "row" : "rows"}` : `No row matches${floors}.`;
+      all.hidden = !filters.some(pick);
     };
     const remember = () => {
+      const order = state.sort;
+      for (const name of Object.keys(state)) delete state[name];
       for (const [name, chosen] of new FormData(form)) state[name] = String(chosen);
-      for (const name of ["published"]) if (!new FormData(form).has(name)) state[name] = "";
       for (const field of form.querySelectorAll("[data-default]")) if (state[field.name] === field.dataset.default) state[field.name] = "";
+      state.sort = order;
       keep();
     };
+    // What the address asks for; a value that there is not leaves the first one.
     const restore = () => {
-      for (const [name, chosen] of new URLSearchParams(location.hash.slice(1))) {
-        state[name] = chosen;
+      if (location.hash && !location.hash.includes("=")) return apply();  // a place on the page
+      const asked = new URLSearchParams(location.hash.slice(1));
+      form.reset();
+      for (const [name, chosen] of asked) {
         const field = form.elements[name];
-        if (!field) continue;
+        if (!field || field.type === "hidden") continue;
         if (field.type === "checkbox") field.checked = chosen !== "";
-        else field.value = chosen;
+        else if (!field.options || [...field.options].some((option) => option.value === chosen)) field.value = chosen;
       }
+      state.sort = asked.get("sort") ?? "";
       apply();
-      const [column, way] = (state.sort ?? "").split(".");
-      if (column) for (const view of views) if (!view.hidden) {
-        const table = view.querySelector("table");
-        if (table && Number(column) < table.tHead.rows[0].cells.length) sort(table, Number(column), way === "d" ? "descending" : "ascending");
-      }
+      if (location.hash) remember();
     };
+    const changed = () => { apply(); remember(); say(document.getElementById("count").textContent); };
+    sorted = (head, way) => {
+      state.sort = way ? `${head.dataset.bits ?? "name"}.${way[0]}` : "";
+      apply();
+      remember();
+    };
+    all.addEventListener("click", () => {
+      for (const name of filters) form.elements[name].value = "";
+      changed();
+      form.elements.find.focus();
+    });
     form.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", () => { apply(); remember(); say(document.getElementById("count")?.textContent ?? ""); });
+    form.addEventListener("input", changed);
     addEventListener("hashchange", restore);
     restore();
   }

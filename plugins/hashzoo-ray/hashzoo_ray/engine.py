@@ -37,6 +37,7 @@ class RayEngine:
             raise UsageError(f"ray needs cpus above 0 and at least 1 try; got cpus={cpus!r}, tries={tries!r}.")
         self.address, self.cpus, self.gpus, self.tries = address, cpus, gpus, tries
         self.work: Work = work
+        self.say: Callable[[str], None] = print_nothing
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
@@ -62,6 +63,8 @@ class RayEngine:
         try:
             for task in map(placed, tasks):
                 submit(task, 1)
+            if running:
+                self.say(f"{len(running)} {kind_of(tasks)} submitted, waiting for workers.")
             while running:
                 (ready,), _ = ray.wait(list(running), num_returns=1)
                 task, attempt = running.pop(ready)
@@ -70,10 +73,11 @@ class RayEngine:
                 except ray.exceptions.RayTaskError as error:  # a task's own code cannot raise; this is ours
                     outcome = Outcome(task.number, f"the worker failed: {str(error).splitlines()[-1]}")
                 except ray.exceptions.RayError as error:  # the worker was killed, or its node is gone
+                    why = " ".join(str(error).split())[:200]
                     if attempt < self.tries:
+                        self.say(f"{task.label}: its worker was lost ({why}); it is given to another.")
                         submit(task, attempt + 1)
                         continue
-                    why = " ".join(str(error).split())[:200]
                     outcome = Outcome(task.number, f"its worker was lost {self.tries} times; the last time: {why}")
                 yield outcome
         finally:
@@ -88,6 +92,8 @@ class RayEngine:
         return self.gpus if self.gpus >= 0 else float(task.device.startswith("cuda"))
 
     def _connect(self, ray: Any) -> None:
+        if self.address == "local":  # else its workers yield to all others (15): on a busy machine they stand still
+            os.environ.setdefault("RAY_worker_niceness", "0")
         try:
             ray.init(address=self.address, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -103,6 +109,15 @@ def work(task: Task, variables: Mapping[str, str], folder: str, threads: int) ->
     with suppress(OSError):
         os.chdir(folder)
     return do_task(task, threads)
+
+
+def kind_of(tasks: Sequence[Task]) -> str:
+    """Return what tasks are called: "cells" or "parts"."""
+    return "cells" if all(hasattr(task, "method") for task in tasks) else "parts"
+
+
+def print_nothing(text: str) -> None:
+    """Print nothing; a study sets `say` to what prints a line."""
 
 
 def _ray() -> Any:

@@ -20,6 +20,7 @@ from hashzoo_ray.engine import RayEngine, work
 from hashzoo import Outcome, Task, UsageError
 from hashzoo.plugins import registry
 from hashzoo.results.record import same_result
+from hashzoo.runner.progress import Quiet
 from hashzoo.runner.reevaluate import evaluate_files
 from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import plan_study, run_study
@@ -73,6 +74,14 @@ def dies_once(task: Task, variables: Mapping[str, str], folder: str, threads: in
     return work(task, variables, folder, threads)
 
 
+class Told(Quiet):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
 def requests(out: Path) -> list[RunRequest]:
     return [
         RunRequest("greedyhash", protocol="digits-1k", bits=(8,), seeds=(0, 1), settings={"epochs": 3}, out=out),
@@ -86,7 +95,10 @@ def test_a_killed_worker_costs_only_its_cell_and_the_records_are_those_of_a_seri
     assert len([node for node in ray.nodes() if node["Alive"]]) == 2
     engine = RayEngine()
     engine.work = dies_once
-    records, failed = run_study(plan_study(requests(tmp_path / "ray")), engine)
+    told = Told()
+    records, failed = run_study(plan_study(requests(tmp_path / "ray")), engine, told)
+    assert "3 cells submitted, waiting for workers." in told.lines
+    assert len([line for line in told.lines if "its worker was lost" in line]) == 1
     assert (tmp_path / "ray" / "killed").exists()
     assert failed == []
     serial, _ = run_study(plan_study(requests(tmp_path / "serial")), LocalEngine())
@@ -211,3 +223,22 @@ def test_a_cell_gets_a_gpu_where_it_asks_for_one(tmp_path: Path) -> None:
     on_gpu = Task(0, RunRequest("lsh", device="cuda:1"), tmp_path)
     assert [RayEngine().gpus_of(task) for task in (on_cpu, on_gpu)] == [0.0, 1.0]
     assert RayEngine(gpus=0.5).gpus_of(on_gpu) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "wanted"), [("local", None, "0"), ("local", "7", "7"), ("auto", None, None)]
+)
+def test_a_cluster_that_is_started_here_has_workers_that_do_not_yield(
+    address: str, own: str | None, wanted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_worker_niceness", own or "")
+    if own is None:
+        monkeypatch.delenv("RAY_worker_niceness")
+    seen: list[str | None] = []
+
+    class Ray:
+        def init(self, **_: object) -> None:
+            seen.append(os.environ.get("RAY_worker_niceness"))  # noqa: SIM112 -- Ray spells it so
+
+    RayEngine(address=address)._connect(Ray())
+    assert seen == [wanted]

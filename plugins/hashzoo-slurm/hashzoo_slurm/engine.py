@@ -63,6 +63,7 @@ class SlurmEngine:
         self.partition, self.cpus, self.gpus, self.minutes, self.memory = partition, cpus, gpus, minutes, memory
         self.folder, self.cluster, self.poll = Path(folder), cluster, poll
         self.work: Callable[[Task, int], Outcome] = do_task
+        self.say: Callable[[str], None] = print_nothing
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Yield the outcome of each task as it ends."""
@@ -80,12 +81,13 @@ class SlurmEngine:
             while waiting or running:
                 while waiting and (not self.jobs or len(running) < self.jobs):
                     task, attempt = waiting.popleft()
-                    running[executor.submit(self.work, task, threads)] = (task, attempt)
+                    running[_submit(executor, self.work, task, threads)] = (task, attempt)
                 ended = queue.ended(list(running))
                 for job, whole in ended:
                     task, attempt = running.pop(job)
                     outcome = _outcome(job, task) if whole else None
                     if outcome is None and attempt < TRIES:
+                        self.say(f"{task.label}: its job {job.job_id} was lost; it is submitted once more.")
                         waiting.append((task, attempt + 1))
                         continue
                     yield outcome or Outcome(
@@ -163,6 +165,24 @@ def queued() -> set[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return set(done.stdout.split())
+
+
+def print_nothing(text: str) -> None:
+    """Print nothing; a study sets `say` to what prints a line."""
+
+
+def _submit(executor: Any, work: Callable[[Task, int], Outcome], task: Task, threads: int) -> Any:
+    """Return the job of a task; WorkError with the words of sbatch where it takes none."""
+    from submitit.core.utils import FailedJobError
+
+    try:
+        return executor.submit(work, task, threads)
+    except FailedJobError as error:
+        said = (str(error).strip().splitlines() or ["it gave no reason"])[-1].rstrip(".")
+        raise WorkError(
+            f"sbatch did not take the job of {task.label}: {said}. Change what --engine asks for (partition, cpus, "
+            "gpus, minutes, memory); what was finished is kept, and the same command goes on."
+        ) from error
 
 
 def _outcome(job: Any, task: Task) -> Outcome | None:

@@ -15,6 +15,7 @@ from hashzoo import Outcome, Task, UsageError, WorkError, do_task
 from hashzoo.plugins import registry
 from hashzoo.results.record import same_result
 from hashzoo.runner.devices import choose_device
+from hashzoo.runner.progress import Quiet
 from hashzoo.runner.request import RunRequest
 from hashzoo.studies.grid import plan_study, run_study
 from hashzoo.studies.local import LocalEngine
@@ -29,6 +30,14 @@ def _by_value() -> None:
     import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # a job cannot import this file
+
+
+class Told(Quiet):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def requests(out: Path) -> list[RunRequest]:
@@ -59,7 +68,9 @@ def engine(tmp_path: Path) -> SlurmEngine:
 def test_a_killed_job_costs_only_its_cell_and_the_records_are_those_of_a_serial_run(tmp_path: Path) -> None:
     jobs = engine(tmp_path)
     jobs.work = dies_once
-    records, failed = run_study(plan_study(requests(tmp_path / "slurm")), jobs)
+    told = Told()
+    records, failed = run_study(plan_study(requests(tmp_path / "slurm")), jobs, told)
+    assert len([line for line in told.lines if "was lost; it is submitted once more" in line]) == 1
     assert (tmp_path / "slurm" / "killed").exists()
     assert failed == []
     serial, _ = run_study(plan_study(requests(tmp_path / "serial")), LocalEngine())
@@ -86,6 +97,16 @@ def test_without_slurm_the_engine_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", "")
     with pytest.raises(WorkError, match="There is no Slurm here"):
         list(SlurmEngine(folder=str(tmp_path)).run([Task(0, RunRequest("lsh"), tmp_path)]))
+
+
+def test_what_sbatch_refuses_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Executor:
+        def submit(self, work: object, task: Task, threads: int) -> None:
+            raise submitit.core.utils.FailedJobError("sbatch: warning: late\nsbatch: error: invalid partition: gpuu\n")
+
+    monkeypatch.setattr(SlurmEngine, "_executor", lambda self, gpus: Executor())
+    with pytest.raises(WorkError, match=r"did not take the job of lsh .*seed 0: error: invalid partition: gpuu\."):
+        run_study(plan_study([RunRequest("lsh", protocol="digits-1k", bits=(8,), out=tmp_path)]), SlurmEngine())
 
 
 def test_nothing_to_do_needs_no_slurm(tmp_path: Path) -> None:
