@@ -69,12 +69,14 @@ def do_requests(
 
 
 def end_with(failed: Sequence[tuple[str, str]]) -> None:
-    """List what failed and end with exit code 1, where anything did."""
+    """List what failed, each reason once, and end with exit code 1, where anything did."""
     if failed:
         count = len(failed)
         click.echo(f"Error: {count} {'thing' if count == 1 else 'things'} could not be done:", err=True)
-        for what, why in failed:
-            click.echo(f"  {what}: {why}", err=True)
+        for why in dict.fromkeys(why for _, why in failed):
+            first, *others = [what for what, reason in failed if reason == why]
+            more = f" (and {len(others)} more for the same reason)" if others else ""
+            click.echo(f"  {first}{more}: {why}", err=True)
         raise click.exceptions.Exit(1)
 
 

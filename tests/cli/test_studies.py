@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from hashzoo.cli import main
+from hashzoo.cli.study import end_with
 from hashzoo.testing.distribution import write_distribution
 
 
@@ -214,3 +216,15 @@ def test_claims_of_a_protocol_that_is_none_are_refused(capsys: pytest.CaptureFix
     assert "no protocol 'digits-2k'; did you mean 'digits-1k'" in capsys.readouterr().err
     assert hashzoo("claims", "-p", "digits-1k") == 0
     assert hashzoo("claims", "-p", "cifar10-5k") == 0  # known, and not measured
+
+
+def test_a_reason_that_many_cells_share_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [(f"dch on digits-1k, {bits} bits", "the loss is not finite") for bits in (16, 32, 48)]
+    with pytest.raises(click.exceptions.Exit) as ended:
+        end_with([*cells, ("itq on digits-1k, 16 bits", "no room is left")])
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "Error: 4 things could not be done:",
+        "  dch on digits-1k, 16 bits (and 2 more for the same reason): the loss is not finite",
+        "  itq on digits-1k, 16 bits: no room is left",
+    ]
