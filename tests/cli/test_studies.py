@@ -196,17 +196,14 @@ def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: py
 
 
 def test_a_tuned_run_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
-    trials = [{"error": ""}] * 3
-    found = {"trials": trials, "space": {}, "chosen": {"options": {}}, "regime": "frozen"}
-    study = {
-        "version": 1, "protocol": "digits-1k", "methods": {"itq": found}, "trials": 3, "metric": "map",
-        "options": {"settings": {}},
-    }  # fmt: skip
-    Path("tuned.json").write_text(json.dumps(study))
-    assert hashzoo("run", "-m", "itq", "-p", "digits-1k", "--bits", "8", "--tuned", "tuned.json", "--workers", "1") == 0
-    assert "itq (pixels frozen, tuned, 3 trials)" in " ".join(capsys.readouterr().out.split())
+    at = ("-m", "itq", "-p", "digits-1k", "--bits", "8")
+    assert hashzoo("tune", *at, "--trials", "3", "--out", "tuning", "-q") == 0
+    (study,) = Path("tuning").glob("*.json")
+    capsys.readouterr()
+    assert hashzoo("run", *at, "--tuned", str(study), "--workers", "1") == 0
+    assert "itq (pixels frozen, tuned, 1 trial)" in " ".join(capsys.readouterr().out.split())
     assert hashzoo("runs") == 0
-    assert "itq on digits-1k, pixels frozen, tuned (3 trials); changed: nothing" in capsys.readouterr().out
+    assert "itq on digits-1k, pixels frozen, tuned (1 trial); changed: nothing" in capsys.readouterr().out
 
 
 def test_claims_of_a_protocol_that_is_none_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

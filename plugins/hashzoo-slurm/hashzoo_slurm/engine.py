@@ -178,7 +178,7 @@ def _submit(executor: Any, work: Callable[[Task, int], Outcome], task: Task, thr
     try:
         return executor.submit(work, task, threads)
     except FailedJobError as error:
-        said = (str(error).strip().splitlines() or ["it gave no reason"])[-1].rstrip(".")
+        said = (str(error).strip().splitlines() or ["it gave no reason"])[-1].rstrip(".").removeprefix("sbatch: ")
         raise WorkError(
             f"sbatch did not take the job of {task.label}: {said}. Change what --engine asks for (partition, cpus, "
             "gpus, minutes, memory); what was finished is kept, and the same command goes on."
