@@ -258,13 +258,12 @@ def _told_apart(
 ) -> list[dict[str, Any]]:
     """Add to records of different configurations that would be named alike what they differ in.
 
-    What was tuned is another setting on every protocol, so there only records of one protocol are told apart.
+    Only records of one protocol are told apart: others never stand on one board.
     """
     flats = [{**_whole(record), **setup_of(record), "floor": record.floor} for record in group]
     alike: dict[str, list[int]] = defaultdict(list)
     for number, ((parts, _), settings) in enumerate(zip(judged, named, strict=True)):
-        where = group[number].protocol if TUNED in settings else ""
-        alike[canonical_json([parts, settings, where])].append(number)
+        alike[canonical_json([parts, settings, group[number].protocol])].append(number)
     found = list(named)
     for numbers in alike.values():
         keys = {key for number in numbers for key in flats[number]}

@@ -119,6 +119,13 @@ def test_what_was_tuned_on_several_protocols_has_one_name(wave):
     assert len(set(named(here, there))) == 2
 
 
+def test_records_of_other_protocols_are_not_told_apart(wave):
+    """They never stand on one board: a set-up that is usual on each is named on none."""
+    options = {"image": {"name": "alexnet", "options": {"interpolation": "area"}}}
+    here, elsewhere = wave(backbones=options), wave().model_copy(update={"protocol": "nus-5k"})
+    assert named(here, elsewhere) == [("wave", "")] * 2
+
+
 def test_without_the_plugin_most_records_stand_in_and_the_board_says_so(wave):
     records = [*(wave(seed=seed) for seed in range(3)), wave(seed=3, recipe={"lr": 1e-3})]
     assert [(row.settings, row.judged) for row in row_names(records, {})] == [("", "most")] * 3 + [
