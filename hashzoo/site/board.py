@@ -88,11 +88,6 @@ class Row:
         return {name for record in self.records for name in record.metrics}
 
     @property
-    def seconds(self) -> list[str]:
-        """How long each record took."""
-        return [f"{sum(record.timings.values()):.1f}" for record in self.records]
-
-    @property
     def levels(self) -> list[int]:
         """What stands behind each of its records, as places in `LEVELS`."""
         return [LEVELS.index(standing.level) for standing in self.standings]

@@ -93,8 +93,8 @@ class _Site:
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
             "exact": wording.exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
             "made_on": wording.made_on, "other_measures": wording.other_measures,
-            "values": wording.values, "means": wording.means, "made": wording.made, "folders": self.folders,
-            "by_bits": _by_bits,
+            "values": wording.values, "means": wording.means, "seconds": wording.seconds, "made": wording.made,
+            "folders": self.folders, "by_bits": _by_bits,
         }  # fmt: skip
         environment.filters |= {"groupby_two": _by_place, "in_short": wording.SHORT_LEVELS.__getitem__}
         self.environment = environment

@@ -130,6 +130,11 @@ def means(groups: Sequence[tuple[int, Sequence[Record]]], name: str) -> list[str
     return [f"{fmean(values):.4g}" if values else "" for values in found]
 
 
+def seconds(groups: Sequence[tuple[int, Sequence[Record]]]) -> list[str]:
+    """Return how long training, encoding and evaluation took at each bit length, mean over the seeds."""
+    return [f"{fmean(sum(record.timings.values()) for record in records):.1f}" for _, records in groups]
+
+
 def made(record: Record) -> list[tuple[str, str]]:
     """Return how a record was made, in words."""
     config = record.config

@@ -9,9 +9,11 @@ from hashzoo.site import charts, drawing, figures
 from hashzoo.site.figures import Place
 
 
-def row(name: str, settings: str = "", *, floor: bool = False) -> Any:
+def row(name: str, settings: str = "", *, floor: bool = False, items: int = 1_000) -> Any:
     curve = [[0.0, 1.0], [0.5, 0.8], [1.0, 0.4]]
-    records = [SimpleNamespace(bits=bits, curves={"pr_curve": curve}) for bits in (16, 32)]
+    records = [
+        SimpleNamespace(bits=bits, curves={"pr_curve": curve}, metrics={"items": float(items)}) for bits in (16, 32)
+    ]
     return SimpleNamespace(key=(name, settings), name=name, settings=settings, floor=floor, records=records)
 
 
@@ -30,21 +32,22 @@ def place(label: str, own: Any, view: Any) -> Place:
 def test_a_method_has_charts_of_every_board_and_its_rows_share_them():
     best, own, tuned = row("best"), row("mine"), row("mine", "tuned, 30 trials")
     small = view_of([best, own, tuned], {"best": 0.9, "mine": 0.8})
-    large = view_of([own], {"mine": 0.7})
+    there = row("mine", items=54_000)
+    large = view_of([there], {"mine": 0.7})
     found = figures.method_charts(
-        [place("digits", own, small), place("digits", tuned, small), place("big", own, large)]
+        [place("digits", own, small), place("digits", tuned, small), place("big", there, large)]
     )
     titles = [chart.title for chart in found]
     assert titles == [
-        "map over bit lengths on digits", "Precision-recall on digits",
-        "map over bit lengths on big", "Precision-recall on big",
+        "map over bit lengths on big", "map over bit lengths on digits", "Precision-recall on big",
     ]  # fmt: skip
-    assert [entry.name for entry in found[0].legend] == ["mine (own)", "mine (tuned, 30 trials)", "best"]
-    assert [entry.name for entry in found[1].legend] == [
+    assert [entry.name for entry in found[1].legend] == ["mine (own)", "mine (tuned, 30 trials)", "best"]
+    assert [entry.name for entry in found[2].legend] == ["16 bits", "32 bits"]
+    alone = figures.method_charts([place("digits", own, small), place("digits", tuned, small)])
+    assert [entry.name for entry in alone[1].legend] == [
         "mine (own), 16 bits", "mine (own), 32 bits",
         "mine (tuned, 30 trials), 16 bits", "mine (tuned, 30 trials), 32 bits",
     ]  # fmt: skip
-    assert [entry.name for entry in found[3].legend] == ["16 bits", "32 bits"]
 
 
 def test_a_row_that_stands_alone_says_its_setting_in_the_note():

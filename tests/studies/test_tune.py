@@ -331,7 +331,7 @@ def test_the_file_says_of_what_code_its_trials_are_and_other_code_does_not_go_on
 
 
 def test_the_committed_study_is_read_and_used() -> None:
-    (path,) = (Path(__file__).parents[2] / "leaderboards" / "tuning").glob("*.json")
+    (path,) = (Path(__file__).parents[2] / "leaderboards" / "tuning").glob("digits-1k_*.json")
     plan = resolve(RunRequest("dch", protocol="digits-1k", backbone="pixels", tuned=path), registry())
     assert plan.config.tuned == "20 trials"
 
