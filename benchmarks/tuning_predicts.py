@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +87,7 @@ def pairs(study: Mapping[str, Any], records: Iterable[Record], bits: int, boards
             known = study["methods"].get(method)
             if known is None or row[0].floor:
                 continue
-            if place.study is None and row[0].config.settings_source == known["own"]:
+            if place.study is None and place.regime == known["regime"]:
                 recipes[method] = value(row, study["metric"])
             elif place.study is not None and place.study.trials == study["trials"]:
                 tuned[method] = value(row, study["metric"])
@@ -109,7 +111,7 @@ def page(study: Mapping[str, Any], path: Path, by_length: Mapping[int, list[Pair
     methods = [pair.method for pair in every if pair.tuned]
     lines = [
         "# Does validation foretell the board?\n",
-        f"Written by `python benchmarks/tuning_predicts.py` from `{path.as_posix()}` and the accepted records.\n",
+        f"Written by `{shlex.join(['python', *sys.argv])}` from `{path.as_posix()}` and the accepted records.\n",
         f"{len(every)} methods, floors left out, that have a row with their plugin's recipe; {len(methods)} of them",
         f"have one tuned with {study['trials']} trials too, by `{study['metric']}` at {at} bits on a held-out part of",
         f"the train split of `{study['protocol']}`: {', '.join(methods)}.",

@@ -47,8 +47,8 @@ def show_cells(study: Study, engine: EngineChoice, outs: Sequence[Path], as_json
         click.echo(json.dumps(answer, indent=2))
         return
     _show_rows(rows)
-    for what, why in _by_reason(study.refused):
-        click.echo(f"{what}: cannot be done ({why})")
+    for why, what in by_reason(study.refused).items():
+        click.echo(f"{'; '.join(what)}: cannot be done ({why})")
     for sentence in study.missing:
         click.echo(f"Missing: {sentence}")
     click.echo(f"{len(study.tasks)} cells, {len(study.tasks) - len(todo)} done, {len(todo)} to do.")
@@ -72,16 +72,16 @@ def _show_rows(rows: Sequence[dict[str, Any]]) -> None:
         click.echo(f"{names}  {row['bits'] or '-':>4}  {row['seed']:>4}  {state}")
 
 
-def _by_reason(refused: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return (what, why) with each reason once, for all that it stands in the way of.
+def by_reason(failed: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return each reason once, with all that it stands in the way of.
 
-    >>> _by_reason([("a", "no file"), ("b", "no name"), ("c", "no file")])
-    [('a; c', 'no file'), ('b', 'no name')]
+    >>> by_reason([("a", "no file"), ("b", "no name"), ("c", "no file")])
+    {'no file': ['a', 'c'], 'no name': ['b']}
     """
     found: dict[str, list[str]] = {}
-    for what, why in refused:
+    for what, why in failed:
         found.setdefault(why, []).append(what)
-    return [("; ".join(some), why) for why, some in found.items()]
+    return found
 
 
 def _total(known: Sequence[float], todo: int, engine: EngineChoice, outs: Sequence[Path]) -> str:

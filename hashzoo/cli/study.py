@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hashzoo.cli.dry_run import by_reason, show_cells
 from hashzoo.cli.main import warn_of_broken_plugins
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def do_requests(
 
     With `dry_run` they are only listed; exit code 1 where any cannot be done.
     """
-    from hashzoo.cli.dry_run import show_cells
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
     from hashzoo.studies.grid import plan_study, run_study
@@ -73,8 +73,7 @@ def end_with(failed: Sequence[tuple[str, str]]) -> None:
     if failed:
         count = len(failed)
         click.echo(f"Error: {count} {'thing' if count == 1 else 'things'} could not be done:", err=True)
-        for why in dict.fromkeys(why for _, why in failed):
-            first, *others = [what for what, reason in failed if reason == why]
+        for why, (first, *others) in by_reason(failed).items():
             more = f" (and {len(others)} more for the same reason)" if others else ""
             click.echo(f"  {first}{more}: {why}", err=True)
         raise click.exceptions.Exit(1)

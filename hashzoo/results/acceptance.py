@@ -150,19 +150,19 @@ def refuse_contradicted(found: Iterable[Found]) -> None:
     for item in found:
         codes = codes_beside(item)
         faults = contradictions(item.record, codes) if codes else []
-        if faults := faults or wrong_means(item.record, _values_beside(item, codes)):
+        if faults := faults or wrong_means(item.record, _submitted_values(item)):
             raise WorkError(
                 f"{item.path} contradicts the evidence that comes with it ({'; '.join(faults)}); evaluate the run "
                 "again, or leave it out."
             )
 
 
-def _values_beside(item: Found, codes: Mapping[str, Codes]) -> Mapping[str, NDArray[np.float32]]:
-    """Return the values by query of a submission, or those that the codes of a run give; empty without either."""
+def _submitted_values(item: Found) -> Mapping[str, NDArray[np.float32]]:
+    """Return the values by query of a submission; empty for a run, whose codes give them."""
     source = _submitted(item)
-    if item.record.evidence and source is not None:
-        return read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
-    return values_by_query(item.record, codes) if codes else {}
+    if not item.record.evidence or source is None:
+        return {}
+    return read_values(item.record, place_of(item.record, source / RECORDS, source / FOLDER))
 
 
 def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> Record:
@@ -172,9 +172,9 @@ def take_evidence(item: Found, slim: Record, place: Path, records_dir: Path) -> 
     """
     evidence_dir = records_dir.parent / FOLDER
     there = evidence_dir / place.relative_to(records_dir).with_suffix("")
-    codes = codes_beside(item)
-    values = _values_beside(item, codes)
+    codes, values = codes_beside(item), _submitted_values(item)
     if codes and not (item.record.evidence and _submitted(item)):
+        values = values_by_query(item.record, codes)
         slim = slim.model_copy(update={"evidence": checksums(item.record, codes, values)})
     if values:
         write_values(there, values)

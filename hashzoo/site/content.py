@@ -43,7 +43,6 @@ class MethodPage:
     version: str
     options: Mapping[str, Mapping[str, Any]]
     rows: tuple[Row, ...]
-    released: bool = True
 
     @property
     def page(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -222,7 +223,7 @@ def _write_sheet(out: Path, sheet: Any, title: str) -> None:
         out.write_bytes(stream.getvalue())
         return
     source = f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-    safe = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    safe = html.escape(title)
     width, height = sheet.size
     if out.suffix.lower() == ".svg":
         write_text(
