@@ -74,8 +74,12 @@ def _resolve_tuned(request: RunRequest, path: Path, registry: Registry) -> Plan:
     """
     _, protocol = _choose_data(request, registry.get("methods", request.method), registry)
     choice = read_choice(path, registry.listed("methods", request.method), protocol.id)
-    if both := sorted(set(choice.options) & set(request.settings)):
-        raise UsageError(f"{both[0]} was tuned in {path}; leave out --set {both[0]}, or --tuned.")
+    both = sorted(set(choice.options) & set(request.settings))
+    if name := next((name for name in both if choice.options[name] != request.settings[name]), None):
+        raise UsageError(
+            f"{name} is {choice.options[name]!r} in {path} and {request.settings[name]!r} here; leave out --set {name}, "
+            "or --tuned."
+        )
     plan = _resolve(replace(request, settings={**choice.options, **request.settings}), registry)
     if choice.regime != plan.config.regime:
         raise UsageError(

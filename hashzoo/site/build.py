@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -95,6 +95,7 @@ class _Site:
             "made_on": wording.made_on, "other_measures": wording.other_measures,
             "values": wording.values, "means": wording.means, "seconds": wording.seconds, "made": wording.made,
             "folders": self.folders, "by_bits": _by_bits,
+            "alike": _alike, "runs": _runs,
         }  # fmt: skip
         environment.filters |= {"groupby_two": _by_place, "in_short": wording.SHORT_LEVELS.__getitem__}
         self.environment = environment
@@ -297,6 +298,25 @@ def install_command(page: MethodPage) -> str:
 def _by_bits(row: Row) -> list[tuple[int, list[Record]]]:
     """Return the records of a row by bit length."""
     return [(bits, list(found)) for bits, found in itertools.groupby(row.records, key=lambda record: record.bits)]
+
+
+def _runs(cells: Iterable[str]) -> list[tuple[str, int]]:
+    """Return values with how often each stands in a row.
+
+    >>> _runs(["codes", "reported", "reported"])
+    [('codes', 1), ('reported', 2)]
+    """
+    return [(value, len(list(found))) for value, found in itertools.groupby(cells)]
+
+
+def _alike(cells: Sequence[str]) -> list[tuple[str, int]]:
+    """Return one value for all cells where they are alike, else each for itself.
+
+    >>> _alike(["1", "1"]), _alike(["1", "1", "2"])
+    ([('1', 2)], [('1', 1), ('1', 1), ('2', 1)])
+    """
+    found = _runs(cells)
+    return found if len(found) == 1 else [(value, 1) for value in cells]
 
 
 def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]]:

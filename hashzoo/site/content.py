@@ -169,10 +169,9 @@ class Content:
             shas = set(here["record"])
             records = tuple(sorted((r for r in chosen if r.record_sha256 in shas), key=lambda r: (r.bits, r.seed)))
             method = method_named(records[0].method)
-            name, anchor = plain(records[0].method), slug(label)
+            name, digest = plain(records[0].method), json_sha256([label, *key])
             taken = {row.anchor for row in self._rows.values() if row.method == name}
-            if key[0] != name or key[3] or anchor in taken:  # the method's own setting has the short one
-                anchor = f"{anchor}-{json_sha256(list(key))[:6]}"
+            anchor = next(short for n in range(3, 65) if (short := f"r{digest[:n]}") not in taken)
             self._rows[label, key] = Row(
                 key, label, name, records[0].floor, str(here["database"].iloc[0]), records,
                 tuple(self.evidence.of(record) for record in records), method.paper.year if method else None,

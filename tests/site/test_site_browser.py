@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -106,6 +107,19 @@ def test_charts_are_drawn_in_place_of_the_pictures(browser, site):
     wait_for(browser, "document.querySelector('figure[data-drawn=yes] .vega svg')")
     still = "document.querySelector('figure[data-drawn=yes] .still')"
     assert browser.execute_script(f"return {still}.getClientRects().length") == 0
+
+
+def test_every_number_of_every_table_leads_to_its_records(browser, site):
+    opened(browser, site / BOARD)
+    found = browser.execute_script(
+        "return [...document.querySelectorAll('[data-view] tr[data-i] td:not(.none)')].map((cell) => [cell.closest("
+        "'table').tHead.rows[0].cells[cell.cellIndex].dataset.bits, cell.querySelector(':scope > a')?.href])"
+    )
+    assert len(found) > 40
+    for bits, href in found:
+        page, _, place = href.removeprefix("file://").partition("#")
+        assert place.endswith(f"-{bits}")
+        assert re.search(rf"\bid={place}\b", Path(page).read_text(encoding="utf-8")), href
 
 
 def test_sorting_changes_the_order_and_says_so(browser, site):

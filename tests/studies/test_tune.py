@@ -336,6 +336,14 @@ def test_the_committed_study_is_read_and_used() -> None:
     assert plan.config.tuned == "20 trials"
 
 
+def test_options_of_the_study_may_be_said_again(tmp_path: Path) -> None:
+    path = tuned(tmp_path, 1, "dch")
+    shared = json.loads(path.read_text())["options"]["settings"]
+    assert shared
+    request = RunRequest("dch", protocol="digits-1k", tuned=path)
+    assert resolve(replace(request, settings=shared), registry()).config == resolve(request, registry()).config
+
+
 def test_a_row_names_what_was_changed_after_tuning(tmp_path: Path) -> None:
     path = tuned(tmp_path / "t", 1, "dch")
     settings = {"loss.gamma": 7.0, "momentum": 0.5}
@@ -515,7 +523,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         (RunRequest("dch", protocol="digits-1k", tuned=path), "holds no trials of 'dch'"),
         (RunRequest("greedyhash", protocol="cifar10-5k", tuned=path), "tuned on digits-1k"),
         (RunRequest("greedyhash", protocol="digits-1k", tuned=path, freeze_backbone=True), "regime 'scratch'"),
-        (RunRequest("greedyhash", protocol="digits-1k", tuned=path, settings={"epochs": 2}), "epochs was tuned"),
+        (RunRequest("greedyhash", protocol="digits-1k", tuned=path, settings={"epochs": 2}), "epochs is 1 in .*and 2 here"),
         (RunRequest("greedyhash", protocol="digits-1k", tuned=tmp_path / "none.json"), "There is no file"),
     ]:
         with pytest.raises(UsageError, match=message):

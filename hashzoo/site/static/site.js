@@ -76,7 +76,7 @@
   };
   if (form) {
     const views = [...document.querySelectorAll("[data-view]")];
-    // What a row is stands once on the page, in its first table; the other tables take it from there.
+    // What a row is, and where its records are, stands once on the page, in its first table; the others take it from there.
     const full = new Map();
     for (const row of document.querySelectorAll("tr[data-i]")) {
       const first = full.get(row.dataset.i);
@@ -85,6 +85,15 @@
         Object.assign(row.dataset, first.dataset);
         const settings = row.cells[0].querySelector("small");
         for (const part of first.cells[0].querySelectorAll(".level, .hidden, small:first-of-type")) row.cells[0].insertBefore(part.cloneNode(true), settings);
+        const place = first.querySelector("td > a").getAttribute("href").replace(/\d+$/, "");
+        headings(row.closest("table")).forEach((head, column) => {
+          const number = column && row.cells[column].firstChild;
+          if (number?.nodeType !== Node.TEXT_NODE || row.cells[column].classList.contains("none")) return;
+          const link = document.createElement("a");
+          link.href = place + head.dataset.bits;
+          number.replaceWith(link);
+          link.append(number);
+        });
       }
     }
     // One bit length: beside each value how far it is behind the best, what was published, and where it lies.
