@@ -171,13 +171,13 @@ def main() -> None:
         made_up(root / "features.npz")
         board = compared({w: large(root / f"large-{w}", root / "features.npz", args) for w in args.workers})
     records = next(iter(board.values())).records
+    compared_too = "Records of every number of workers were compared: they are the same but for dates and timings.\n"
     shape = ", ".join(f"{n:,} {part}" for part, n in PARTS.items())
     text = f"""# Cells of a study
 
 Written by `python benchmarks/bench_study.py --methods {args.asked} --bits {args.bits} --seeds {args.seeds} --workers \
 {",".join(map(str, args.workers))}`.
-Records of every number of workers were compared: they are the same but for dates and timings.
-
+{compared_too if len(args.workers) > 1 else ""}
 ## On the embedded digits
 
 {len(next(iter(digits.values())).records)} cells of {", ".join(SMALL)} (10 epochs where there are any), 16 bits, two

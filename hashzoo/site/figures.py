@@ -21,6 +21,8 @@ USUAL = 48
 FEW_POINTS = 10
 """The most points of a curve where many small charts stand."""
 
+FEW_CURVES = 4
+"""The most precision-recall curves of a method's page that are of all bit lengths; more rows have the usual one."""
 
 BOARDS = 2
 """The most boards of which a method's page has charts; the others are a link away."""
@@ -125,7 +127,7 @@ def _precision_recall(places: Sequence[Place]) -> list[Figure]:
     own = [place.row for place in places][:SHOWN]
     prefix = places[0].view.metric.rpartition("/")[0]
     lengths = sorted({record.bits for row in own for record in row.records} - {0})
-    if len(lengths) * len(own) > SHOWN:
+    if len(lengths) * len(own) > FEW_CURVES:
         lengths = [usual_length(lengths)]
     names = _names(own)
     points: charts.Points = []
