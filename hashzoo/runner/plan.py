@@ -77,8 +77,8 @@ def _resolve_tuned(request: RunRequest, path: Path, registry: Registry) -> Plan:
     both = sorted(set(choice.options) & set(request.settings))
     if name := next((name for name in both if choice.options[name] != request.settings[name]), None):
         raise UsageError(
-            f"{name} is {choice.options[name]!r} in {path} and {request.settings[name]!r} here; leave out --set {name}, "
-            "or --tuned."
+            f"{name} is {choice.options[name]!r} in {path} and {request.settings[name]!r} here; leave out "
+            f"--set {name}, or --tuned."
         )
     plan = _resolve(replace(request, settings={**choice.options, **request.settings}), registry)
     if choice.regime != plan.config.regime:

@@ -523,7 +523,10 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         (RunRequest("dch", protocol="digits-1k", tuned=path), "holds no trials of 'dch'"),
         (RunRequest("greedyhash", protocol="cifar10-5k", tuned=path), "tuned on digits-1k"),
         (RunRequest("greedyhash", protocol="digits-1k", tuned=path, freeze_backbone=True), "regime 'scratch'"),
-        (RunRequest("greedyhash", protocol="digits-1k", tuned=path, settings={"epochs": 2}), "epochs is 1 in .*and 2 here"),
+        (
+            RunRequest("greedyhash", protocol="digits-1k", tuned=path, settings={"epochs": 2}),
+            "epochs is 1 in .* 2 here",
+        ),
         (RunRequest("greedyhash", protocol="digits-1k", tuned=tmp_path / "none.json"), "There is no file"),
     ]:
         with pytest.raises(UsageError, match=message):
