@@ -126,6 +126,11 @@ def apart(drawn: Chart) -> tuple[Chart, list[Line]]:
     return replace(drawn, lines=tuple(line for line in drawn.lines if line not in far)), far
 
 
+def outside(far: Sequence[Line]) -> str:
+    """Return in words which floors a chart leaves out, with their values; "" where there is none."""
+    return "outside the axis: " + ", ".join(f"{line.name} {ends(line)}" for line in far) if far else ""
+
+
 def ends(line: Line) -> str:
     """Return a line's first and last value in words, one where they are the same to three digits."""
     first, last = (f"{y / SCALE:.3f}" for y in (line.y[0], line.y[-1]))

@@ -153,8 +153,7 @@ def _over_bits(
     ]  # fmt: skip
     drawn = drawing.chart("bits", points, order, y=view.metric, within=charts.range_of(view.metric))
     drawn, far = drawing.apart(drawn)
-    outside = "outside the axis: " + ", ".join(f"{line.name} {drawing.ends(line)}" for line in far) if far else ""
-    return figure(title, "; ".join(part for part in (note, outside) if part), drawn, legend)
+    return figure(title, "; ".join(part for part in (note, drawing.outside(far)) if part), drawn, legend)
 
 
 def usual_length(lengths: Sequence[int]) -> int:

@@ -21,7 +21,7 @@ from hashzoo.results.record import Record
 from hashzoo.results.settings import row_names
 from hashzoo.results.text import plain
 from hashzoo.runner.cell import cells_of
-from hashzoo.site import charts, pictures
+from hashzoo.site import charts, drawing, pictures
 from hashzoo.site.figures import SHOWN, curve_points, in_short, usual_length
 
 CURVES = ("pr", "precision", "radius", "recall")
@@ -51,9 +51,9 @@ def plot(paths: Sequence[Path], kind: str, out: Path, *, bits: int | None = None
     """Draw the records of runs (or accepted ones) to a file and say what was drawn.
 
     Curves are means over seeds with a band of one standard deviation, at one bit length: the one asked for, else 48 or
-    the middle one. Of more than eight methods those with the highest mean are drawn, and every floor, dashed. "tsne"
-    and "neighbours" draw the codes of one cell, the first seed of the first run. UsageError for an option that the kind
-    does not take.
+    the middle one. Of more than eight methods those with the highest mean are drawn, and every floor, dashed; over bit
+    lengths a floor far from all methods is named in the title with its values instead. "tsne" and "neighbours" draw the
+    codes of one cell, the first seed of the first run. UsageError for an option that the kind does not take.
     """
     if kind not in KINDS:
         raise unknown_name("kind of plot", kind, KINDS)
@@ -104,6 +104,12 @@ def _lines(
     methods = [name for name, line in drawn.items() if not line.floor and name in there]
     floors = [name for name, line in drawn.items() if line.floor and name in there]
     order = charts.numbered(methods) | {name: -1 - place for place, name in enumerate(floors)}
+    if kind == "bits":
+        _, far = drawing.apart(drawing.chart("bits", points, order))
+        title += [drawing.outside(far)] if far else []
+        for line in far:
+            points = [point for point in points if point["m"] != line.name]
+            del order[line.name]
     return charts.lines(kind, points, order, y=shown if kind == "bits" else "", title=title, height=320), title
 
 

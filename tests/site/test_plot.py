@@ -93,7 +93,7 @@ def many(record_of, count: int, spread: float) -> list:
     for bits in (16, 32):
         for seed in (0, 1):
             values = {f"m{n}": (0.5 - n / 100 + seed * spread, False) for n in range(count)}
-            values |= {"low": (0.1, True), "lower": (0.12, True)}
+            values |= {"low": (0.4, True), "lower": (0.38, True)}
             for method, (value, floor) in values.items():
                 found.append(record_of(method, bits, seed, floor=floor, metrics={"map": value}))
     return found
@@ -112,6 +112,19 @@ def test_of_many_methods_the_eight_highest_are_drawn_and_floors_are_dashed(recor
     assert dashes == [[]] * 8 + [list(dash) for dash in DASHES[:2]]
     assert title[1] == "8 of 11 methods, those with the best mean map"
     assert len(_lines(many(record_of, 8, 0.0), "bits", None, "map")[1]) == 1  # eight are all drawn
+
+
+def test_a_floor_far_from_all_methods_is_in_the_title_and_not_on_the_axis(record_of):
+    from hashzoo.site.plot import _lines
+
+    far = [record_of("far", bits, 0, floor=True, metrics={"map": 0.05}) for bits in (16, 32)]
+    spec, title = _lines([*many(record_of, 8, 0.0), *far], "bits", None, "map")
+    assert title[1:] == ["outside the axis: far 0.050"]
+    assert {point["m"] for point in spec["data"]["values"]} == {*(f"m{n}" for n in range(8)), "low", "lower"}
+    assert spec["layer"][1]["encoding"]["color"]["scale"]["domain"] == [*(f"m{n}" for n in range(8)), "low", "lower"]
+    alone, title = _lines(far, "bits", None, "map")
+    assert {point["m"] for point in alone["data"]["values"]} == {"far"}
+    assert len(title) == 1
 
 
 def test_bands_stay_within_the_range_of_the_metric(record_of):
