@@ -246,7 +246,7 @@ class _Site:
         paper = paper_of(page)
         words += [str(paper.year)] if paper else []
         self.page(
-            "method.html.j2", page.page, page.name, "Methods", page=page, places=places,
+            "method.html.j2", page.page, page.name, "Methods", page=page, places=places, standing=_together(places),
             words=list(dict.fromkeys(words)), charts=method_charts(places), paper=paper, install=install_command(page),
             pictures=self.code_pictures(page),
             claims=[j for j in content.claims if page.name in (j.claim.better, j.claim.worse)],
@@ -298,6 +298,21 @@ def install_command(page: MethodPage) -> str:
 def _by_bits(row: Row) -> list[tuple[int, list[Record]]]:
     """Return the records of a row by bit length."""
     return [(bits, list(found)) for bits, found in itertools.groupby(row.records, key=lambda record: record.bits)]
+
+
+def _together(places: Sequence[Place]) -> list[tuple[Place, list[Row], list[int]]]:
+    """Return for each set-up of each board its first place, all rows on it, and the bit lengths that these have."""
+    found: dict[tuple[str, str], list[Place]] = {}
+    for place in places:
+        found.setdefault((place.board.label, place.setup.id), []).append(place)
+    return [
+        (
+            group[0],
+            [place.row for place in group],
+            sorted({bits for place in group for bits in place.view.of(place.row)}),
+        )
+        for group in found.values()
+    ]
 
 
 def _runs(cells: Iterable[str]) -> list[tuple[str, int]]:
