@@ -107,9 +107,9 @@ def _lines(
     if kind == "bits":
         _, far = drawing.apart(drawing.chart("bits", points, order))
         title += [drawing.outside(far)] if far else []
-        for line in far:
-            points = [point for point in points if point["m"] != line.name]
-            del order[line.name]
+        for floor in far:
+            points = [point for point in points if point["m"] != floor.name]
+            del order[floor.name]
     return charts.lines(kind, points, order, y=shown if kind == "bits" else "", title=title, height=320), title
 
 
