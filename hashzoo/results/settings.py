@@ -50,7 +50,7 @@ class Study(NamedTuple):
 def study_of(record: Record) -> Study | None:
     """Return how a record's settings were tuned; None where they were not, or something was changed afterwards."""
     found = re.fullmatch(r"(\d+) trials?", record.config.tuned)
-    return Study(int(found[1]), found[0], record.config.settings_source.partition(" (file ")[0]) if found else None
+    return Study(int(found[1]), found[0], record.config.settings_source.partition(" (")[0]) if found else None
 
 
 def config_of(record: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hashzoo.errors import UsageError, WorkError
-from hashzoo.files import file_sha256, read_json
+from hashzoo.files import json_sha256, read_json
 
 VERSION = 1
 """Version of the file's fields."""
@@ -59,13 +59,14 @@ def read_choice(path: Path, method: str, protocol: str) -> Choice:
         if found["chosen"] is None or (trials < wanted and found["space"]):
             of = wanted if found["space"] else 1
             raise WorkError(f"{path}: {method} has {trials} of {of} trials; repeat hashzoo tune, which goes on.")
+        own = {**study, "methods": {method: found}}  # methods that join the file later leave its checksum as it is
         label = f"{trials} trial{'s' if trials != 1 else ''}"
         return Choice(
             options={**study["options"]["settings"], **found["chosen"]["options"]},
             setup={option: study["options"][option] for option in ("backbone", "freeze_backbone", "weights")},
             regime=str(found["regime"]),
             label=label,
-            source=f"tuned, {label} by {study['metric']} on {protocol}-validation (file {file_sha256(path)[:8]})",
+            source=f"tuned, {label} by {study['metric']} on {protocol}-validation (trials {json_sha256(own)[:8]})",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         wrong = f"it lacks {str(error.args[0])!r}" if isinstance(error, KeyError) else "its fields are of other kinds"

@@ -82,7 +82,7 @@ def test_the_number_of_findings_is_allowed_for(make_record) -> None:
     assert all(a.p_value >= r for a, r in zip(among, raw, strict=True))
 
 
-STUDY = {"tuned": "20 trials", "settings_source": "tuned, 20 trials by map on digits-1k-validation (file 12345678)"}
+STUDY = {"tuned": "20 trials", "settings_source": "tuned, 20 trials by map on digits-1k-validation (trials 12345678)"}
 
 
 def by_rows(recipe: float, tuned: float) -> Callable[[Record], Mapping[str, Any]]:
@@ -141,7 +141,7 @@ def test_the_correction_counts_tuned_rows_and_recipes(make_record) -> None:
         {},
         {"tuned": "30 trials"},
         {"tuned": "20 trials, epochs=1"},
-        {**STUDY, "settings_source": "tuned, 20 trials by map on cifar10-5k-validation (file 12345678)"},
+        {**STUDY, "settings_source": "tuned, 20 trials by map on cifar10-5k-validation (trials 12345678)"},
     ],
 )
 def test_tuned_rows_are_compared_with_those_of_the_same_study_only(make_record, other: Mapping[str, str]) -> None:

@@ -93,7 +93,10 @@ def test_what_is_chosen_depends_on_neither_workers_nor_interruptions(tmp_path: P
 def test_methods_of_a_later_command_join_the_file(tmp_path: Path) -> None:
     first = tuned(tmp_path, 1, "greedyhash")
     kept = json.loads(first.read_text())["methods"]["greedyhash"]
+    request = RunRequest("greedyhash", protocol="digits-1k", tuned=first)
+    before = resolve(request, registry()).config.settings_source
     assert tuned(tmp_path, 1, "dch") == first
+    assert resolve(request, registry()).config.settings_source == before  # it is of the method's own trials
     study = json.loads(first.read_text())
     assert study["methods"]["greedyhash"] == kept
     assert set(study["methods"]) == {"greedyhash", "dch"}
