@@ -105,8 +105,9 @@ def hashzoo_register_claims() -> tuple[Claim, ...]:
             "cibhash",
             "greedyhash-unsupervised",
             "map@1000",
+            instead="map",
         ),
-        Claim("Contrastive codes beat ITQ", source, "cibhash", "itq", "map@1000"),
+        Claim("Contrastive codes beat ITQ", source, "cibhash", "itq", "map@1000", instead="map"),
     )
 
 

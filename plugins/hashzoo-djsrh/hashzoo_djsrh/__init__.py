@@ -105,6 +105,7 @@ def hashzoo_register_claims() -> tuple[Claim, ...]:
             worse="cmfh",
             metric=f"{task}/map@50",
             bits=(16, 32, 64, 128),
+            instead=f"{task}/map",
         )
         for task in ("image-to-text", "text-to-image")
     )
