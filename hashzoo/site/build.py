@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from hashzoo.results.evidence import pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.record import Record
 from hashzoo.results.text import number_text, plain
-from hashzoo.site import charts, drawing, pictures, wording
+from hashzoo.site import charts, drawing, pictures, records, wording
 from hashzoo.site.content import Board, Content, MethodPage, Row, newest, slug
 from hashzoo.site.figures import Entry, Figure, Place, board_charts, figure, method_charts
 from hashzoo.site.markup import code_marks, compact
@@ -91,13 +90,11 @@ class _Site:
             "interval": wording.interval, "bibtex": bibtex, "sections": wording.sections,
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
-            "exact": wording.exact, "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
-            "made_on": wording.made_on, "other_measures": wording.other_measures,
-            "values": wording.values, "means": wording.means, "seconds": wording.seconds, "made": wording.made,
-            "folders": self.folders, "by_bits": _by_bits,
-            "alike": _alike, "runs": _runs,
+            "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},
+            "columns_of": records.columns_of, "by_seed": records.by_seed, "others": records.others,
+            "how_made": partial(records.how_made, folders=self.folders),
         }  # fmt: skip
-        environment.filters |= {"groupby_two": _by_place, "in_short": wording.SHORT_LEVELS.__getitem__}
+        environment.filters["groupby_two"] = _by_place
         self.environment = environment
 
     def write(self) -> None:
@@ -121,10 +118,10 @@ class _Site:
         self.tables()
         judged = sorted(self.content.claims, key=lambda item: (item.verdict == "not measured", item.claim.better))
         self.page("claims.html.j2", "claims/index.html", "Claims", "Claims", claims=judged)
-        machines = {wording.machine_id(record): record for record in self.content.records}
+        machines = {records.machine_id(record): record for record in self.content.records}
         self.page(
             "machines.html.j2", "machines.html", "Machines and versions", machines=sorted(machines.items()),
-            versions=wording.versions,
+            versions=records.versions,
         )  # fmt: skip
         self.file(MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 
@@ -295,11 +292,6 @@ def install_command(page: MethodPage) -> str:
     return ""
 
 
-def _by_bits(row: Row) -> list[tuple[int, list[Record]]]:
-    """Return the records of a row by bit length."""
-    return [(bits, list(found)) for bits, found in itertools.groupby(row.records, key=lambda record: record.bits)]
-
-
 def _together(places: Sequence[Place]) -> list[tuple[Place, list[Row], list[int]]]:
     """Return for each set-up of each board its first place, all rows on it, and the bit lengths that these have."""
     found: dict[tuple[str, str], list[Place]] = {}
@@ -313,25 +305,6 @@ def _together(places: Sequence[Place]) -> list[tuple[Place, list[Row], list[int]
         )
         for group in found.values()
     ]
-
-
-def _runs(cells: Iterable[str]) -> list[tuple[str, int]]:
-    """Return values with how often each stands in a row.
-
-    >>> _runs(["codes", "reported", "reported"])
-    [('codes', 1), ('reported', 2)]
-    """
-    return [(value, len(list(found))) for value, found in itertools.groupby(cells)]
-
-
-def _alike(cells: Sequence[str]) -> list[tuple[str, int]]:
-    """Return one value for all cells where they are alike, else each for itself.
-
-    >>> _alike(["1", "1"]), _alike(["1", "1", "2"])
-    ([('1', 2)], [('1', 1), ('1', 1), ('2', 1)])
-    """
-    found = _runs(cells)
-    return found if len(found) == 1 else [(value, 1) for value in cells]
 
 
 def _by_place(findings: Sequence[Any]) -> list[tuple[tuple[str, str], list[Any]]]:

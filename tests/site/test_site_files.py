@@ -13,7 +13,7 @@ import pytest
 from hashzoo.errors import UsageError
 from hashzoo.results.collect import collect
 from hashzoo.site.content import Content, slug
-from hashzoo.site.wording import exact
+from hashzoo.site.records import exact
 
 pytest.importorskip("altair", reason="the extra `site` is not installed")
 
