@@ -121,7 +121,7 @@ class _Site:
         machines = {records.machine_id(record): record for record in self.content.records}
         self.page(
             "machines.html.j2", "machines.html", "Machines and versions", machines=sorted(machines.items()),
-            versions=records.versions,
+            versions=records.versions, machine_name=records.machine_name,
         )  # fmt: skip
         self.file(MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 

@@ -104,6 +104,12 @@ def machine_id(record: Record) -> str:
     return f"m{json_sha256([versions(record), record.environment])[:6]}"
 
 
+def machine_name(record: Record) -> str:
+    """Return a name of the machine that a record was made on."""
+    about = record.environment
+    return plain(str(about.get("processor") or about.get("system") or "machine"))
+
+
 def _has(row: Row, bits: int) -> bool:
     return any(record.bits == bits for record in row.records)
 
@@ -141,12 +147,9 @@ def _means(groups: Sequence[Sequence[Record]], value: Callable[[Record], float |
 
 def _machines(records: Sequence[Record], root: str) -> Markup:
     """Return links to the machines of records."""
-    found = {machine_id(record): record.environment for record in records}
+    found = {machine_id(record): machine_name(record) for record in records}
     return Markup(", ").join(
-        Markup('<a href="{}machines.html#{}">{}</a>').format(
-            root, place, plain(str(of.get("processor") or of.get("system") or "machine"))
-        )
-        for place, of in found.items()
+        Markup('<a href="{}machines.html#{}">{}</a>').format(root, place, name) for place, name in found.items()
     )
 
 
