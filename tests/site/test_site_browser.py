@@ -262,7 +262,8 @@ def test_lower_header_lines_scroll_with_their_columns(browser, wide_site):
     browser.execute_script("document.querySelector('.exact').parentElement.scrollLeft = 90")
     seed, cell, name = browser.execute_script(
         "const rows = document.querySelector('.exact').rows;"
-        "return [rows[1].cells[0], document.querySelector('.exact td'), rows[0].cells[0]].map((e) => e.getBoundingClientRect().left)"
+        "const of = [rows[1].cells[0], document.querySelector('.exact td'), rows[0].cells[0]];"
+        "return of.map((e) => e.getBoundingClientRect().left)"
     )
     assert seed == cell < name + 90
     align = "getComputedStyle(document.querySelector('.exact').rows[1].cells[0]).textAlign"
