@@ -24,7 +24,7 @@ FEW_POINTS = 10
 FEW_CURVES = 4
 """The most precision-recall curves of a method's page that are of all bit lengths; more rows have the usual one."""
 
-BOARDS = 2
+BOARDS = 1
 """The most boards of which a method's page has charts; the others are a link away."""
 
 
