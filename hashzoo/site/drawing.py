@@ -153,12 +153,11 @@ def described(drawn: Chart) -> str:
 # Stills
 
 
-def still(drawn: Chart, said: str = "") -> Markup:
+def still(drawn: Chart) -> Markup:
     """Return the chart as SVG for a page; the lines are in units of the data.
 
-    Those who do not see it are told `said` and what `described` says.
+    Those who do not see it are told what `described` says; the title stands in the page's caption.
     """
-    told = ". ".join(part for part in (said, described(drawn)) if part)
     axis = _x_axis(drawn)
     bands = [edge for line in drawn.lines for edge in edges(drawn, line)]
     low = 0.0 if drawn.kind == "distances" else min(lower for lower, _ in bands) / SCALE
@@ -182,7 +181,7 @@ def still(drawn: Chart, said: str = "") -> Markup:
         for line in drawn.lines
     )
     return Markup(
-        f'<svg class="still" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(told)}">'
+        f'<svg class="still" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(described(drawn))}">'
         f'<path d="{grid}"/><g class="x">{across}</g><g class="y">{upward}</g>'
         f'<text class="x-title">{escape(drawn.x_title)}</text><text class="y-title">{escape(drawn.y_title)}</text>'
         f'<g transform="translate({axis.start:.6g} {up:.6g})scale({axis.by:.6g} {by:.6g})">{lines}</g></svg>'

@@ -57,7 +57,7 @@ class Place(NamedTuple):
 def figure(title: str, note: str, chart: drawing.Chart, legend: bool = True) -> Figure:
     """Return a chart as the templates take it."""
     entries = [Entry(line.name, drawing.style_of(line.place)) for line in chart.lines] if legend else []
-    return Figure(title, note, chart.template, drawing.still(chart, title), entries)
+    return Figure(title, note, chart.template, drawing.still(chart), entries)
 
 
 def board_charts(setup: Setup) -> tuple[list[Figure], list[Entry]]:

@@ -153,6 +153,15 @@ def _machines(records: Sequence[Record], root: str) -> Markup:
     )
 
 
+def _short(value: object) -> str:
+    """Return an option's value, a number to six digits.
+
+    >>> _short(5.6567573481305296), _short(1.0), _short("sigmoid"), _short(True)
+    ('5.65676', '1', 'sigmoid', 'True')
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _made(record: Record) -> list[tuple[str, str]]:
     """Return how a record was made, in words."""
     config = record.config
@@ -160,7 +169,7 @@ def _made(record: Record) -> list[tuple[str, str]]:
     for name in ("hash_layer", "loss", "trainer", "fitter"):
         part = getattr(config, name)
         if part is not None:
-            options = ", ".join(f"{key} {value}" for key, value in part.options.items())
+            options = ", ".join(f"{key} {_short(value)}" for key, value in part.options.items())
             found.append((name.replace("_", " "), f"{part.name}{f' ({options})' if options else ''}"))
     if config.recipe is not None:
         recipe = config.recipe
