@@ -16,7 +16,7 @@ INTRODUCTION = """\
 CIFAR-10 re-encoded as JPEG, 1,000 queries, database of 54,000, frozen EfficientNet-Lite0 features under a hash layer;
 mean ± standard deviation over three seeds, (1) where there was one. Bold marks the rows tied with the best of a column
 where values by query were kept, else the highest mean; ‡ marks figures of which a seed's codes collapsed (half of the
-bits or more never change). All rows, with the floors at the end: [leaderboards/index.md](leaderboards/index.md); how they
+bits or more never change). All rows and the floors: [leaderboards/index.md](leaderboards/index.md); how they
 were made and what was found: [docs/results.md](docs/results.md).
 """
 BOARDS = (
