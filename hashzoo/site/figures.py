@@ -94,9 +94,9 @@ def method_charts(places: Sequence[Place]) -> list[Figure]:
 
 
 def _size(places: Sequence[Place]) -> float:
-    """Return how many items the codes of a method's rows on one board are of; 0 without codes."""
-    metrics = places[0].row.records[0].metrics
-    return max((value for name, value in metrics.items() if name.rpartition("/")[2] == "items"), default=0)
+    """Return how many items the codes on a board are of, by any of its rows: one without codes does not say."""
+    metrics = [item for row in places[0].view.rows for item in row.records[0].metrics.items()]
+    return max((value for name, value in metrics if name.rpartition("/")[2] == "items"), default=0)
 
 
 def _where(place: Place) -> str:
