@@ -74,12 +74,12 @@ def _resolve_tuned(request: RunRequest, path: Path, registry: Registry) -> Plan:
     """
     _, protocol = _choose_data(request, registry.get("methods", request.method), registry)
     choice = read_choice(path, registry.listed("methods", request.method), protocol.id)
-    both = sorted(set(choice.options) & set(request.settings))
-    if name := next((name for name in both if choice.options[name] != request.settings[name]), None):
-        raise UsageError(
-            f"{name} is {choice.options[name]!r} in {path} and {request.settings[name]!r} here; leave out "
-            f"--set {name}, or --tuned."
-        )
+    for name in sorted(set(choice.options) & set(request.settings)):
+        chosen_value, asked = choice.options[name], request.settings[name]
+        if chosen_value != asked:
+            raise UsageError(
+                f"{name} is {chosen_value!r} in {path} and {asked!r} here; leave out --set {name}, or --tuned."
+            )
     plan = _resolve(replace(request, settings={**choice.options, **request.settings}), registry)
     if choice.regime != plan.config.regime:
         raise UsageError(

@@ -23,7 +23,7 @@ from hashzoo.results.evidence import pairs_of
 from hashzoo.results.layout import NOTHING, paper_boards, published_board
 from hashzoo.results.record import Record
 from hashzoo.results.text import number_text, plain
-from hashzoo.site import charts, drawing, pictures, records, wording
+from hashzoo.site import charts, drawing, pictures, records, vega, wording
 from hashzoo.site.content import Board, Content, MethodPage, Row, newest, slug
 from hashzoo.site.figures import Entry, Figure, Place, board_charts, figure, method_charts
 from hashzoo.site.markup import code_marks, compact
@@ -101,8 +101,8 @@ class _Site:
         static = files("hashzoo.site").joinpath("static")
         for name in ("site.css", "site.js", "icon.svg"):
             self.file(f"static/{name}", static.joinpath(name).read_text(encoding="utf-8"))
-        self.file("static/vega.js", drawing.script())
-        self.file("static/charts.js", drawing.templates())
+        self.file("static/vega.js", vega.script())
+        self.file("static/charts.js", vega.templates())
         self.page("index.html.j2", "index.html", "hashzoo", "Boards", latest=newest(self.content.records))
         for board in self.content.boards:
             self.say(f"board {board.label}")

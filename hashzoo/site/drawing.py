@@ -1,25 +1,23 @@
-"""The charts of a page: a small still drawing of each that holds its data, and what a browser draws them from.
+"""The charts of a page: a small still drawing of each that holds its data.
 
 A page's chart is an SVG in the page, drawn here for readers without scripts. Its lines are paths in the data's own
 units, which a transformation puts in their place, so that the page's script reads the values off the drawing and no
-chart stands on a page twice. Vega draws them from one of four specifications that all pages share, compiled from the
-same Altair charts as those of `hashzoo plot`. Colours and fonts are in the style sheet (`.still`).
+chart stands on a page twice (`vega.py` has what it draws them from). Colours and fonts are in the style sheet
+(`.still`).
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from hashzoo.site import charts
-from hashzoo.site.charts import Points, colour_of, is_dashed, need
+from hashzoo.site.charts import Points, colour_of, is_dashed
 
 WIDTH, HEIGHT = 880, 560
 """Of a still in its own units, two to a pixel of a card."""
@@ -312,58 +310,3 @@ def _svg(content: str, width: int, height: int) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width // 2}" '
         f'height="{height // 2}">{content}</svg>\n'
     )
-
-
-# What a browser draws them from
-
-
-VEGA = {
-    "6.2.0": (
-        "vega-view@6.1.0", "vega-parser@7.1.0", "vega-dataflow@6.1.0", "vega-transforms@5.1.0",
-        "vega-view-transforms@5.1.0", "vega-encode@5.1.0",
-    ),
-}  # fmt: skip
-"""The parts of a release of Vega that our charts need: three quarters of it; no maps, forces, trees or word clouds."""
-
-
-def script() -> str:
-    """Return Vega as one script, `window.vega` with what draws a compiled specification.
-
-    vl-convert keeps the parts of Vega under the addresses that its bundle imports. Where its release of Vega is not in
-    `VEGA`, all of Vega does the same, and where it keeps that elsewhere, the whole bundle.
-    """
-    tool = need("vl_convert")
-    release = tool.get_vega_version()
-    whole = f'import {{View, parse}} from "{_address(f"vega@{release}")}";'
-    for imports in [*([_parts(VEGA[release])] if release in VEGA else []), whole]:
-        with suppress(ValueError):
-            bundle: str = tool.javascript_bundle(f"{imports}\nwindow.vega = {{View, parse}};")
-            return bundle.replace("</script", "<\\/script")
-    return charts.script() + "window.vega=vegaEmbed.vega;\n"
-
-
-def _address(package: str) -> str:
-    return f"https://cdn.jsdelivr.net/npm/{package}/+esm"
-
-
-def _parts(packages: tuple[str, ...]) -> str:
-    view, parser, dataflow, *extensions = map(_address, packages)
-    lines = [
-        f'import {{View}} from "{view}";', f'import {{parse}} from "{parser}";',
-        f'import {{transforms}} from "{dataflow}";',
-    ]  # fmt: skip
-    lines += [f'import * as part{n} from "{address}";' for n, address in enumerate(extensions)]
-    return "\n".join([*lines, f"Object.assign(transforms, {', '.join(f'part{n}' for n in range(len(extensions)))});"])
-
-
-def templates() -> str:
-    """Return a script with the four specifications without data."""
-    made = {name: _compiled(name) for name in ("line", "log", "bits", "distances")}
-    return f"window.hashzooCharts={json.dumps(made, separators=(',', ':'), sort_keys=True)};\n"
-
-
-def _compiled(name: str) -> dict[str, Any]:
-    spec = charts.shared(name)
-    made: dict[str, Any] = need("vl_convert").vegalite_to_vega(spec)
-    made.pop("$schema", None)
-    return made

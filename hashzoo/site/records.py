@@ -54,12 +54,12 @@ def by_seed(row: Row, columns: Columns, lengths: Sequence[int]) -> list[Line]:
     """
     there = {(record.bits, record.seed): record for record in row.records}
     levels = dict(zip(there, (SHORT_LEVELS[standing.level] for standing in row.standings), strict=True))
-    firsts = {bits: next(seed for seed in seeds if (bits, seed) in there) for bits, seeds in columns if _has(row, bits)}
-    places = {
-        (bits, seed): [f"{row.anchor}-{n}" for n in dict.fromkeys([bits, *([] if bits else lengths)])]
-        for bits, seed in firsts.items()
-    }
     every = [(bits, seed) for bits, seeds in columns for seed in seeds]
+    firsts = {key[0]: key for key in reversed(every) if key in there}
+    places = {
+        key: [f"{row.anchor}-{n}" for n in dict.fromkeys([bits, *([] if bits else lengths)])]
+        for bits, key in firsts.items()
+    }
     lines: list[Line] = []
     for name in row.records[0].headlines:
         values = {key: exact(record.metrics[name]) for key, record in there.items() if name in record.metrics}
@@ -108,10 +108,6 @@ def machine_name(record: Record) -> str:
     """Return a name of the machine that a record was made on."""
     about = record.environment
     return plain(str(about.get("processor") or about.get("system") or "machine"))
-
-
-def _has(row: Row, bits: int) -> bool:
-    return any(record.bits == bits for record in row.records)
 
 
 def _runs(cells: Iterable[str]) -> list[Cell]:
