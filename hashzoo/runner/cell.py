@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STAGE_FILES = {"train": "model.safetensors", "encode": "codes.npz", "evaluate": "record.json"}
 LOCK = ".lock"
+TRIES = 100
+"""How often a folder is made that another process removes before it is held."""
 DESCRIBED = ("split.json", "config.json")
 """What a run directory holds beside its cells."""
 
@@ -186,21 +188,38 @@ class CellFolder:
         The lock belongs to a process and ends with it, however it ends.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK)
-            try:
-                lock.acquire(timeout=-1 if wait else 0)
-            except Timeout:
-                yield False
-                return
+            lock = self._acquire(wait)
         except OSError as error:
             raise WorkError(
                 f"Could not write in {self.path}: {error.strerror or error}; choose another --out."
             ) from error
+        if lock is None:
+            yield False
+            return
         try:
             yield True
         finally:
             lock.release()
+
+    def _acquire(self, wait: bool) -> FileLock | None:
+        """Make the folder and hold its lock; None where another process holds it.
+
+        A process whose run failed removes the folders that it left empty, perhaps between the two: both are tried
+        again then.
+        """
+        for _ in range(TRIES - 1):
+            with suppress(FileNotFoundError, FileExistsError):  # the second: gone again when mkdir looks at it
+                return self._acquire_once(wait)
+        return self._acquire_once(wait)
+
+    def _acquire_once(self, wait: bool) -> FileLock | None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            return None
+        return lock
 
     def _notes(self) -> dict[str, dict[str, Any]]:
         path = self.path / "stages.json"

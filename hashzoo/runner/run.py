@@ -67,14 +67,16 @@ def run(
         accelerator.init_trackers(plan.name)
     try:
         records = _run_cells(shop, folder, request.overwrite == "always", wait)
-    except torch.OutOfMemoryError as error:
-        raise WorkError(
-            "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
-            f"smaller backbone, and repeat the command ({str(error).splitlines()[0]})."
-        ) from error
-    finally:
+    except BaseException as error:
         if accelerator.is_main_process:
             folder.remove_if_empty()
+        if isinstance(error, torch.OutOfMemoryError):
+            raise WorkError(
+                "The device ran out of memory; use a smaller batch (--set batch_size=...), --freeze-backbone or a "
+                f"smaller backbone, and repeat the command ({str(error).splitlines()[0]})."
+            ) from error
+        raise
+    finally:
         if request.track:
             accelerator.end_training()
     reporter.say(f"Records, codes and models are in {_shown(folder, request)}.")

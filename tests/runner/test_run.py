@@ -164,6 +164,40 @@ def test_files_of_others_in_a_run_directory_without_cells_stay(tmp_path: Path) -
     assert not folder.path.exists()
 
 
+def test_a_cell_is_held_although_another_process_removes_what_is_empty(tmp_path: Path) -> None:
+    folder = RunDirectory(tmp_path / "run")
+    ended = threading.Event()
+
+    def remove() -> None:
+        while not ended.is_set():
+            folder.remove_if_empty()
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        for seed in range(300):
+            for wait in (True, False):
+                with folder.cell(8, seed % 2).locked(wait) as free:
+                    assert free or not wait  # without waiting, the remover's moment may look like work
+                    if free:
+                        (folder.cell(8, seed % 2).path / "codes.npz").write_bytes(b"")
+                        (folder.cell(8, seed % 2).path / "codes.npz").unlink()
+    finally:
+        ended.set()
+        remover.join()
+
+
+def test_a_run_that_ends_well_removes_nothing(tmp_path: Path) -> None:
+    """Another process may just have made the folder of its cell."""
+    request = RunRequest(method="lsh", bits=(16,), out=tmp_path)
+    run(request)
+    (record,) = tmp_path.glob("*/bits-016/seed-0/record.json")
+    other = record.parents[2] / "bits-032" / "seed-0"
+    other.mkdir(parents=True)
+    run(request)
+    assert other.is_dir()
+
+
 @pytest.mark.parametrize("text", ["[]", "3", "{", "{}"])
 def test_a_configuration_that_is_none_stops_no_list_of_runs(tmp_path: Path, text: str) -> None:
     run(RunRequest(method="lsh", bits=(16,), out=tmp_path))
