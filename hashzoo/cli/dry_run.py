@@ -51,7 +51,8 @@ def show_cells(study: Study, engine: EngineChoice, outs: Sequence[Path], as_json
         click.echo(f"{'; '.join(what)}: cannot be done ({why})")
     for sentence in study.missing:
         click.echo(f"Missing: {sentence}")
-    click.echo(f"{len(study.tasks)} cells, {len(study.tasks) - len(todo)} done, {len(todo)} to do.")
+    number = len(study.tasks)
+    click.echo(f"{number} cell{'s' if number != 1 else ''}, {number - len(todo)} done, {len(todo)} to do.")
     if todo:
         click.echo(_total(known, len(todo), engine, outs))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,23 @@ def _errors(chance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(np.maximum(squared, _SAME**2))
 
 
+@lru_cache(maxsize=2)
+def _drawn(queries: int, resamples: int, seed: int) -> tuple[list[NDArray[np.unsignedinteger]], Mapping[str, Any]]:
+    """Return how often each resample holds each query, in blocks (size, Q), and the state of the generator after it.
+
+    Comparisons on one board ask for the same draws again and again: those last asked for are kept, a byte each.
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, _BATCH // queries)
+    blocks = []
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, queries, (size, queries)) + np.arange(size)[:, None] * queries
+        times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
+        blocks.append(times.astype(np.min_scalar_type(int(times.max()))))
+    return blocks, rng.bit_generator.state
+
+
 def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> NDArray[np.float64]:
     """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows).
 
@@ -231,16 +249,12 @@ def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int
     with equal rows whose spreads differ up to tenfold, 2 to 36 rows of 3 seeds, `tied_with_best` called some row worse
     in 3 to 8 % of 60 to 100 boards; with each row's own t of 2 degrees nothing was told apart on boards of 36 rows.
     """
-    rng = np.random.default_rng(seed)
     over_seeds = np.stack([array.mean(axis=0) for array in arrays], axis=1)  # (Q, rows)
-    queries, rows = over_seeds.shape
-    result = np.empty((resamples, rows))
-    step = max(1, _BATCH // queries)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        drawn = rng.integers(0, queries, (size, queries)) + np.arange(size)[:, None] * queries
-        times = np.bincount(drawn.ravel(), minlength=size * queries).reshape(size, queries)
-        result[start : start + size] = (times - 1.0) @ over_seeds / queries
+    queries = len(over_seeds)
+    blocks, state = _drawn(queries, resamples, seed)
+    result = np.concatenate([(times - 1.0) @ over_seeds / queries for times in blocks])
+    rng = np.random.default_rng(seed)
+    rng.bit_generator.state = state
     repeated = [place for place, array in enumerate(arrays) if len(array) > 1]
     if repeated:
         variances = np.array([arrays[place].mean(axis=1).var(ddof=1) for place in repeated])

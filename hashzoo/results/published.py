@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -69,11 +70,17 @@ def is_dataset(published: str, ours: str) -> bool:
     >>> [is_dataset("CIFAR-10", ours) for ours in ("cifar10", "cifar10-jpeg", "cifar100")]
     [True, True, False]
     """
-    parts = ours.split("-")
-    prefixes = ("".join(parts[: end + 1]) for end in range(len(parts)))
-    return _squeezed(published) in {_squeezed(prefix) for prefix in prefixes}
+    return _squeezed(published) in _forms(ours)
 
 
+@lru_cache(maxsize=1024)
+def _forms(dataset: str) -> frozenset[str]:
+    """Return the datasets that one is a form of, itself among them, squeezed."""
+    parts = dataset.split("-")
+    return frozenset(_squeezed("".join(parts[: end + 1])) for end in range(len(parts)))
+
+
+@lru_cache(maxsize=1024)
 def _squeezed(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 

@@ -252,9 +252,22 @@ def _drawn_line(drawn: Chart, line: Line) -> str:
 
 
 def _bars(line: Line) -> str:
-    """Return the outline of bars at following whole numbers, half a bar wide at both ends."""
-    steps = [after - before for before, after in itertools.pairwise(line.y)]
-    return f"M{line.x[0]} 0V{line.y[0]}h.5" + "h1".join(f"v{step}" for step in steps) + "h.5V0"
+    """Return the outline of bars at following whole numbers, half a bar wide at both ends; bars alike as one stroke."""
+    found, wide = f"M{line.x[0]} 0V{line.y[0]}", 0.5
+    for before, after in itertools.pairwise(line.y):
+        if after != before:
+            found, wide = f"{found}h{_short(wide)}v{after - before}", 0.0
+        wide += 1
+    return f"{found}h{_short(wide - 0.5)}V0"
+
+
+def _short(number: float) -> str:
+    """Return a number in the fewest characters.
+
+    >>> [_short(number) for number in (0.5, 1.0, 12.5)]
+    ['.5', '1', '12.5']
+    """
+    return f"{number:g}".removeprefix("0") or "0"
 
 
 def edges(drawn: Chart, line: Line) -> list[tuple[int, int]]:

@@ -73,7 +73,7 @@ def others(row: Row, columns: Columns) -> list[Line]:
     groups = [[record for record in row.records if record.bits == bits] for bits, _ in columns]
     elsewhere = (*BOARD_METRICS, "items", "queries_without_relevant")
     names = [name for name in _main_first(row.metrics) if name.rpartition("/")[2] not in elsewhere]
-    found = [(name, _means(groups, lambda record, name=name: record.metrics.get(name), ".4g")) for name in names]  # type: ignore[misc] # mypy cannot infer a lambda's default argument
+    found = [(name, _means(groups, lambda record, name=name: record.metrics.get(name), ".3g")) for name in names]  # type: ignore[misc] # mypy cannot infer a lambda's default argument
     seconds = _means(groups, lambda record: sum(record.timings.values()), ".1f")
     return [(name, _alike(cells)) for name, cells in [*found, ("seconds", seconds)]]
 

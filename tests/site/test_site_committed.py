@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from filelock import FileLock
 
 from hashzoo.site import figures as drawn_figures
 
@@ -18,10 +20,16 @@ BOARDS = Path(__file__).parents[2] / "leaderboards"
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built once by whichever process of this test run comes first: it takes a minute."""
     from hashzoo.site.build import build
 
-    out = tmp_path_factory.mktemp("committed") / "site"
-    build(BOARDS, out)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / "committed-site"
+    with FileLock(shared / "committed-site.lock"):
+        if not (shared / "committed-site.built").exists():
+            build(BOARDS, out)
+            (shared / "committed-site.built").touch()
     return out
 
 

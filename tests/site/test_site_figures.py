@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashzoo.site import charts, drawing, figures
 from hashzoo.site.figures import Place
@@ -81,3 +85,20 @@ def test_bands_end_where_the_range_of_the_metric_does():
     assert (point["l"], point["h"]) == (0.0, 0.25)
     chart = drawing.chart("bits", charts.over_bits({16: (0.95, 0.2)}, "a"), {"a": 0}, within=(0.0, 1.0))
     assert drawing.edges(chart, chart.lines[0]) == [(7500, 10000)]
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=70))
+def test_an_outline_of_bars_is_as_high_as_the_share_at_every_distance(shares: list[int]):
+    """Walked by a reader of paths that knows M, V, h and v."""
+    points = [{"m": "relevant", "x": x, "y": y / drawing.SCALE} for x, y in enumerate(shares)]
+    drawn = str(drawing.still(drawing.distances(points, {"relevant": 2})))
+    (outline,) = re.findall(r'class="?area"? d="([^"]*)"', drawn)
+    x, y, heights = 0.0, 0, {}
+    for order, number in re.findall(r"([MVhv])(-?[\d.]+)", outline):
+        if order == "h":
+            heights |= {at: y for at in range(len(shares)) if x <= at <= x + float(number)}
+            x += float(number)
+        else:
+            y = int(number) + (y if order == "v" else 0) if order != "M" else 0
+    assert (x, y) == (len(shares) - 1, 0)
+    assert [heights[at] for at in range(len(shares))] == shares
