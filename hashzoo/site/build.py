@@ -222,11 +222,11 @@ class _Site:
         )  # fmt: skip
 
     def folders(self, row: Row) -> list[str]:
-        """Return where the files of a row's records lie, from the board folder."""
+        """Return the folders that a row's records lie in, from the board folder."""
         folder = self.content.board_dir.resolve()
         paths = [record.path.resolve() for record in row.records if record.path is not None]
         found = dict.fromkeys(path.parent.relative_to(folder).as_posix() for path in paths)
-        return [plain(f"{folder.name}/{name}/bits-*-seed-*.json") for name in found]
+        return [plain(f"{folder.name}/{name}") for name in found]
 
     def method(self, page: MethodPage) -> None:
         firsts: dict[tuple[str, Any], Place] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from statistics import fmean
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def how_made(rows: Sequence[Row], root: str, folders: Callable[[Row], Sequence[s
     names = dict.fromkeys(name for words in found for name in words)
     lines: list[tuple[str, list[str]]] = [(name, [words.get(name, NONE) for words in found]) for name in names]
     lines.append(("machine, versions", [_machines(row.records, root) for row in rows]))
-    lines.append(("files", [", ".join(folders(row)) for row in rows]))
+    lines.append(("files bits-*-seed-*.json in", [", ".join(folders(row)) for row in rows]))
     return [(name, _alike(cells)) for name, cells in lines]
 
 
@@ -180,5 +181,5 @@ def _made(record: Record) -> list[tuple[str, str]]:
         found.append(("settings", config.settings_source))
     plugins = {f"{p.distribution} {p.version}" for p in record.plugins.values()}
     found.append(("plugins", ", ".join(sorted(plugins))))
-    found.append(("made", record.created))
+    found.append(("made (UTC)", f"{datetime.fromisoformat(record.created).astimezone(UTC):%Y-%m-%d %H:%M}"))
     return [(name, plain(str(value))) for name, value in found]

@@ -60,7 +60,7 @@ def test_a_dry_run_ends_with_1_where_a_cell_cannot_be_done(
     assert hashzoo("run", "-m", "itq,dcmh,djsrh", "-p", "digits-1k", "--bits", "8", "--dry-run") == 1
     shown = capsys.readouterr().out
     assert "dcmh on digits-1k: cannot be done" in shown
-    assert "1 cells, 0 done, 1 to do." in shown
+    assert "1 cell, 0 done, 1 to do." in shown
     assert hashzoo("run", "-m", "itq,lsh", "--loss", "dch", "--bits", "8", "--dry-run") == 1
     assert "0 cells" in capsys.readouterr().out
     assert hashzoo("run", "-m", "itq,lsh", "-p", "cifar10-5k", "--bits", "8", "--dry-run") == 1
@@ -147,7 +147,7 @@ def test_a_table_is_measured_and_laid_out(
     write_distribution(tmp_path / "site", "hashzoo-tables", TABLE)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert hashzoo("reproduce", "toy-2030-table1", "--dry-run") == 0
-    assert "1 cells, 0 done, 1 to do." in capsys.readouterr().out
+    assert "1 cell, 0 done, 1 to do." in capsys.readouterr().out
     assert hashzoo("reproduce", "toy-2030-table1") == 0
     done = capsys.readouterr()
     assert "Missing: Newest: no installed plugin brings the method 'newest'." in done.err
