@@ -116,7 +116,7 @@ class Store:
         with self._disk(folder):
             if path.is_symlink():
                 raise WorkError(f"{path} is a symbolic link and no lock file of ours; remove it.")
-            lock = FileLock(path)
+            lock = FileLock(path, fallback_to_soft=False)
             try:
                 lock.acquire(timeout=0)
             except Timeout:

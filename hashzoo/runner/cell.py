@@ -149,10 +149,13 @@ class CellFolder:
         return {stage: noted["seconds"] for stage, noted in self._notes().items()}
 
     def clear(self) -> None:
-        """Remove what stages left in the folder; the lock of whoever holds it stays."""
+        """Remove what stages left in the folder; the lock of whoever holds it stays.
+
+        So does a checkpoint: it is there where a training was broken off, and the same one goes on from it.
+        """
         try:
             for entry in self.path.iterdir() if self.path.exists() else ():
-                if entry.name == LOCK:
+                if entry.name in (LOCK, "checkpoint"):
                     continue
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
@@ -214,7 +217,7 @@ class CellFolder:
 
     def _acquire_once(self, wait: bool) -> FileLock | None:
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / LOCK)
+        lock = FileLock(self.path / LOCK, fallback_to_soft=False)
         try:
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:
@@ -241,7 +244,16 @@ class RunDirectory:
 
     def records(self) -> list[Path]:
         """Paths of all records written so far, sorted."""
-        return sorted(self.path.glob("bits-*/seed-*/record.json"))
+        return [path for folder in self.folders() if (path := folder / STAGE_FILES["evaluate"]).is_file()]
+
+    def folders(self) -> list[Path]:
+        """Folders of the cells that are there, sorted; another process may remove one while they are looked for."""
+        found: list[Path] = []
+        with suppress(FileNotFoundError):
+            for length in sorted(self.path.glob("bits-*")):
+                with suppress(FileNotFoundError):
+                    found += sorted(length.glob("seed-*"))
+        return found
 
     def require_new(self) -> None:
         """Raise UsageError where records are there already (overwrite "never")."""
@@ -256,13 +268,17 @@ class RunDirectory:
         for name, value in files.items():
             write_json(self.path / name, value)
 
+    def is_described(self) -> bool:
+        """Whether the files that describe the run are there."""
+        return all((self.path / name).is_file() for name in DESCRIBED)
+
     def remove_if_empty(self) -> None:
         """Remove cells in which no stage was finished, and the folder itself where none is left.
 
         What another process holds, or has just begun, stays.
         """
-        for folder in self.path.glob("bits-*/seed-*"):
-            with suppress(OSError, Timeout), FileLock(folder / LOCK, timeout=0):
+        for folder in self.folders():
+            with suppress(OSError, Timeout), FileLock(folder / LOCK, timeout=0, fallback_to_soft=False):
                 if {entry.name for entry in folder.iterdir()} <= {LOCK}:
                     shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):

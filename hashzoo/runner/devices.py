@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hashzoo.errors import UsageError, unknown_name
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerate import Accelerator
+
+PATIENCE = timedelta(days=7)
+"""How long processes of one run wait for the main one, which alone decodes, encodes, evaluates and waits for cells.
+
+torch's own limit, ten minutes or thirty, ends the run in the middle of that.
+"""
 
 
 def choose_device(device: str) -> str:
@@ -60,6 +67,7 @@ def make_accelerator(
     import torch
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
+    from accelerate.utils import InitProcessGroupKwargs
 
     if not torch.distributed.is_initialized():
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -73,6 +81,7 @@ def make_accelerator(
             mixed_precision=mixed,
             log_with=list(track) or None,
             project_dir=folder,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
     except (ValueError, ImportError) as error:
         raise UsageError(f"Accelerate refuses this set-up: {error}; change --precision, --device or --track.") from None

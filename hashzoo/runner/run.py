@@ -182,15 +182,17 @@ def _held(shop: Workshop, folder: RunDirectory, bits: int, seed: int, again: boo
         if not shop.agree(free):
             shop.reporter.say(f"Another process is working on {cell.path}; it is left to that one for now.")
             return None
-        folder.describe(
-            {
-                "split.json": shop.described,
-                "config.json": {**shop.plan.config.model_dump(mode="json"), "precision": shop.precision},
-            }
-        )
+        about = {
+            "split.json": shop.described,
+            "config.json": {**shop.plan.config.model_dump(mode="json"), "precision": shop.precision},
+        }
+        folder.describe(about)
         if again:
             cell.clear()
-        return run_cell(shop, cell, bits, seed)
+        record = run_cell(shop, cell, bits, seed)
+        if not folder.is_described():  # a process whose run failed removed them when no cell was there yet
+            folder.describe(about)
+        return record
 
 
 def load_data(plan: Plan, reporter: Reporter) -> Splits:

@@ -38,7 +38,7 @@ def _row(folder: Path) -> dict[str, Any]:
         records = [read_record(path) for path in RunDirectory(folder).records()]
     except (WorkError, ValidationError, AttributeError) as error:
         return {"name": folder.name, "fault": " ".join(str(error).split())[:200]}
-    begun = [path for path in folder.glob("bits-*/seed-*") if not (path / "record.json").is_file()]
+    begun = [path for path in RunDirectory(folder).folders() if not (path / "record.json").is_file()]
     return {
         "name": folder.name,
         "method": config.method,

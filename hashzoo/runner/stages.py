@@ -76,6 +76,10 @@ def _todo(shop: Workshop, cell: CellFolder, prints: Mapping[str, str]) -> list[s
                 "again."
             )
             todo.append(stage)
+    if "evaluate" not in todo and cell.is_damaged("evaluate"):
+        read_record(cell.file("evaluate"))  # where it was edited or cut short, this says so
+        shop.reporter.say(f"{cell.file('evaluate')} is of a command that did not end; it is evaluated again.")
+        todo.append("evaluate")
     if "train" in todo and "encode" not in todo:
         todo.append("encode")  # the model is gone: it is made again, and its codes with it
     return todo

@@ -67,6 +67,7 @@ def build(board_dir: Path, out: Path, say: Say = lambda _: None, *, codes: bool 
         shutil.rmtree(out)
     for name in ("static", "pictures"):
         (out / name).mkdir(parents=True)
+    (out / MARK).write_text("A static site made by hashzoo; it is replaced when it is made again.\n", encoding="utf-8")
     site = _Site(content, out, say, codes)
     site.write()
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
@@ -123,7 +124,6 @@ class _Site:
             "machines.html.j2", "machines.html", "Machines and versions", machines=sorted(machines.items()),
             versions=records.versions, machine_name=records.machine_name,
         )  # fmt: skip
-        self.file(MARK, "A static site made by hashzoo; it is replaced when it is made again.\n")
 
     def file(self, name: str, content: str | bytes) -> None:
         path = self.out / name

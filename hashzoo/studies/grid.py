@@ -181,22 +181,29 @@ def run_study(
                 continue
             done += 1
             reporter.advance(done, task.label)
-            reporter.say(f"cell {finished + done} of {len(study.tasks)}: {_line(task, outcome)}")
-            if outcome.error:
+            line, error = _ended(task, outcome)
+            reporter.say(f"cell {finished + done} of {len(study.tasks)}: {task.label}: {line}")
+            if error:
                 bad.add(task.number)
-                failed.append((task.label, outcome.error))
+                failed.append((task.label, error))
                 if not keep_going:
                     raise WorkError(
-                        f"{task.label}: {outcome.error} What was finished is kept; --keep-going does the other cells."
+                        f"{task.label}: {error} What was finished is kept; --keep-going does the other cells."
                     )
         waiting = [replace(task, wait=True) for task in busy]
     kept = [task for task in study.tasks if task.number not in bad and (task.folder / "record.json").is_file()]
     return [read_record(task.folder / "record.json") for task in kept], failed
 
 
-def _line(task: CellTask, outcome: Outcome) -> str:
-    if outcome.error:
-        return f"{task.label}: failed ({outcome.error})"
-    record = read_record(task.folder / "record.json")
-    values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
-    return f"{task.label}: {values} ({outcome.seconds:.1f} s)"
+def _ended(task: CellTask, outcome: Outcome) -> tuple[str, str]:
+    """Return what is said of a task that has ended, and why it failed ("": it did not)."""
+    error = outcome.error
+    if not error:
+        try:
+            record = read_record(task.folder / "record.json")
+        except WorkError as fault:  # say another command is making it again
+            error = str(fault)
+        else:
+            values = ", ".join(f"{name} {value:.4f}" for name, value in record.headlines.items())
+            return f"{values} ({outcome.seconds:.1f} s)", ""
+    return f"failed ({error})", error

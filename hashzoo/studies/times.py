@@ -12,6 +12,7 @@ from hashzoo.errors import WorkError
 from hashzoo.files import canonical_json
 from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record, read_record
+from hashzoo.runner.cell import RunDirectory
 
 TRAINING = "train"
 """The timing of a record that grows with its epochs; the others do not depend on them."""
@@ -82,7 +83,7 @@ def epochs_of(config: RunConfig) -> int:
 def earlier_records(out: Path) -> list[Record]:
     """Return the readable records below a folder of runs, from which times are estimated."""
     found = []
-    for path in sorted(out.glob("*/bits-*/seed-*/record.json")):
+    for path in (path for folder in sorted(out.glob("*")) for path in RunDirectory(folder).records()):
         try:
             found.append(read_record(path))
         except WorkError:

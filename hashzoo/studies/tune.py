@@ -110,8 +110,7 @@ def tune(
     about = _about(requests[0], plans[0], tuning, higher)
     stem = f"{plans[0].protocol.id}_{json_sha256(about)[:8]}"
     tuning.folder.mkdir(parents=True, exist_ok=True)
-    journal = optuna.storages.journal.JournalFileBackend(str(tuning.folder / f"{stem}.journal"))
-    storage = optuna.storages.JournalStorage(journal)
+    storage = optuna.storages.JournalStorage(_journal(tuning.folder / f"{stem}.journal"))
     path = tuning.folder / f"{stem}.json"
     direction = "maximize" if higher else "minimize"
     with ExitStack() as held:
@@ -134,7 +133,7 @@ def tune(
                 break
             numbers = range(begin, min(begin + ROUND, tuning.trials))
             unfinished |= _round(going, numbers, tuning, engine, registry, reporter)
-            with FileLock(path.with_suffix(".lock")):
+            with FileLock(path.with_suffix(".lock"), fallback_to_soft=False):
                 _write(path, about, methods)
             finished = sum(len(method.finished()) for method in methods)
             reporter.advance(finished)
@@ -144,12 +143,32 @@ def tune(
 
 def _only_here(path: Path, method: str) -> FileLock:
     """Return the lock of a method's trials, taken; two commands at once would draw the same ones twice."""
-    lock = FileLock(path)
+    lock = FileLock(path, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise WorkError(f"{method} is being tuned by another process ({path}); wait for it, or leave it out.") from None
+    except OSError as error:
+        raise WorkError(f"Could not hold {path}: {error.strerror or error}; choose another --out.") from error
     return lock
+
+
+def _journal(path: Path) -> Any:
+    """Return Optuna's journal at a path, without the half line that a full disk may have left at its end.
+
+    Optuna reads such a journal, writes its next entry behind the half line, and then reads it no more.
+    """
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+    found, lock = JournalFileBackend(str(path)), JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        with path.open("r+b") as stream:
+            lines = stream.read()
+            stream.truncate(lines.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+    return found
 
 
 def _about(request: RunRequest, plan: Plan, tuning: Tuning, higher: bool) -> dict[str, Any]:

@@ -37,6 +37,12 @@ def test_the_processor_is_one_device() -> None:
     assert make_accelerator("cpu", "fp32").device.type == "cpu"
 
 
+def test_processes_wait_for_the_main_one_longer_than_torch_lets_them() -> None:
+    handler = make_accelerator("cpu", "fp32").init_handler
+    assert handler is not None
+    assert handler.timeout == devices.PATIENCE
+
+
 def test_fp16_is_for_gpus() -> None:
     with pytest.raises(UsageError, match="fp32, bf16 or auto"):
         choose_precision("fp16", "cpu")

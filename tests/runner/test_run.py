@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,16 @@ from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
 from hashzoo.results.record import Record, same_result
-from hashzoo.runner.cell import RunDirectory
+from hashzoo.runner import stages
+from hashzoo.runner.cell import CellFolder, RunDirectory
 from hashzoo.runner.plan import resolve
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.reevaluate import check_run, compare_cells, compare_runs, evaluate_files, evaluate_run
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 from hashzoo.runner.runs import list_runs
+from hashzoo.runner.workshop import Workshop
+from hashzoo.training.checkpoints import Checkpoints
 
 LSH = RunRequest(method="lsh", backbone="smallcnn", bits=(16,), freeze_backbone=True)
 OPTIONS = {"ties": "expected", "convention": None, "per_query": False, "confidence": False, "ranking": "hamming"}
@@ -84,7 +88,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it_and_the_others_are_done
     with FileLock(folder / "seed-0" / ".lock"):
         worker = threading.Thread(target=lambda: records.append(run(request)))
         worker.start()
-        for _ in range(600):
+        for _ in range(2400):
             if (folder / "seed-1" / "record.json").exists():
                 break
             time.sleep(0.1)
@@ -92,7 +96,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it_and_the_others_are_done
             pytest.fail("the free cell was not done beside the held one")
         assert not (folder / "seed-0" / "record.json").exists()
         assert worker.is_alive()
-    worker.join(timeout=60)
+    worker.join(timeout=240)
     assert not worker.is_alive()
     assert [record.seed for record in records[0]] == [0, 1]
 
@@ -171,20 +175,78 @@ def test_a_cell_is_held_although_another_process_removes_what_is_empty(tmp_path:
     def remove() -> None:
         while not ended.is_set():
             folder.remove_if_empty()
+            assert folder.records() == []
 
     remover = threading.Thread(target=remove)
     remover.start()
     try:
         for seed in range(300):
             for wait in (True, False):
-                with folder.cell(8, seed % 2).locked(wait) as free:
+                cell = folder.cell(8 + seed % 3, seed % 2)
+                with cell.locked(wait) as free:
                     assert free or not wait  # without waiting, the remover's moment may look like work
                     if free:
-                        (folder.cell(8, seed % 2).path / "codes.npz").write_bytes(b"")
-                        (folder.cell(8, seed % 2).path / "codes.npz").unlink()
+                        (cell.path / "codes.npz").write_bytes(b"")
+                        (cell.path / "codes.npz").unlink()
+        assert remover.is_alive()
     finally:
         ended.set()
         remover.join()
+
+
+def test_a_run_is_described_although_another_process_removed_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hashzoo.runner import run as module
+
+    def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
+        (cell.path.parents[1] / "config.json").unlink()
+        return stages.run_cell(shop, cell, bits, seed)
+
+    monkeypatch.setattr(module, "run_cell", run_cell)
+    run(RunRequest(method="lsh", bits=(16,), out=tmp_path / "runs"))
+    assert [row["done"] for row in list_runs(tmp_path / "runs")] == [1]
+
+
+def test_a_record_of_a_command_that_did_not_end_is_made_again(tmp_path: Path) -> None:
+    """It was written and not yet noted: its figures are of other settings than those of the note."""
+    request = RunRequest(method="lsh", bits=(16,), out=tmp_path / "runs")
+    (before,) = run(request)
+    (other,) = run(replace(request, ties="worst", out=tmp_path / "other"))
+    assert other.metrics["map"] < before.metrics["map"]
+    cell = run_folder(tmp_path / "runs") / "bits-016" / "seed-0"
+    (cell / "record.json").write_bytes(
+        (run_folder(tmp_path / "other") / "bits-016" / "seed-0" / "record.json").read_bytes()
+    )
+    (again,) = run(request)
+    assert again.metrics == before.metrics
+
+
+def test_what_is_made_again_goes_on_from_where_it_was_broken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    latest = Checkpoints.latest
+
+    def noted(self: Checkpoints) -> Any:
+        checkpoint = latest(self)
+        found.append(checkpoint.epoch if checkpoint else 0)
+        return checkpoint
+
+    class Broken(Quiet):
+        def advance(self, done: int, note: str = "") -> None:
+            if note and done == 3:  # a loss term stands in it: this is training
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoints, "due", lambda self: True)
+    monkeypatch.setattr(Checkpoints, "latest", noted)
+    request = RunRequest("dch", protocol="digits-1k", bits=(8,), settings={"epochs": 4}, overwrite="always")
+    with pytest.raises(KeyboardInterrupt):
+        run(replace(request, out=tmp_path / "runs"), Broken())
+    (record,) = run(replace(request, out=tmp_path / "runs"))
+    (whole,) = run(replace(request, out=tmp_path / "whole"))
+    assert found == [0, 2, 0]
+    assert same_result(record, whole)
 
 
 def test_a_run_that_ends_well_removes_nothing(tmp_path: Path) -> None:

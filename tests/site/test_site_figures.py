@@ -6,7 +6,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashzoo.site import charts, drawing, figures
@@ -87,6 +87,7 @@ def test_bands_end_where_the_range_of_the_metric_does():
     assert drawing.edges(chart, chart.lines[0]) == [(7500, 10000)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=70))
 def test_an_outline_of_bars_is_as_high_as_the_share_at_every_distance(shares: list[int]):
     """Walked by a reader of paths that knows M, V, h and v."""

@@ -207,6 +207,19 @@ def test_another_folder_is_not_overwritten(boards, tmp_path):
         build(tmp_path, tmp_path / "new")
 
 
+def test_a_site_that_was_broken_off_is_made_again(boards, tmp_path, monkeypatch):
+    from hashzoo.site.build import build
+
+    def full(self: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hashzoo.site.build._Site.write", full)
+        with pytest.raises(OSError, match="No space"):
+            build(boards, tmp_path / "site")
+    assert "Wrote" in build(boards, tmp_path / "site")
+
+
 def test_names_become_file_names_that_stay_in_the_folder():
     names = ["../../x", "a/b", "a b", "A", "a", ".hidden", "<b>", "ä", "", "x" * 300]
     slugs = [slug(name) for name in names]

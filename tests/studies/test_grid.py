@@ -149,7 +149,7 @@ def test_a_cell_that_another_process_does_is_waited_for_last(tmp_path: Path) -> 
     with FileLock(first / ".lock"):
         worker = threading.Thread(target=lambda: found.append(run_study(study, LocalEngine(), said)))
         worker.start()
-        for _ in range(600):
+        for _ in range(2400):
             if (second / "record.json").exists():
                 break
             time.sleep(0.1)
@@ -157,7 +157,7 @@ def test_a_cell_that_another_process_does_is_waited_for_last(tmp_path: Path) -> 
             pytest.fail("the free cell was not done beside the held one")
         assert not (first / "record.json").exists()
         assert worker.is_alive()
-    worker.join(timeout=60)
+    worker.join(timeout=240)
     assert not worker.is_alive()
     ((records, failed),) = found
     assert failed == []
@@ -235,6 +235,21 @@ def test_what_fails_costs_only_its_cell(tmp_path: Path) -> None:
         run_study(plan_study(asked), LocalEngine())
     with pytest.raises(WorkError, match=r"none\.npz.*--keep-going"):
         run_study(plan_study([asked[2], asked[3]]), LocalEngine())
+
+
+def test_a_cell_whose_record_another_command_takes_away_fails_alone(tmp_path: Path) -> None:
+    class Taken(LocalEngine):
+        def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+            for outcome in super().run(tasks):
+                if outcome.number == 0:
+                    (tasks[0].folder / "record.json").unlink()
+                yield outcome
+
+    study = plan_study([RunRequest("lsh", protocol="digits-1k", bits=(8,), seeds=(0, 1), out=tmp_path)])
+    records, failed = run_study(study, Taken(), keep_going=True)
+    assert [record.seed for record in records] == [1]
+    assert [label for label, _ in failed] == ["lsh on digits-1k, 8 bits, seed 0"]
+    assert "record.json cannot be read" in failed[0][1]
 
 
 def test_progress_counts_the_whole_study(tmp_path: Path) -> None:

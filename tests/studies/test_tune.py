@@ -154,6 +154,15 @@ def test_an_interruption_while_trials_are_drawn_changes_none(tmp_path: Path, mon
     assert draws[-1] == ROUND + 2
 
 
+def test_a_half_line_that_a_full_disk_left_costs_nothing_but_itself(tmp_path: Path) -> None:
+    path = tuned(tmp_path, 2, "greedyhash")
+    chosen, journal = json.loads(path.read_text()), path.with_suffix(".journal")
+    journal.write_bytes(journal.read_bytes()[:-20])
+    for _ in range(2):  # the second command reads what the first wrote behind the half line
+        assert json.loads(tuned(tmp_path, 2, "greedyhash").read_text()) == chosen
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+
+
 def test_two_commands_do_not_tune_a_method_at_once(tmp_path: Path) -> None:
     class Again(LocalEngine):
         def run(self, tasks):  # type: ignore[no-untyped-def] # as above

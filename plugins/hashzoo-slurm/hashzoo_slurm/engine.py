@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections import deque
@@ -62,7 +63,7 @@ class SlurmEngine:
         self.jobs = jobs or (2 if cluster == "local" else 0)
         self.partition, self.cpus, self.gpus, self.minutes, self.memory = partition, cpus, gpus, minutes, memory
         self.folder, self.cluster, self.poll = Path(folder), cluster, poll
-        self.work: Callable[[Task, int], Outcome] = do_task
+        self.work: Callable[[Task, int], Outcome] = do_or_die
         self.say: Callable[[str], None] = print_nothing
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
@@ -91,7 +92,9 @@ class SlurmEngine:
                         waiting.append((task, attempt + 1))
                         continue
                     yield outcome or Outcome(
-                        task.number, f"its job was lost {TRIES} times; its log is {job.paths.stderr}"
+                        task.number,
+                        f"its job was lost {TRIES} times; its log is {job.paths.stderr}; where time ran out, give more "
+                        "minutes",
                     )
                 if not ended:
                     time.sleep(self.poll)
@@ -165,6 +168,16 @@ def queued() -> set[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return set(done.stdout.split())
+
+
+def do_or_die(task: Task, threads: int) -> Outcome:
+    """Do one task in a process that the warning of Slurm ends, before time runs out or the job has to make room.
+
+    submitit turns that signal into an error inside the task, which would then have failed; a job without an outcome was
+    lost, is submitted again and goes on from its checkpoint.
+    """
+    signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    return do_task(task, threads)
 
 
 def print_nothing(text: str) -> None:

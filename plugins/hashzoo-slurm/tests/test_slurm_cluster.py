@@ -110,7 +110,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def seen(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240).stdout
 
 
 def until(ready: Any, folder: Path) -> None:

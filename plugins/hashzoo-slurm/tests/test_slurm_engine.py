@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,31 @@ def test_a_killed_job_costs_only_its_cell_and_the_records_are_those_of_a_serial_
     serial, _ = run_study(plan_study(requests(tmp_path / "serial")), LocalEngine())
     assert len(records) == len(serial) == 2
     assert all(same_result(one, two) for one, two in zip(records, serial, strict=True))
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Work that Slurm warns of its end the first time."""
+
+    marker: Path
+    label: str = "a cell"
+    device: str = "cpu"
+
+    def do(self, threads: int, wait: bool) -> None:
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGUSR2)
+            time.sleep(30)
+
+
+@pytest.mark.parametrize("minutes", [5, 120])  # of the first submitit says that time ran out, of the second preempted
+def test_a_job_that_slurm_warns_was_lost_and_is_submitted_again(minutes: int, tmp_path: Path) -> None:
+    jobs = SlurmEngine(cluster="local", folder=str(tmp_path / "jobs"), poll=0.1, minutes=minutes)
+    told = Told()
+    jobs.say = told.say
+    (outcome,) = jobs.run([Task(0, Warned(tmp_path / "warned"), tmp_path / "cell")])  # type: ignore[arg-type] # a test's request
+    assert outcome.error == ""
+    assert [line.partition(": its job")[0] for line in told.lines] == ["a cell"]
 
 
 def test_a_job_that_is_always_lost_fails_alone(tmp_path: Path) -> None:
