@@ -36,7 +36,7 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
     """
     upstream = shop.upstream(bits, seed)
     prints = {stage: json_sha256(upstream[stage]) for stage in STAGE_FILES}
-    todo = shop.agree(_todo(shop, cell, prints) if shop.main else None)
+    todo = shop.agree(_todo(shop, cell, bits, seed, prints) if shop.main else None)
     seconds = cell.seconds() if shop.main else {}
     if "encode" in todo:
         model, loss = build_model(shop.registry, shop.plan.config, shop.problem(bits), shapes(shop.inputs), seed)
@@ -65,7 +65,7 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
     return read_record(cell.file("evaluate"))
 
 
-def _todo(shop: Workshop, cell: CellFolder, prints: Mapping[str, str]) -> list[str]:
+def _todo(shop: Workshop, cell: CellFolder, bits: int, seed: int, prints: Mapping[str, str]) -> list[str]:
     """Return the stages whose output is not there, is of another upstream, or is damaged (which is said)."""
     cell.sweep()
     todo = [stage for stage in STAGE_FILES if not cell.is_done(stage, prints[stage])]
@@ -77,9 +77,10 @@ def _todo(shop: Workshop, cell: CellFolder, prints: Mapping[str, str]) -> list[s
             )
             todo.append(stage)
     if "evaluate" not in todo and cell.is_damaged("evaluate"):
-        read_record(cell.file("evaluate"))  # where it was edited or cut short, this says so
-        shop.reporter.say(f"{cell.file('evaluate')} is of a command that did not end; it is evaluated again.")
-        todo.append("evaluate")
+        found = read_record(cell.file("evaluate"))  # where it was edited or cut short, this says so
+        if (found.bits, found.seed) == (bits, seed):  # that of another cell is refused when it comes to its turn
+            shop.reporter.say(f"{cell.file('evaluate')} is of a command that did not end; it is evaluated again.")
+            todo.append("evaluate")
     if "train" in todo and "encode" not in todo:
         todo.append("encode")  # the model is gone: it is made again, and its codes with it
     return todo
