@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from hashzoo.errors import WorkError
 
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Nothing is left behind where it fails. The name is nobody else's, on another machine of a shared folder either.
     """
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    temporary = path.with_name(f"{path.name}.{os.urandom(8).hex()}.part")
     try:
         yield temporary
         temporary.replace(path)

@@ -74,8 +74,8 @@ def others(row: Row, columns: Columns) -> list[Line]:
     groups = [[record for record in row.records if record.bits == bits] for bits, _ in columns]
     elsewhere = (*BOARD_METRICS, "items", "queries_without_relevant")
     names = [name for name in _main_first(row.metrics) if name.rpartition("/")[2] not in elsewhere]
-    found = [(name, _means(groups, lambda record, name=name: record.metrics.get(name), ".3g")) for name in names]  # type: ignore[misc] # mypy cannot infer a lambda's default argument
-    seconds = _means(groups, lambda record: sum(record.timings.values()), ".1f")
+    found = [(name, _means(groups, lambda record, name=name: record.metrics.get(name), _brief)) for name in names]  # type: ignore[misc] # mypy cannot infer a lambda's default argument
+    seconds = _means(groups, lambda record: sum(record.timings.values()), "{:.1f}".format)
     return [(name, _alike(cells)) for name, cells in [*found, ("seconds", seconds)]]
 
 
@@ -92,6 +92,15 @@ def how_made(rows: Sequence[Row], root: str, folders: Callable[[Row], Sequence[s
 def exact(value: float) -> str:
     """Return a value as a page of records shows it."""
     return f"{value:.0f}" if value == int(value) else f"{value:.6f}"
+
+
+def _brief(value: float) -> str:
+    """Return a mean in three digits; of a larger count all before the point.
+
+    >>> [_brief(value) for value in (0.26674, 16.667, 164.33, 53217.0)]
+    ['0.267', '16.7', '164', '53217']
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def versions(record: Record) -> str:
@@ -136,10 +145,12 @@ def _main_first(names: set[str]) -> list[str]:
     return sorted(names - {"bits"}, key=lambda name: (place.get(name.rpartition("/")[2], len(place)), name))
 
 
-def _means(groups: Sequence[Sequence[Record]], value: Callable[[Record], float | None], digits: str) -> list[str]:
+def _means(
+    groups: Sequence[Sequence[Record]], value: Callable[[Record], float | None], shown: Callable[[float], str]
+) -> list[str]:
     """Return the mean of a value over the records of each group that have it."""
     found = [[number for record in records if (number := value(record)) is not None] for records in groups]
-    return [f"{fmean(numbers):{digits}}" if numbers else NONE for numbers in found]
+    return [shown(fmean(numbers)) if numbers else NONE for numbers in found]
 
 
 def _machines(records: Sequence[Record], root: str) -> Markup:
