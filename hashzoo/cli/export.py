@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -41,6 +43,7 @@ def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None,
     """
     from hashzoo.runner.export import write_encoded
 
-    count = write_encoded(cell, inputs, output, modality=modality, device=device)
+    with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the answer
+        count = write_encoded(cell, inputs, output, modality=modality, device=device)
     message = f"Wrote {count} codes to {output}."
     click.echo(json.dumps({"codes": count, "output": str(output)}) if as_json else message)

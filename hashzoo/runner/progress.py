@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Protocol
 
 from rich.console import Console
@@ -141,15 +141,20 @@ def stage(reporter: Reporter, name: str) -> Callable[[int, int], None]:
 
 @contextmanager
 def terminal_reporter(quiet: bool = False) -> Iterator[Reporter]:
-    """Yield the reporter that suits standard error: live on a terminal, lines in a log, nothing when quiet."""
+    """Yield the reporter that suits standard error: live on a terminal, lines in a log, nothing when quiet.
+
+    Standard output is the command's answer, often read by a program: what a plugin or a library prints there while the
+    work lasts goes to standard error.
+    """
     console = Console(stderr=True)
-    if quiet:
-        yield Quiet()
-    elif console.is_terminal:
-        with Live(console) as live:
-            yield live
-    else:
-        yield Lines()
+    with redirect_stdout(sys.stderr):
+        if quiet:
+            yield Quiet()
+        elif console.is_terminal:
+            with Live(console) as live:
+                yield live
+        else:
+            yield Lines()
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -97,8 +98,11 @@ def _start() -> tuple[Connection, BaseProcess]:
 
 
 def _work(pipe: Connection) -> None:
-    """Do tasks until there are none. Counting is split into one thread a worker: its sums do not depend on that."""
+    """Do tasks until there are none. Counting is split into one thread a worker: its sums do not depend on that.
+
+    Standard output is the command's own; what is printed here goes to standard error.
+    """
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError), redirect_stdout(sys.stderr):
         while True:
             pipe.send(do_task(pipe.recv()))

@@ -257,6 +257,33 @@ def test_a_broken_plugin_is_one_warning_and_everything_else_works(
     assert call("plugins").out.count("on purpose") == 0
 
 
+LOUD = """
+import torch
+from hashzoo import Component, Method, Paper, Recipe, hookimpl
+hashzoo_api = 2
+class Loud(torch.nn.Module):
+    def forward(self, output, batch):
+        print("how loud")
+        return {"x": output.relaxed.square().mean()}
+@hookimpl
+def hashzoo_register_losses(): return [Component("loud", "hashzoo_loud:loss")]
+@hookimpl
+def hashzoo_register_methods():
+    return [Method("loud", Paper("l-2020", "t", "a", "v", 2020), loss="loud", recipe=Recipe(1, 500, 0.01))]
+def loss(problem): return Loud()
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_what_a_plugin_prints_at_work_does_not_spoil_the_answer(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    site = tmp_path / "site"
+    write_distribution(site, "hashzoo-loud", LOUD)
+    done = hashzoo("run", "-m", "loud", "-p", "digits-1k", "--bits", "8,16", "--json", *workers, site=site)
+    assert done.returncode == 0, done.stderr
+    assert [record["bits"] for record in json.loads(done.stdout)] == [8, 16]
+    assert "how loud" in done.stderr
+
+
 def test_plugins_can_be_traced(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HASHZOO_PLUGINS", "")
     done = call("--trace-plugins", "list", "methods")
