@@ -88,7 +88,7 @@ class _Site:
         environment.globals |= {
             "content": content, "version": __version__, "record_count": len(content.records), "number": number_text,
             "signed": lambda value: f"{value:+.4f}".replace("-", "\N{MINUS SIGN}"), "facts": wording.facts,
-            "interval": wording.interval, "bibtex": bibtex, "sections": wording.sections,
+            "behind": wording.behind, "bibtex": bibtex, "sections": wording.sections,
             "method_page": lambda name: self.pages[name], "pages": self.pages,
             "board_pages": {board.protocol_id: board.page for board in content.boards}, "table_page": table_page,
             "claim_ids": {judged.claim: f"c{n}" for n, judged in enumerate(content.claims)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from hashzoo.evaluation.code_quality import is_collapse
@@ -9,6 +10,7 @@ from hashzoo.evaluation.uncertainty import Standing as Comparison
 from hashzoo.results.evidence import Evidence
 from hashzoo.results.published import is_dataset
 from hashzoo.results.table import COLLAPSED
+from hashzoo.results.text import number_text
 from hashzoo.site.board import Row, View
 from hashzoo.specs import PaperTable
 
@@ -88,6 +90,12 @@ def is_on(table: PaperTable, dataset: str) -> bool:
     return any(is_dataset(row.dataset, dataset) for row in table.rows)
 
 
-def interval(compared: Comparison) -> str:
-    """Return an interval of how far a row is behind the best."""
-    return f"{-compared.high:.4f}, {-compared.low:.4f}".replace("-", "\N{MINUS SIGN}")
+def behind(compared: Comparison) -> str:
+    """Return how far a row is behind the best and its interval, in short: a page's script writes them out.
+
+    There are thousands, which the script alone shows, for one bit length at a time.
+    """
+    if not compared.difference:
+        return "best mean"
+    values = (compared.difference, -compared.high, -compared.low)
+    return " ".join(re.sub(r"^(-?)0\.", r"\1.", number_text(value)) for value in values)

@@ -168,7 +168,17 @@ def test_one_bit_length_has_its_own_order_gaps_and_a_dot_per_method(browser, sit
     assert len(numbers) == 4
     assert numbers == sorted(numbers, reverse=True)
     assert browser.execute_script(f"return {shown}.querySelectorAll('.dot').length") == 4
-    assert "[" in browser.execute_script(f"return {shown}.querySelector('tbody').innerText")  # gaps with intervals
+    behind = browser.execute_script(
+        f"return {cells}.map((row) => row.querySelector('td:not([hidden]) > b')?.innerText)"
+    )
+    best, *others = filter(None, behind)
+    assert best == "best mean"
+    for value, said in zip(numbers[1:], others, strict=True):
+        plain = said.replace("\N{MINUS SIGN}", "-")
+        assert re.fullmatch(r"-0\.\d{4} \[-?0\.\d{4}, -?0\.\d{4}\]", plain)
+        difference, low, high = map(float, re.findall(r"-?[0-9.]+", plain))
+        assert difference == pytest.approx(value - numbers[0], abs=1.01e-4)  # each is rounded
+        assert low <= difference <= high
     choose(browser, "bits", "")
     assert browser.execute_script(f"return {shown}.querySelectorAll('[aria-sort]').length") == 0
 

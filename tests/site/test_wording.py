@@ -7,7 +7,8 @@ from typing import Any
 
 from hashzoo.evaluation.code_quality import code_quality, collapse_warning
 from hashzoo.evaluation.codes import Codes
-from hashzoo.site.wording import board_notes
+from hashzoo.evaluation.uncertainty import Standing
+from hashzoo.site.wording import behind, board_notes
 
 
 def row(name: str, *records: tuple[int, list[str]]) -> Any:
@@ -28,3 +29,12 @@ def test_a_board_names_the_rows_whose_codes_collapsed() -> None:
     assert note.startswith("‡ ")
     assert note.endswith("of shorter codes, and none is marked as tied: dhn (tuned) at 16 bits.")
     assert board_notes([SimpleNamespace(rows=[row("dch", (16, []))], figures={}, of=lambda _: {})]) == []
+
+
+def test_how_far_a_row_is_behind_is_said_in_short() -> None:
+    def at(difference: float, low: float, high: float) -> str:
+        return behind(Standing("dch", 0.6, difference, low, high, 0.5, tied=True))
+
+    assert at(0.0126, -0.0097, 0.035) == ".0126 -.0350 .0097"
+    assert at(12.5, 3.0, 30.25) == "12.50 -30.25 -3.0000"
+    assert at(0, 0, 0) == "best mean"

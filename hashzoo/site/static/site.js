@@ -97,6 +97,10 @@
       }
     }
     // One bit length: beside each value how far it is behind the best, what was published, and where it lies.
+    for (const behind of document.querySelectorAll("td > b")) {
+      const [difference, low, high] = behind.textContent.replace(/(^|[ -])\./g, "$10.").replaceAll("-", "\u2212").split(" ");
+      if (high) behind.textContent = `\u2212${difference} [${low}, ${high}]`;
+    }
     const label = (name, text) => {
       const made = Object.assign(document.createElement("span"), { className: `col ${name}` });
       made.dataset.label = text;
