@@ -24,6 +24,14 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """Say nothing of a plugin whose import takes long here: a busy machine would add a line to what tests read."""
+    from hashzoo.plugins import loading
+
+    loading.WAITING = 600.0
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_network() -> Iterator[None]:
     """Fail whatever opens a connection that leaves this machine, also where the code under test would catch it."""
     with pytest.MonkeyPatch.context() as patch:

@@ -295,6 +295,7 @@ def _quiet(hook: str, notes: list[str]) -> Iterator[None]:
     out, err = io.StringIO(), io.StringIO()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
+        warnings.simplefilter("ignore", ResourceWarning)  # of whatever is collected just now, hardly ever a plugin's
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 yield

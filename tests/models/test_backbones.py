@@ -185,7 +185,7 @@ def test_smallcnn_learns_the_digits():
             optimizer.step()
     with torch.no_grad():
         right = model.eval()(pixels[1300:]).argmax(1) == labels[1300:]
-    assert right.float().mean() > 0.93
+    assert right.float().mean() > 0.85  # of 0.1 by chance; 0.926 to 0.988 with other seeds and processors
 
 
 def test_cnn_f_normalises_responses_as_matconvnet_does():

@@ -210,8 +210,8 @@ def test_selection_and_trace(hashzoo):
     assert float(slow.split()[0]) >= 200
     assert any(line.split()[2:] == ["hashzoo_register_losses", "hashzoo-prints", "(prints)"] for line in traced)
     assert not any("hashzoo-raises" in line for line in traced)
-    (took,) = re.findall(r"note: import took (\d+\.\d) s", done.stdout)
-    assert float(took) >= 0.2
+    took = re.findall(r"note: import took (\d+\.\d) s", done.stdout)
+    assert max(map(float, took)) >= 0.2
     assert "skipped" in done.stdout
 
 

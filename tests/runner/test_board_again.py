@@ -9,12 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.results.record import read_record, write_record
 from hashzoo.runner.progress import Quiet
 from hashzoo.runner.verify import verify
 
 BOARD = Path(__file__).parents[2] / "leaderboards" / "records" / "digits-1k"
-CELLS = sorted([*BOARD.glob("*/*/bits-016-seed-0.json"), *BOARD.glob("uncoded/*/bits-000-seed-0.json")])
+
+
+def steady(row: Path) -> Path:
+    """Return a row's cell of its fewest bits and the first seed that can be compared between processors.
+
+    A training whose codes collapse is chaotic: the last digit in which one processor differs from another decides
+    which bits end alike. Where every seed collapsed it is the first.
+    """
+    cells = sorted(cell for cell in row.glob("*.json") if cell.name.startswith(("bits-016", "bits-000")))
+    return next((cell for cell in cells if not any(map(is_collapse, read_record(cell).notes))), cells[0])
+
+
+CELLS = [steady(row) for row in sorted(BOARD.glob("*/*")) if row.is_dir()]
 """One bit length and one seed of every row; uncoded features have no bits."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,10 @@ def core_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("core")
     source = folder / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "LICENSE", "README.md", "hashzoo"):
+    for name in ("pyproject.toml", "LICENSE", "README.md"):
         if (ROOT / name).exists():
-            subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
+            shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "hashzoo", source / "hashzoo", ignore=shutil.ignore_patterns("__pycache__"))
     (source / "README.md").touch()
     build = ["wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "-w", str(folder)]
     subprocess.run([sys.executable, "-m", "pip", *build, str(source)], check=True)

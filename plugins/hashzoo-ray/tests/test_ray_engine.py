@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hashzoo_ray.engine import RayEngine, work
 
 from hashzoo import Outcome, Task, UsageError
@@ -34,18 +35,25 @@ pytestmark = pytest.mark.filterwarnings("default")  # Ray leaves sockets open an
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A cluster of two nodes; one at a time on this machine, since half a minute is all that Ray gives a node."""
     from ray.cluster_utils import Cluster
 
-    # Ray's workers are told to yield to all others (15), which on a busy machine leaves them next to nothing
-    os.environ.update(RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", RAY_worker_niceness="0")
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    started.add_node(num_cpus=1)
-    ray.init(address=started.address, log_to_driver=False)
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    yield started
-    ray.shutdown()
-    started.shutdown()
+    # Ray's workers are told to yield to all others (15), which on a busy machine leaves them next to nothing, and its
+    # monitor kills workers where the whole machine is short of memory, whoever takes it
+    os.environ.update(
+        RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", RAY_worker_niceness="0", RAY_memory_monitor_refresh_ms="0",
+        RAY_gcs_server_port_wait_time_s="120",
+    )  # fmt: skip
+    base = tmp_path_factory.getbasetemp()
+    with FileLock((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ray.lock"):
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        started.add_node(num_cpus=1)
+        ray.init(address=started.address, log_to_driver=False)
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        yield started
+        ray.shutdown()
+        started.shutdown()
 
 
 def at_first_checkpoint(then: Callable[[], object]) -> None:
