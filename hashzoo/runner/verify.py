@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hashzoo.errors import HashzooError, UsageError
+from hashzoo.evaluation.code_quality import is_collapse
 from hashzoo.evaluation.codes import Codes, codes_sha256, load_codes
 from hashzoo.plugins import plugin_file_hash, registry
 from hashzoo.results.collect import describe
@@ -207,6 +208,11 @@ def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool
         return f"the same codes with other values of {', '.join(different)}", False, details
     if _same_place(record, new):
         details.insert(0, "not deterministic: the same machine and versions gave other codes")
+    elif not ok and any(map(is_collapse, record.notes)):
+        details.append(
+            "the record's codes collapsed: last digits, in which processors and versions differ, decide which of their "
+            "bits end alike; verify another seed"
+        )
     return ("within the spread of seeds" if ok else "not reproduced"), ok, details
 
 

@@ -73,6 +73,21 @@ def test_other_codes_are_judged_by_the_headline(cells: list[Path], shift: float,
     assert "(2 other seed(s))" in verdict.details[-1]
 
 
+def test_a_collapsed_record_that_another_machine_does_not_give_is_explained(cells: list[Path]) -> None:
+    record = read_record(cells[0] / "record.json")
+    elsewhere = {
+        "codes_sha256": "0" * 64,
+        "metrics": {**record.metrics, "map": 0.9},
+        "environment": {"system": "other"},
+    }
+    changed(cells[0], **elsewhere)
+    assert not any("collapsed" in line for line in judged(cells[0]).details)
+    changed(cells[0], **elsewhere, notes=["Collapsed: 8 of 16 bits are the same in every item."])
+    verdict = judged(cells[0])
+    assert verdict.training == "not reproduced"
+    assert verdict.details[-1].startswith("the record's codes collapsed")
+
+
 @pytest.mark.parametrize(("values", "ok"), [((0.5, 0.3, 0.7), True), ((0.5, 0.51, 0.49), False)])
 def test_the_spread_is_that_of_the_seeds_beside_it(
     cells: list[Path], monkeypatch: pytest.MonkeyPatch, values: tuple[float, ...], ok: bool
