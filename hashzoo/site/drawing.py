@@ -292,8 +292,13 @@ def _pair(x: int, y: int) -> str:
 
 
 def bars(shares: Sequence[float]) -> str:
-    """Return a path of one upright stroke per share, for a drawing that is one wide for each and 100 high."""
-    return "".join(f"M{place + 0.5} 100V{100 - 100 * share:.0f}" for place, share in enumerate(shares))
+    """Return a path of one upright stroke per share, for a drawing that is one wide for each and 100 high.
+
+    >>> bars([0.55, 0.0])
+    'M.5 100v-55m1 55v-0m1 0'
+    """
+    heights = [f"{100 * share:.0f}" for share in shares]
+    return "M.5 100" + "".join(f"v-{height}m1 {height}" for height in heights)
 
 
 def plane(points: Points, order: Mapping[str, int], side: int = 560) -> str:

@@ -122,6 +122,17 @@ def test_every_number_of_every_table_leads_to_its_records(browser, site):
         assert re.search(rf"\bid={place}\b", Path(page).read_text(encoding="utf-8")), href
 
 
+def test_every_name_of_every_table_leads_to_its_method(browser, site):
+    opened(browser, site / BOARD)
+    rows = "document.querySelectorAll('[data-view] tr[data-i]')"
+    found = browser.execute_script(f"return [...{rows}].map((row) => [row.dataset.name, row.cells[0].firstChild.href])")
+    assert len(found) > 2 * len({name for name, _ in found})  # the names of the first metric's table, and of others
+    for place in {href for _, href in found}:
+        assert "/methods/" in place
+        assert Path(place.removeprefix("file://")).is_file()
+    assert len(set(map(tuple, found))) == len({name for name, _ in found})  # one page for each
+
+
 def test_sorting_changes_the_order_and_says_so(browser, site):
     opened(browser, site / BOARD)
     before = names(browser)

@@ -83,6 +83,7 @@
       if (!first) full.set(row.dataset.i, row);
       else {
         Object.assign(row.dataset, first.dataset);
+        row.cells[0].firstChild.replaceWith(first.cells[0].querySelector("a").cloneNode(true));
         const settings = row.cells[0].querySelector("small");
         for (const part of first.cells[0].querySelectorAll(".level, .hidden, small:first-of-type")) row.cells[0].insertBefore(part.cloneNode(true), settings);
         const place = first.querySelector("td > a").getAttribute("href").replace(/\d+$/, "");
