@@ -81,14 +81,15 @@ def evaluate_command(paths: tuple[Path, ...], as_json: bool, **options: Any) -> 
 
     options["names"] = dict(_pair_of_names(entry) for entry in options["names"])
     metrics = None if options["metrics"] is None else name_list(options["metrics"])
+    from hashzoo.runner.progress import stage, terminal_reporter
+
     if way == "--check":
-        message = evaluating.check_run(paths[0])
+        with terminal_reporter(quiet=True):
+            message = evaluating.check_run(paths[0])
         click.echo(json.dumps({"run": str(paths[0]), "follows": True, "message": message}) if as_json else message)
         return
     if options["per_query"] and not as_json:
         raise click.UsageError("--per-query gives a value for every query, which is printed as JSON; add --json.")
-    from hashzoo.runner.progress import stage, terminal_reporter
-
     with terminal_reporter() as reporter:
         options["progress"] = stage(reporter, "count")
         if way == "--merge":

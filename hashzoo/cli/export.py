@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -42,8 +40,9 @@ def encode_command(cell: Path, inputs: Path, output: Path, modality: str | None,
       hashzoo encode runs/.../bits-048/seed-0 photos photos-codes.npz
     """
     from hashzoo.runner.export import write_encoded
+    from hashzoo.runner.progress import terminal_reporter
 
-    with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the answer
+    with terminal_reporter(quiet=True):
         count = write_encoded(cell, inputs, output, modality=modality, device=device)
     message = f"Wrote {count} codes to {output}."
     click.echo(json.dumps({"codes": count, "output": str(output)}) if as_json else message)
