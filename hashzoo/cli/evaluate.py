@@ -78,11 +78,10 @@ def evaluate_command(paths: tuple[Path, ...], as_json: bool, **options: Any) -> 
     way = _way(click.get_current_context(), paths, options)
     from hashzoo.evaluation.names import name_list
     from hashzoo.runner import reevaluate as evaluating
+    from hashzoo.runner.progress import stage, terminal_reporter
 
     options["names"] = dict(_pair_of_names(entry) for entry in options["names"])
     metrics = None if options["metrics"] is None else name_list(options["metrics"])
-    from hashzoo.runner.progress import stage, terminal_reporter
-
     if way == "--check":
         with terminal_reporter(quiet=True):
             message = evaluating.check_run(paths[0])
