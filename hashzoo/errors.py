@@ -46,6 +46,9 @@ LONGEST = 200
 MANY = 30
 """More names than this are counted, not listed, where a near one was found."""
 
+FAR_TOO_MANY = 100
+"""More names than this are never listed."""
+
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not in `known`, offering the nearest ones.
@@ -57,7 +60,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     name = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-    if near and len(names) > MANY:
-        return UsageError(f"There is no {kind} {name!r}{hint} {len(names)} are known; `hashzoo list` shows them.")
+    if len(names) > (MANY if near else FAR_TOO_MANY):
+        return UsageError(
+            f"There is no {kind} {name!r}{hint} {len(names)} are known; `hashzoo list KIND` shows them, such as "
+            "`hashzoo list methods`."
+        )
     listed = ", ".join(names) if names else "none"
     return UsageError(f"There is no {kind} {name!r}{hint} Known: {listed}.")

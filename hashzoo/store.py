@@ -262,7 +262,10 @@ class Store:
 
 
 def key_of(fields: Mapping[str, Any]) -> str:
-    """Return the sha256 of JSON fields in canonical form (sorted keys, no spaces), which names an entry."""
+    """Return the sha256 of JSON fields in canonical form (sorted keys, no spaces), which names an entry.
+
+    Not `files.json_sha256`, whose form is that of records: entries that are there keep their names.
+    """
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 

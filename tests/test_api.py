@@ -158,6 +158,8 @@ def test_a_loaded_model_takes_images_in_any_form_and_gives_codes(tmp_path: Path)
     for one in (images[0], pixels[0], "0.png", Path("0.png")):
         assert np.array_equal(model.encode(one).packed, expected.packed[:1]), type(one)
     assert model.encode(["0.png", images[1]]).ids.tolist() == ["0.png", "1"]
+    Path("0.png").rename("1")
+    assert model.encode(["1", images[1], "1"]).ids.tolist() == ["1", "1-0", "2"]
     with pytest.raises(UsageError, match="nothing to encode"):
         model.encode([])
 

@@ -82,8 +82,8 @@ def leaderboard_command(
     given = {
         "--accept": accept, "--write": write, "--check": check, "RUNS": runs, "--protocol": protocol,
         "--metric": metric, "--backbone": backbone, "--regime": regime, "--compare": compare, "--table": paper_table,
-        "--format": fmt, "--output": output, "--replace": replace, "--other-parts": other_parts,
-        "--bundle": bundle, "--bibtex": bibtex,
+        "--json" if as_json else "--format": fmt, "--output": output, "--replace": replace,
+        "--other-parts": other_parts, "--bundle": bundle, "--bibtex": bibtex,
     }  # fmt: skip
     _refuse_odd_pairs([name for name, value in given.items() if value])
     from hashzoo.results import commands

@@ -11,7 +11,7 @@ import click
 
 from hashzoo import __version__
 from hashzoo.cli.commands import COMMANDS
-from hashzoo.errors import HashzooError, WorkError, unknown_name
+from hashzoo.errors import HashzooError, UsageError, WorkError, unknown_name
 from hashzoo.specs import Command
 
 OWN = {command.name: command for command in COMMANDS}
@@ -182,8 +182,15 @@ def _own_failure(error: Exception) -> HashzooError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         where = f" ({error.filename})" if error.filename else ""
         return WorkError(f"{error.strerror}{where}; free space and repeat the command, which goes on.")
+    if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename is not None:
+        return UsageError(
+            f"{error.filename} is a file, or lies below one, where a folder is needed; give another path."
+        )
     if isinstance(error, OSError) and error.filename is not None:
-        return WorkError(f"{error.filename}: {error.strerror or error}; make it readable or give another path.")
+        return WorkError(
+            f"{error.filename}: {error.strerror or error}; make it readable (and, to write there, writable) or give "
+            "another path."
+        )
     from hashzoo.plugins.blame import keep_traceback
 
     return WorkError(

@@ -49,11 +49,17 @@ def check_command(name: str, kind: str, only: str | None, as_json: bool) -> None
       hashzoo check smallcnn --kind backbones
       hashzoo check hashzoo-dcmh
     """
+    from hashzoo.errors import unknown_name
     from hashzoo.plugins import KINDS
     from hashzoo.testing.kit import checks_of, run_checks
 
     chosen = tuple(part.strip() for part in only.split(",")) if only else None
     cases = _cases(name, kind)
+    if len(cases) > 1:
+        known = {check for one_kind, _ in cases for check in checks_of(one_kind)}
+        for check in chosen or ():
+            if check not in known:
+                raise unknown_name("check", check, known)
     found = []
     for one_kind, one in cases:
         asked = chosen

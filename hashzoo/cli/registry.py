@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -111,21 +112,31 @@ def list_command(kind: str, as_json: bool) -> None:
 def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) -> None:
     """Show one registered thing: a method's paper, recipe and options, a protocol's sizes and sha256, ...
 
+    NAME may also be the path of a run directory, a cell or a record: what was run there, and its values.
+
     \b
     Examples:
       hashzoo show dch
       hashzoo show cifar10-5k-disjoint
       hashzoo show tanh --kind hash_layers
       hashzoo show dch --bibtex
+      hashzoo show runs/digits-1k_greedyhash_smallcnn_scratch_31aab1a0
     """
-    from hashzoo.plugins.describe import find_and_describe
+    from hashzoo.plugins.describe import find_and_describe, is_registered
 
+    if as_bibtex and (as_json or kind not in (None, "methods")):
+        raise click.UsageError(f"--bibtex prints a method's paper; leave out {'--json' if as_json else '--kind'}.")
     warn_of_broken_plugins()
     if as_bibtex:
         from hashzoo.plugins import registry
         from hashzoo.results.bibtex import bibtex
 
         click.echo(bibtex(registry().get("methods", name).paper), nl=False)
+        return
+    if kind is None and Path(name).exists() and not is_registered(name):
+        from hashzoo.cli.runs import show_run
+
+        show_run(Path(name), as_json)
         return
     found = find_and_describe(name, kind)
     if as_json:

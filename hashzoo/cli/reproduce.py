@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def reproduce_command(
     for sentence in found.missing:
         click.echo(f"Missing: {sentence}", err=True)
     if not found.requests:
+        if as_json:
+            click.echo(json.dumps({"cells": [], "missing": list(found.missing)} if dry_run else [], indent=2))
         raise WorkError(f"Nothing of {found.table.id} can be measured here; what is missing stands above.")
     failed = do_requests(found.requests, chosen, keep_going=keep_going, dry_run=dry_run, as_json=as_json, quiet=quiet)
     if not dry_run and not as_json:

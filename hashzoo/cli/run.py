@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -122,4 +123,7 @@ def _backbones(values: tuple[str, ...]) -> str | dict[str, str]:
     pairs = [value.partition("=") for value in values]
     if any(not separator for _, separator, _ in pairs):
         raise click.UsageError("Give one --backbone NAME for all modalities, or --backbone MODALITY=NAME for each.")
+    for modality, times in Counter(modality for modality, _, _ in pairs).items():
+        if times > 1:
+            raise click.UsageError(f"--backbone {modality} is given {times} times; give it once.")
     return {modality: name for modality, _, name in pairs}

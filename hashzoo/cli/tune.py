@@ -56,7 +56,7 @@ def tune_command(
     from hashzoo.errors import UsageError, WorkError
     from hashzoo.plugins import registry
     from hashzoo.runner.progress import terminal_reporter
-    from hashzoo.studies.request import choose_engine, names_of, requests_of
+    from hashzoo.studies.request import choose_engine, names_of, study_of
     from hashzoo.studies.task import let_speak
     from hashzoo.studies.tune import Tuning, tune
 
@@ -67,7 +67,9 @@ def tune_command(
     if values["validation"] <= 0:
         raise UsageError("Tuning is on a held-out part of the train split; --validation must be above 0, such as 0.2.")
     warn_of_broken_plugins()
-    requests = requests_of(values, registry())
+    requests, note = study_of(values, registry())
+    if note:
+        click.echo(note, err=True)
     built = choose_engine(engine, workers).build(registry())
     with terminal_reporter(quiet) as reporter:
         let_speak(built, reporter.say)

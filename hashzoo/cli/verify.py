@@ -33,6 +33,8 @@ def verify_command(
     """
     if published and (no_train or note):
         raise click.UsageError("--codes trains nothing; leave out --no-train and --note.")
+    if no_train and note:
+        raise click.UsageError("--note keeps that a record was made again, and --no-train does not; leave one out.")
     if bundle is not None and not published:
         raise click.UsageError("--bundle says where published codes are; add --codes.")
     from hashzoo.runner.progress import terminal_reporter

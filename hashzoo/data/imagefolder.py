@@ -168,10 +168,10 @@ def _counts(sizes: Mapping[str, int], quotas: Mapping[str, int | float], folder:
             short.append(f"{name} ({size:,})")
     if short:
         more = f" and {len(short) - 20:,} more" if len(short) > 20 else ""
-        asked = sum(quotas.values())
-        what = f"{asked:,} queries and training images were" if asked >= 2 else "Queries and training images were"
+        numbers = all(isinstance(quota, int) for quota in quotas.values())
+        what = f"{sum(quotas.values()):,}" if numbers else " and ".join(f"{quota:g}" for quota in quotas.values())
         raise UsageError(
-            f"{what} asked of every class of {folder}, and these have fewer: "
+            f"{what} queries and training images were asked of every class of {folder}, and these have fewer: "
             f"{', '.join(short[:20])}{more}; lower queries_per_class or train_per_class, or give shares such as 0.1."
         )
     return counts

@@ -51,6 +51,12 @@ def evaluate(
     >>> evaluate(query, database, "map, map:best")
     {'map': 0.7083333333333333, 'map:best': 0.8333333333333334, 'queries_without_relevant': 0}
     """
+    for codes in (query, database):
+        if not isinstance(codes, Codes):
+            raise UsageError(
+                f"evaluate takes two sets of Codes, as Codes.from_signs and Codes.from_packed make them; got a "
+                f"{type(codes).__name__}."
+            )
     check_pair(query, database)
     if ranking not in RANKINGS:
         raise unknown_name("ranking", ranking, RANKINGS)

@@ -106,6 +106,8 @@ class Cut:
 
 Blocks = Iterator[tuple[slice, Buckets]]
 Group = tuple[Ints, Ints, Ints]
+Grouping = Callable[[Ints, NDArray[np.bool_]], Group]
+"""Makes the groups of a list from each item's key (n,), the larger the earlier, and whether it is relevant (n,)."""
 
 
 def stable_blocks(query: Codes, database: Codes, leave_out: ArrayLike | None = None) -> Blocks:
@@ -125,12 +127,14 @@ def stable_blocks(query: Codes, database: Codes, leave_out: ArrayLike | None = N
     return _blocks(query, database, own, rank)
 
 
-def score_blocks(query: Codes, database: Codes, ranking: str, leave_out: ArrayLike | None = None) -> Blocks:
-    """Yield (query rows, rankings) by inner product or cosine of the real-valued outputs; equal scores are ties.
+def score_blocks(
+    query: Codes, database: Codes, ranking: str, grouped: Grouping, leave_out: ArrayLike | None = None
+) -> Blocks:
+    """Yield (query rows, rankings) by inner product or cosine of the real-valued outputs.
 
-    Scores are computed in float64. Two scores of a query are equal when they agree to 2^-40 of the query's norm times
-    the largest norm in the database, which is above rounding and below what single precision outputs can mean: so
-    equal items tie, whatever the order of summation.
+    Scores are computed in float64 and rounded to multiples of 2^-40 of the query's norm times the largest norm in the
+    database, which is above what the order of summation changes and below what single precision outputs can mean.
+    `grouped` makes groups of equal scores (`tied`) or single items (`in_order`).
     """
     check_pair(query, database)
     ours, theirs = _scaled(query, database, ranking)
@@ -141,16 +145,18 @@ def score_blocks(query: Codes, database: Codes, ranking: str, leave_out: ArrayLi
         for key, relevant, out in zip(keys, shared, own[rows].tolist(), strict=True):
             if out >= 0:
                 key, relevant = np.delete(key, out), np.delete(relevant, out)
-            yield _tied(key, relevant)
+            yield grouped(key, relevant)
 
     return _blocks(query, database, own, rank)
 
 
-def ball_blocks(query: Codes, database: Codes, radius: int, leave_out: ArrayLike | None = None) -> Blocks:
+def ball_blocks(
+    query: Codes, database: Codes, radius: int, grouped: Grouping, leave_out: ArrayLike | None = None
+) -> Blocks:
     """Yield (query rows, rankings) of the items within Hamming distance `radius`, by inner product of the outputs.
 
     The re-ranking of DCH's evaluation (Cao et al. 2018): the ball by codes, its order by the real-valued
-    outputs.
+    outputs. `grouped` as for `score_blocks`.
     """
     check_pair(query, database)
     ours, theirs = _scaled(query, database, "inner_product")
@@ -162,7 +168,7 @@ def ball_blocks(query: Codes, database: Codes, radius: int, leave_out: ArrayLike
         for q, distance, relevant, out in zip(ours[rows], apart, shared, own[rows].tolist(), strict=True):
             ball = np.flatnonzero(distance <= radius)
             ball = ball if out < 0 else ball[ball != out]
-            yield _tied(_keys(theirs[ball] @ q), relevant[ball])
+            yield grouped(_keys(theirs[ball] @ q), relevant[ball])
 
     return _blocks(query, database, own, rank, whole=False)
 
@@ -200,7 +206,12 @@ def _single(relevant: NDArray[np.bool_]) -> Group:
     return places, ones, ones
 
 
-def _tied(key: Ints, relevant: NDArray[np.bool_]) -> Group:
+def in_order(key: Ints, relevant: NDArray[np.bool_]) -> Group:
+    """Return the relevant items by their keys, largest first, as groups of one; equal keys keep the database order."""
+    return _single(relevant[np.argsort(-key, kind="stable")])
+
+
+def tied(key: Ints, relevant: NDArray[np.bool_]) -> Group:
     """Return the groups of equal keys, largest first, that hold relevant items."""
     # Relevance rides along as the lowest bit: numbers sort several times faster than their indices.
     ranked = np.sort(relevant - 2 * key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from hashzoo.evaluation.average_precision import average_precision, eleven_point
 from hashzoo.evaluation.codes import Codes
 from hashzoo.evaluation.conventions import Convention
 from hashzoo.evaluation.counting.counts import Counts
-from hashzoo.evaluation.counting.words import Floats
+from hashzoo.evaluation.counting.words import Floats, rows_left_out
 from hashzoo.evaluation.metrics import (
     ndcg_at,
     pr_lookup,
@@ -27,7 +27,7 @@ from hashzoo.evaluation.metrics import (
     relevant_at_ranks,
 )
 from hashzoo.evaluation.names import MetricName
-from hashzoo.evaluation.ranking import Buckets, ball_blocks, score_blocks, stable_blocks
+from hashzoo.evaluation.ranking import Buckets, ball_blocks, in_order, score_blocks, stable_blocks, tied
 
 _PLAIN_PRECISION_FROM = 10
 """Radius from which thulab/DeepHash reports the precision in the ball in place of average precision."""
@@ -55,6 +55,25 @@ class Job:
             raise UsageError("This metric needs the codes themselves; counts are not enough.")
         return self.query, self.database
 
+    def longest(self) -> int:
+        """Return how many items the longest list has."""
+        if self.counts is not None:
+            return int(self.counts.n.sum(axis=1).max())
+        query, database = self.codes()
+        own = rows_left_out(self.leave_out, len(query), len(database))
+        return len(database) - int((own >= 0).all())
+
+
+class Source(NamedTuple):
+    """Rankings that metrics read: by "counts" (Hamming distance), by "score", or by score within a "ball" (re-ranked).
+
+    `in_order`: equal items keep the order of the database, each a group of its own, instead of forming one.
+    """
+
+    by: str
+    in_order: bool = False
+    radius: int = -1
+
 
 def report(job: Job, wanted: Iterable[MetricName], per_query: bool) -> dict[str, Any]:
     """Return {metric name: mean, curve or None (undefined)} as asked for, and the queries without relevant items."""
@@ -67,7 +86,7 @@ def report(job: Job, wanted: Iterable[MetricName], per_query: bool) -> dict[str,
         elif _is_pooled(job, metric):
             result[metric.name] = _pooled(job, metric)
         elif metric.is_curve:
-            result[metric.name] = _curve(metric, values[metric.name], values["relevant"], values["total"])
+            result[metric.name] = _curve(job, metric, values)
         else:
             kept = values[metric.name]
             result[metric.name] = _mean(metric, kept, job.rule)
@@ -79,7 +98,8 @@ def report(job: Job, wanted: Iterable[MetricName], per_query: bool) -> dict[str,
 
 def _per_query(job: Job, wanted: list[MetricName]) -> dict[str, Floats]:
     """Return the value of each query for each metric; NaN where the rule leaves the query out."""
-    sources: dict[str, list[MetricName]] = {"counts" if job.counts is not None else "score": []}
+    whole = Source("counts") if job.counts is not None else Source("score", job.rule.ties == "stable")
+    sources: dict[Source, list[MetricName]] = {whole: []}
     for metric in wanted:
         if metric.base != "pr_curve_lookup" and not _is_pooled(job, metric):  # these two are read off the counts
             sources.setdefault(_source(job, metric), []).append(metric)
@@ -94,26 +114,27 @@ def _per_query(job: Job, wanted: list[MetricName]) -> dict[str, Floats]:
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def _source(job: Job, metric: MetricName) -> str:
-    """Return which rankings a metric reads: counts, stable (order of items), score, or ball:R (re-ranked)."""
-    by_codes = "stable" if (metric.ties or job.rule.ties) == "stable" else "counts"
-    if metric.radius is not None:
-        if _is_reranked(job, metric):
-            return f"ball:{metric.radius}"
-        return by_codes if metric.base == "map" else "counts"
-    return by_codes if job.ranking == "hamming" else "score"
+def _source(job: Job, metric: MetricName) -> Source:
+    """Return which rankings a metric reads."""
+    in_order = (metric.ties or job.rule.ties) == "stable"
+    if metric.radius is None:
+        return Source("counts" if job.ranking == "hamming" else "score", in_order)
+    if _is_reranked(job, metric):
+        return Source("ball", in_order, metric.radius)
+    return Source("counts", in_order and metric.base == "map")
 
 
-def _blocks(job: Job, source: str) -> Iterator[tuple[slice, Buckets]]:
-    if source == "counts":
+def _blocks(job: Job, source: Source) -> Iterator[tuple[slice, Buckets]]:
+    if source == Source("counts"):
         counts = job.hamming()
         return iter([(slice(0, len(counts.n)), counts.buckets())])
     query, database = job.codes()
-    if source == "stable":
+    if source.by == "counts":
         return stable_blocks(query, database, job.leave_out)
-    if source == "score":
-        return score_blocks(query, database, job.ranking, job.leave_out)
-    return ball_blocks(query, database, int(source.partition(":")[2]), job.leave_out)
+    grouped = in_order if source.in_order else tied
+    if source.by == "score":
+        return score_blocks(query, database, job.ranking, grouped, job.leave_out)
+    return ball_blocks(query, database, source.radius, grouped, job.leave_out)
 
 
 def _value(job: Job, metric: MetricName, rows: slice, buckets: Buckets) -> Floats:
@@ -123,9 +144,9 @@ def _value(job: Job, metric: MetricName, rows: slice, buckets: Buckets) -> Float
     if metric.base == "map":
         return _whole_or_cut(job, metric, rows, buckets, ties)
     if metric.base == "precision_curve":
-        return relevant_at_ranks(buckets, precision_ranks(int(buckets.total.max())))
+        return relevant_at_ranks(buckets, precision_ranks(job.longest()))
     if metric.base == "pr_curve":
-        return relevant_at_ranks(buckets, pr_ranks(int(buckets.total.max())))
+        return relevant_at_ranks(buckets, pr_ranks(job.longest()))
     cut = metric.cut or 0
     if metric.base == "precision":
         return precision_at(buckets, cut, ties=ties)
@@ -173,7 +194,7 @@ def _value_in_ball(job: Job, metric: MetricName, rows: slice, buckets: Buckets) 
 
 
 def _bucket_ties(job: Job, metric: MetricName) -> str:
-    """Return how ties inside buckets are taken; in stable rankings none are left, in scores the mean is."""
+    """Return how ties inside buckets are taken; in stable rankings none are left."""
     ties = metric.ties or job.rule.ties
     return "expected" if ties == "stable" else ties
 
@@ -211,16 +232,21 @@ def _mean(metric: MetricName, values: Floats, rule: Convention) -> float | None:
     return float(kept.mean())
 
 
-def _curve(metric: MetricName, found: Floats, relevant: Floats, total: Floats) -> list[list[float]]:
-    """Return [rank, mean precision], or [mean recall, mean precision] over queries with relevant items."""
-    size = int(total.max())
+def _curve(job: Job, metric: MetricName, values: dict[str, Floats]) -> list[list[float]]:
+    """Return [rank, mean precision], or [mean recall, mean precision] over queries with relevant items.
+
+    The precision of a list at a rank beyond its end is that at its end.
+    """
+    found, relevant, total = values[metric.name], values["relevant"], values["total"]
+    size = job.longest()
+    if size == 0:
+        return []
+    ranks = precision_ranks(size) if metric.base == "precision_curve" else pr_ranks(size)
+    precision = ratio(found, np.minimum(ranks, total[:, None]))
     if metric.base == "precision_curve":
-        ranks = precision_ranks(size)
-        return [[int(n), float(p)] for n, p in zip(ranks, (found / ranks).mean(axis=0), strict=True)]
-    ranks = pr_ranks(size)
+        return [[int(n), float(p)] for n, p in zip(ranks, precision.mean(axis=0), strict=True)]
     some = relevant > 0
     if not some.any():
         return []
-    precision = (found[some] / ranks).mean(axis=0)
     recall = (found[some] / relevant[some, None]).mean(axis=0)
-    return [[float(x), float(y)] for x, y in zip(recall, precision, strict=True)]
+    return [[float(x), float(y)] for x, y in zip(recall, precision[some].mean(axis=0), strict=True)]

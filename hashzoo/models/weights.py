@@ -44,9 +44,10 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
             f"because that could run code; save the plain state_dict, best as safetensors."
         ) from None
     except Exception as error:  # noqa: BLE001 -- torch and safetensors raise many kinds on a damaged file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
         raise UsageError(
-            f"The weights file {file} cannot be read as safetensors or as a torch file: {reason}"
+            f"The weights file {file} cannot be read as safetensors or as a torch file ({reason}); save the state_dict "
+            "again, best as safetensors."
         ) from None
     for name in _WRAPPERS:
         if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):

@@ -12,6 +12,7 @@ from hashzoo.plugins.options import resolve
 from hashzoo.specs import Claim, Command, Component, Dataset, Method, Metric, PaperTable, Protocol
 
 COMPONENTS = ("backbones", *PARTS.values(), "evaluators", "engines")
+EVERY_KIND = (*KINDS, "protocols")
 
 
 def plugin_rows() -> list[dict[str, Any]]:
@@ -33,10 +34,15 @@ def list_rows(kind: str) -> list[dict[str, str]]:
     return rows
 
 
+def is_registered(name: str) -> bool:
+    """Whether anything of any kind has this name."""
+    return any(_has(registry(), kind, name) for kind in EVERY_KIND)
+
+
 def find_and_describe(name: str, kind: str | None = None) -> dict[str, Any]:
     """Return the description of `name`, looked up kind by kind (methods first) unless one is given."""
     reg = registry()
-    kinds = (kind,) if kind else (*KINDS, "protocols")
+    kinds = (kind,) if kind else EVERY_KIND
     hits = [k for k in kinds if _has(reg, k, name)]
     if not hits:
         known = {n for k in kinds for n in (reg.protocols() if k == "protocols" else reg.names(k))}

@@ -37,9 +37,10 @@ class Finding:
 
     `difference` is positive where the claim's better method is ahead, whichever way the metric points. `low` and
     `high` are its 95 % interval and `p_value` is corrected for all comparisons of the claim, on tuned rows and on the
-    plugins' recipes; None where a record kept no values by query, and nothing can then be decided. `collapsed`: a
-    record of either method notes that its codes collapsed, so the difference says nothing of the methods. `tuned` says
-    by how many trials the settings of both were chosen ("20 trials"; "": both are the plugins' recipes).
+    plugins' recipes; None where a record kept no values by query, and nothing can then be decided. Nothing is decided
+    by a single seed of either method, whose interval is that over queries alone. `collapsed`: a record of either method
+    notes that its codes collapsed, so the difference says nothing of the methods. `tuned` says by how many trials the
+    settings of both were chosen ("20 trials"; "": both are the plugins' recipes).
     """
 
     protocol: str
@@ -61,7 +62,7 @@ class Finding:
         """What this finding says of the claim."""
         if self.collapsed:
             return COLLAPSED
-        if self.p_value is None or self.p_value > LEVEL:
+        if self.p_value is None or self.p_value > LEVEL or min(self.seeds) < 2:
             return "undecided"
         return "holds" if self.difference > 0 else "does not hold"
 

@@ -54,7 +54,7 @@ def grid(board: Board) -> Grid:
         row, place = (tuple(cell[name] for name in names) for names in (board.rows, board.columns))
         table.setdefault(row, {})[place] = {str(name): value for name, value in cell.items()}
     rows = []
-    tuned = {cell["method"] for cell in board.cells.to_dict("records") if _is_tuned(cell)}
+    tuned = any(_is_tuned(cell) for cell in board.cells.to_dict("records"))
     for cells in table.values():
         some = next(iter(cells.values()))
         stub = tuple(_stub(some, name, tuned) for name in kept)
@@ -102,11 +102,12 @@ def _is_tuned(cell: Mapping[Any, Any]) -> bool:
     return str(cell.get("settings", "")).startswith(TUNED)
 
 
-def _stub(cell: dict[str, Any], name: str, tuned: set[Any]) -> str:
-    """Return what stands before a row; beside a tuned row of the same method, its own setting is named too."""
+def _stub(cell: dict[str, Any], name: str, tuned: bool) -> str:
+    """Return what stands before a row; where rows are tuned, a method that is run as it comes says so."""
     if name == "method" and _apart(cell):
         return f"{cell[name]} †"
-    return "plugin's recipe" if name == "settings" and not cell[name] and cell["method"] in tuned else str(cell[name])
+    own = name == "settings" and not cell[name] and not cell["floor"]
+    return "plugin's recipe" if own and tuned else str(cell[name])
 
 
 def _apart(cell: dict[str, Any]) -> bool:
@@ -115,7 +116,7 @@ def _apart(cell: dict[str, Any]) -> bool:
 
 
 def _contends(cell: dict[str, Any]) -> bool:
-    return not cell["floor"] and not _apart(cell) and not pd.isna(cell["higher"])
+    return not cell["floor"] and not _apart(cell) and not pd.isna(cell["higher"]) and not _is_collapsed(cell)
 
 
 def _best_values(board: Board) -> dict[tuple[Any, ...], float]:

@@ -42,13 +42,15 @@ def standings(
     """Return how each row stands to the best of its column: {(*row, protocol, metric, bits): ...}.
 
     `tidy` are the values the cells are means of. Rows are compared query by query, over all seeds, corrected for their
-    number (`tied_with_best`); floors and rows that saw the database take no part. Nothing is said of a column in which
-    a row has no values by query.
+    number (`tied_with_best`); floors, rows that saw the database and cells whose codes collapsed take no part. Nothing
+    is said of a column in which a row has no values by query.
     """
     levels = list(ROW_LEVELS)
     behind = {record.record_sha256: record for record in records}
     found: dict[tuple[Any, ...], Standing] = {}
-    contending = cells[~cells["floor"] & (cells["database"] == "hidden") & cells["higher"].notna()]
+    contending = cells[
+        ~cells["floor"] & (cells["database"] == "hidden") & cells["higher"].notna() & ~cells["collapsed"].eq(True)
+    ]
     for (protocol, metric, bits), column in contending.groupby(["protocol", "metric", "bits"]):
         here = tidy[(tidy["protocol"] == protocol) & (tidy["metric"] == metric) & tidy["bits"].isin((0, bits))]
         of: dict[tuple[Any, ...], list[NDArray[np.float32] | None]] = {}

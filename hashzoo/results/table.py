@@ -159,17 +159,18 @@ def arranged(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked_rows(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return `ROW_LEVELS` and `ROW_FACTS` of each row: complete ones by their mean over the first group of columns,
-    incomplete ones by name, those that saw the database, floors.
+    """Return `ROW_LEVELS` and `ROW_FACTS` of each row: complete ones by their mean over the first group of columns, the
+    best first, incomplete ones by name, those that saw the database, floors.
     """
     first = cells[(cells["protocol"] == cells["protocol"].iloc[0]) & (cells["metric"] == cells["metric"].iloc[0])]
     levels = list(ROW_LEVELS)
     scores = first.groupby(levels)["measured"].agg(["sum", "count"])
+    sign = 1.0 if first["higher"].eq(False).any() else -1.0  # fewer is better: ascending
     rows = cells[[*ROW_LEVELS, *ROW_FACTS]].drop_duplicates(levels).join(scores, on=levels)
     incomplete = rows["count"] != first["bits"].nunique()
     rows = rows.assign(
         last=rows["floor"], apart=rows["database"] != "hidden", incomplete=incomplete,
-        score=-rows["sum"].where(~incomplete, 0.0),
+        score=sign * rows["sum"].where(~incomplete, 0.0),
     )  # fmt: skip
     rows = rows.sort_values(["last", "apart", "incomplete", "score", *levels])
     return rows[[*ROW_LEVELS, *ROW_FACTS]].reset_index(drop=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ def export_codes(cell: Path, folder: Path) -> list[Path]:
     The bit order is FAISS's: bit j of a code is bit j % 8 of byte j // 8; padding bits are 0, so an index of
     8 * ceil(K/8) bits gives the same distances.
     """
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; give a folder, in which a file is written for each set of codes.")
     written = []
     for name, codes in Cell(cell).codes.items():
         if Path(name).name != name or name.startswith("."):
@@ -169,12 +172,17 @@ def _read_inputs(
     return _decoded(_named(inputs), form)
 
 
-def _named(items: Sequence[Any]) -> dict[str, Any]:
-    """Return images by id: the path of a file, else the place in the list."""
+def _named(items: Iterable[Any]) -> dict[str, Any]:
+    """Return images by id: the path of a file, else the place in the list, numbered where a file has that name."""
+    if not isinstance(items, Iterable):
+        raise UsageError(
+            f"What is encoded is a path, an array, an image or a list of these; got a {type(items).__name__}."
+        )
     named: dict[str, Any] = {}
     for place, item in enumerate(items):
         path = item if isinstance(item, (str, Path)) else getattr(item, "filename", "")
-        name = str(path) if path and str(path) not in named else str(place)
+        names = chain((str(path), str(place)), (f"{place}-{number}" for number in count()))
+        name = next(name for name in names if name and name not in named)
         named[name] = (
             Image.fromarray(_checked(item[None], f"Item {place}")[0]) if isinstance(item, np.ndarray) else item
         )

@@ -191,22 +191,39 @@ def compare_runs(first: Path, second: Path, metric: str) -> list[dict[str, Any]]
 
 
 def compare_cells(first: Cell | Path, second: Cell | Path, metric: str) -> dict[str, Any]:
-    """Return the difference of two cells in a metric, with its interval and a paired test over the queries."""
+    """Return the difference of two cells in a metric, with its interval and a paired test over the queries.
+
+    Each side is measured as its record is. Raises UsageError where they differ in what makes figures comparable.
+    """
     prefix, _, plain = metric.rpartition("/")
     asked = parse(plain)
     if asked.is_curve or asked.is_pooled:
         raise UsageError(f"A single query has no value of {plain!r}, so runs cannot be compared in it; try 'map'.")
+    cells = [Cell(side) if isinstance(side, Path) else side for side in (first, second)]
+    _require_alike(cells[0], cells[1])
     sides = []
-    for cell in (Cell(side) if isinstance(side, Path) else side for side in (first, second)):
+    for cell in cells:
         directions = [direction for direction in cell.pairs if not prefix or direction == prefix]
         if len(directions) != 1:
             raise UsageError(
                 f"{cell.path} measures {len(cell.pairs)} directions; name one in the metric, for example "
                 f"{next(iter(cell.pairs))}/{plain}."
             )
-        query, database = cell.pairs[directions[0]]
-        result = evaluate(query, database, (plain,), ranking=cell.record.config.ranking, per_query=True)
-        sides.append((query.ids, cell.record.method, result[f"{plain}:per_query"]))
+        (direction,) = directions
+        values = cell.by_query((plain,))[f"{direction}/{plain}" if direction else plain].tolist()
+        sides.append((cell.pairs[direction][0].ids, [None if value != value else value for value in values]))
     if list(sides[0][0]) != list(sides[1][0]):
         raise UsageError("The two cells do not have the same queries in the same order, so they cannot be compared.")
-    return {"metric": metric, "first": sides[0][1], "second": sides[1][1], **paired_test(sides[0][2], sides[1][2])}
+    named = {"first": cells[0].record.method, "second": cells[1].record.method}
+    return {"metric": metric, **named, **paired_test(sides[0][1], sides[1][1])}
+
+
+def _require_alike(first: Cell, second: Cell) -> None:
+    """Raise UsageError where two cells are of other protocols or splits, or follow other conventions or tie rules."""
+    for name in ("protocol", "split_sha256", "convention", "ties"):
+        ours, theirs = getattr(first.record, name), getattr(second.record, name)
+        if ours != theirs:
+            raise UsageError(
+                f"The two cells cannot be compared: {name.removesuffix('_sha256')} is {str(ours)[:40]!r} in "
+                f"{first.path} and {str(theirs)[:40]!r} in {second.path}; run one of them again as the other was."
+            )

@@ -171,8 +171,8 @@ def parse_numbers(text: str, what: str) -> tuple[int, ...]:
         return tuple(number for part in ranges for number in part)
     except ValueError:
         raise UsageError(
-            f"{what} must be integers separated by commas, for example "
-            f"{'0,1,2' if what == 'Seeds' else '16,32,48,64'}; got {text[:80]!r}."
+            f"{what} must be integers separated by commas, or ranges from the smaller to the larger, for example "
+            f"{'0,1,2 or 0-2' if what == 'Seeds' else '16,32,48,64'}; got {text[:80]!r}."
         ) from None
 
 

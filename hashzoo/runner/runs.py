@@ -14,7 +14,7 @@ from hashzoo.plugins import registry
 from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record, read_record
 from hashzoo.results.settings import changes
-from hashzoo.runner.cell import RunDirectory
+from hashzoo.runner.cell import STAGE_FILES, RunDirectory
 
 
 def list_runs(out: Path) -> list[dict[str, Any]]:
@@ -31,6 +31,23 @@ def list_runs(out: Path) -> list[dict[str, Any]]:
     return [_row(folder) for folder in sorted(folders, key=lambda f: f.stat().st_mtime, reverse=True)]
 
 
+def read_run(path: Path) -> tuple[dict[str, Any], list[Record]]:
+    """Return what `list_runs` says of a run directory, a cell or a single record, and its records."""
+    if (path / "config.json").is_file():
+        row = _row(path)
+        if "fault" in row:
+            raise WorkError(f"{path} cannot be read: {row['fault']}")
+        return row, [read_record(file) for file in RunDirectory(path).records()]
+    file = path / STAGE_FILES["evaluate"] if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        raise UsageError(
+            f"{path} is no run directory and no cell, and nothing registered has that name; hashzoo runs {path} lists "
+            "the runs in it."
+        )
+    record = read_record(file)
+    return _described(str(path), record.config, [record]), [record]
+
+
 def _row(folder: Path) -> dict[str, Any]:
     try:
         raw = read_json(folder / "config.json")
@@ -39,8 +56,12 @@ def _row(folder: Path) -> dict[str, Any]:
     except (WorkError, ValidationError, AttributeError) as error:
         return {"name": folder.name, "fault": " ".join(str(error).split())[:200]}
     begun = [path for path in RunDirectory(folder).folders() if not (path / "record.json").is_file()]
+    return _described(folder.name, config, records, len(begun))
+
+
+def _described(name: str, config: RunConfig, records: list[Record], begun: int = 0) -> dict[str, Any]:
     return {
-        "name": folder.name,
+        "name": name,
         "method": config.method,
         "protocol": config.protocol_label,
         "backbone": "+".join(dict.fromkeys(part.name for part in config.backbones.values())),
@@ -48,7 +69,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "tuned": config.tuned,
         "changed": changes(config, registry()),
         "done": len(records),
-        "begun": len(begun),
+        "begun": begun,
         "values": headline_values(records),
     }
 

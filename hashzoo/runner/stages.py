@@ -45,7 +45,8 @@ def run_cell(shop: Workshop, cell: CellFolder, bits: int, seed: int) -> Record:
             loss.to(shop.device)
         if "train" in todo:
             with _timed(seconds, "train"):
-                history, learned = _train(shop, cell, model, loss, bits, seed, prints["train"])
+                history, learned, earlier = _train(shop, cell, model, loss, bits, seed, prints["train"])
+            seconds["train"] += earlier
             if shop.main:
                 _save_model(cell, model, loss, learned, history, prints["train"])
                 cell.mark_done("train", prints["train"], seconds["train"], upstream["train"])
@@ -88,8 +89,10 @@ def _todo(shop: Workshop, cell: CellFolder, bits: int, seed: int, prints: Mappin
 
 def _train(
     shop: Workshop, cell: CellFolder, model: HashModel, loss: nn.Module | None, bits: int, seed: int, fingerprint: str
-) -> tuple[list[dict[str, float]], dict[str, torch.Tensor]]:
-    """Train in place; return the history (for each epoch the mean of each term) and learned database codes."""
+) -> tuple[list[dict[str, float]], dict[str, torch.Tensor], float]:
+    """Train in place; return the history (for each epoch the mean of each term), learned database codes, and the
+    seconds that a command before this one spent on what was kept of it.
+    """
     config = shop.plan.config
     checkpoints = Checkpoints(cell.path / "checkpoint", fingerprint)
     if not shop.resume:
@@ -118,7 +121,7 @@ def _train(
             report=report,
             database=database_data(config, shop.splits, shop.inputs, shop.device),
         )
-    return history, learned
+    return history, learned, checkpoints.earlier
 
 
 def _save_model(

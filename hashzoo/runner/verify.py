@@ -69,6 +69,9 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter, note: bo
             f"There are no codes beside {path}, so --no-train leaves nothing to check; leave it out, or give the "
             "record in its run directory."
         )
+    boards = _board_folder(path) if note else None
+    if note and boards is None:
+        raise UsageError(f"{path} is not an accepted record, so there is nowhere to note that it was made again.")
     details = list(_changed_plugins(record))
     evaluation, evaluation_ok = _check_codes(path, record)
     training, training_ok = "not asked for", True
@@ -76,18 +79,10 @@ def verify(path: Path, *, train: bool, device: str, reporter: Reporter, note: bo
         new = _train_again(record, device, reporter)
         training, training_ok, compared = _judge(record, new, _siblings(path, record))
         details += compared
-    name = describe(record)
-    if note and train and training_ok:
-        _note(path, record, new, training)
-    return Verdict(name, evaluation, training, tuple(details), evaluation_ok and training_ok)
-
-
-def _note(path: Path, record: Record, new: Record, outcome: str) -> None:
-    boards = _board_folder(path)
-    if boards is None:
-        raise UsageError(f"{path} is not an accepted record, so there is nowhere to note that it was made again.")
-    where = f"hashzoo {new.versions['hashzoo']}, torch {new.versions['torch']}, {new.environment['processor']}"
-    note_again(boards / FOLDER, record, outcome, where)
+    if boards and train and training_ok:
+        where = f"hashzoo {new.versions['hashzoo']}, torch {new.versions['torch']}, {new.environment['processor']}"
+        note_again(boards / FOLDER, record, training, where)
+    return Verdict(describe(record), evaluation, training, tuple(details), evaluation_ok and training_ok)
 
 
 def _board_folder(path: Path) -> Path | None:
@@ -190,7 +185,9 @@ def _without_seed(record: Record) -> dict[str, Any]:
 
 
 def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
-    details, ok = [], True
+    details, ok = [], bool(record.headlines)
+    if not ok:
+        details.append("the record has no value of its headline metric, so that only the same codes reproduce it")
     for name in record.headlines:
         seeds = [r.metrics[name] for r in others if name in r.metrics]  # a wrong record is not to widen its own spread
         spread = float(np.std(seeds, ddof=1)) if len(seeds) >= 2 else 0.0

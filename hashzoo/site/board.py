@@ -132,8 +132,8 @@ class Figure:
 
     @property
     def tied(self) -> bool:
-        """Whether it is marked as tied with the best: the spread of a row whose codes collapsed says nothing."""
-        return bool(self.compared and self.compared.tied) and not self.collapsed
+        """Whether it is marked as tied with the best."""
+        return bool(self.compared and self.compared.tied)
 
     @property
     def beside(self) -> Published | None:

@@ -19,7 +19,7 @@ from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.shelf import Shelf
 from hashzoo.specs import Dataset, Method
-from hashzoo.studies.task import CellTask, Engine, Outcome, let_speak
+from hashzoo.studies.task import CellTask, Engine, Outcome, let_speak, outcomes
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def run_study(
     waiting = [replace(task, wait=False) for task in todo]
     while waiting:
         busy: list[CellTask] = []
-        for outcome in engine.run(waiting):
+        for outcome in outcomes(engine, waiting):
             task = study.tasks[outcome.number]
             if outcome.busy:  # left to whoever is doing it, and waited for at the end
                 busy.append(task)

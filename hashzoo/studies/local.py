@@ -52,13 +52,13 @@ class LocalEngine:
                 while waiting and len(busy) < self.workers:
                     task, attempt = waiting.popleft()
                     pipe, process = idle.pop() if idle else _start()
+                    busy[pipe] = (process, task, attempt)
                     try:
                         pipe.send(task)
                     except OSError:  # it was killed while it had nothing to do
                         waiting.appendleft((task, attempt))
+                        del busy[pipe]
                         process.join()
-                        continue
-                    busy[pipe] = (process, task, attempt)
                 for ready in wait(list(busy)):
                     assert isinstance(ready, Connection)  # nothing else is waited for
                     process, task, attempt = busy.pop(ready)

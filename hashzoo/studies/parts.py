@@ -12,7 +12,7 @@ from hashzoo.evaluation.files import Whole
 from hashzoo.runner.parts import PartRequest, part_requests
 from hashzoo.runner.progress import Quiet, Reporter
 from hashzoo.runner.reevaluate import check_parts, evaluate_parts
-from hashzoo.studies.task import Engine, Task, let_speak
+from hashzoo.studies.task import Engine, Task, let_speak, outcomes
 
 FOLDER = Path("parts")
 """Where the counts of parts are kept unless another folder is given."""
@@ -63,7 +63,7 @@ def _count(todo: Sequence[Task], parts: int, engine: Engine, reporter: Reporter)
     failed = []
     reporter.begin("count parts", len(todo))
     by_number = {task.number: task for task in todo}
-    for done, outcome in enumerate(engine.run(todo) if todo else (), start=1):
+    for done, outcome in enumerate(outcomes(engine, todo) if todo else (), start=1):
         label = by_number[outcome.number].label
         reporter.advance(done, label)
         what = f"failed ({outcome.error})" if outcome.error else f"counted ({outcome.seconds:.1f} s)"

@@ -93,6 +93,16 @@ class Engine(Protocol):
         """Do the tasks, in any order, and yield the outcome of each as it ends; a failed task stops no other."""
 
 
+def outcomes(engine: Engine, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    """Yield the outcomes of tasks as they end, and of those that an engine leaves out that it gave none."""
+    left = {task.number for task in tasks}
+    for outcome in engine.run(tasks):
+        left.discard(outcome.number)
+        yield outcome
+    for number in sorted(left):
+        yield Outcome(number, "The engine gave no outcome of it.")
+
+
 def let_speak(engine: Engine, say: Callable[[str], None]) -> None:
     """Hand `say`, which prints a line, to an engine that has something to say before its tasks end."""
     if hasattr(engine, "say"):

@@ -31,7 +31,7 @@ from hashzoo.studies.grid import plan_study
 from hashzoo.studies.rule import check_whole, higher_is_better, rule_text
 from hashzoo.studies.setup import tried_setup
 from hashzoo.studies.space import own_point, space_json, space_of
-from hashzoo.studies.task import CellTask, Engine, Outcome
+from hashzoo.studies.task import CellTask, Engine, Outcome, outcomes
 from hashzoo.studies.trials import ROUND, MethodTrials, mean_of, options_of, optuna_here, value_of
 
 if TYPE_CHECKING:
@@ -211,31 +211,30 @@ def _round(
     drawn, todo = _draw(methods, numbers, tuning.trials, registry)
     of_task = {task.number: each for each in drawn for task in each.tasks}
     best = {method.name: method.best() for method in methods}
-    outcomes: dict[int, Outcome] = {}
+    ended: dict[int, Outcome] = {}
 
     def end(each: _Drawn) -> None:
-        each.finish(outcomes, tuning.metric)
+        each.finish(ended, tuning.metric)
         if each.values:
             known = best[each.method.name]
             found = (each.trial.number, mean_of(each.values))
             best[each.method.name] = each.method.better(found, *([known] if known else []))
-        seconds = sum(outcomes[task.number].seconds for task in each.tasks if task.number in outcomes)
+        seconds = sum(ended[task.number].seconds for task in each.tasks if task.number in ended)
         reporter.say(f"{_said(each, tuning.metric, best[each.method.name])} ({seconds:.1f} s)")
 
     for each in drawn:
         if not each.left:
             end(each)
-    for outcome in engine.run(todo):
-        outcomes[outcome.number] = outcome
+    for outcome in outcomes(engine, todo):
+        ended[outcome.number] = outcome
         each = of_task[outcome.number]
         each.left.discard(outcome.number)
         if not each.left:
             end(each)
     unfinished: dict[str, str] = {}
     for each in drawn:
-        if each.left or (each.error and not each.fault):
-            why = each.error or "the engine gave no outcome of it"
-            unfinished.setdefault(each.method.name, f"trial {each.trial.number}: {why}")
+        if each.error and not each.fault:
+            unfinished.setdefault(each.method.name, f"trial {each.trial.number}: {each.error}")
         else:
             each.method.tell(each.trial, each.values, each.fault)
     return unfinished

@@ -38,7 +38,9 @@ class Checkpoints:
         self.path = folder / "last.safetensors"
         self.fingerprint = fingerprint
         self._seconds = seconds
-        self._written = time.monotonic()
+        self._written = self._begun = time.monotonic()
+        self.earlier = 0.0
+        """Seconds that former processes spent on the state that `latest` found."""
         self.kept = False
         """Whether a state of this training is there, as far as `save` and `latest` have seen."""
 
@@ -52,6 +54,7 @@ class Checkpoints:
             "epoch": str(epoch),
             "fingerprint": self.fingerprint,
             "history": json.dumps(list(history)),
+            "seconds": f"{self.earlier + time.monotonic() - self._begun:.3f}",
         }
         save_tensors(self.path, tensors, {**metadata, "sha256": _digest(tensors, metadata)})
         self._written = time.monotonic()
@@ -75,6 +78,7 @@ class Checkpoints:
             )
         history = tuple(json.loads(metadata["history"]))
         self.kept = True
+        self.earlier = float(metadata.get("seconds", 0.0))
         return Checkpoint(int(metadata["epoch"]), tensors, history)
 
 

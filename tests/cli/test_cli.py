@@ -265,12 +265,20 @@ class Loud(torch.nn.Module):
     def forward(self, output, batch):
         print("how loud")
         return {"x": output.relaxed.square().mean()}
+class LoudLayer(torch.nn.Linear):
+    def forward(self, features):
+        print("how loud a layer")
+        return super().forward(features), super().forward(features).sign()
 @hookimpl
 def hashzoo_register_losses(): return [Component("loud", "hashzoo_loud:loss")]
 @hookimpl
+def hashzoo_register_hash_layers(): return [Component("loud", "hashzoo_loud:layer")]
+@hookimpl
 def hashzoo_register_methods():
-    return [Method("loud", Paper("l-2020", "t", "a", "v", 2020), loss="loud", recipe=Recipe(1, 500, 0.01))]
+    paper, recipe = Paper("l-2020", "t", "a", "v", 2020), Recipe(1, 500, 0.01)
+    return [Method("loud", paper, loss="loud", hash_layer="loud", recipe=recipe)]
 def loss(problem): return Loud()
+def layer(width, problem): return LoudLayer(width, problem.bits)
 """
 
 
@@ -278,11 +286,20 @@ def loss(problem): return Loud()
 def test_what_a_plugin_prints_at_work_does_not_spoil_the_answer(tmp_path: Path, more: tuple[str, ...]) -> None:
     site = tmp_path / "site"
     write_distribution(site, "hashzoo-loud", LOUD)
-    asked = ("run", "-m", "loud", "-p", "digits-1k", "--backbone", "pixels", "--bits", "8", "--json", *more)
-    done = hashzoo(*asked, site=site, HASHZOO_PLUGINS="loud")
+    asked = ("run", "-m", "loud", "-p", "digits-1k", "--backbone", "pixels", "--bits", "8", "--json")
+    done = hashzoo(*asked, "--out", str(tmp_path / "runs"), *more, site=site, HASHZOO_PLUGINS="loud")
     assert done.returncode == 0, done.stderr
-    assert [record["bits"] for record in json.loads(done.stdout)] == [8]
-    assert "how loud" in done.stderr
+    [record] = json.loads(done.stdout)
+    assert record["bits"] == 8
+    assert {"how loud", "how loud a layer"} <= {*done.stderr.splitlines()}
+    if more:
+        return
+    [cell] = tmp_path.glob("runs/*/bits-008/seed-0")
+    own, codes = tmp_path / "own.npy", str(tmp_path / "own.npz")
+    np.save(own, np.zeros((3, 8, 8, 3), dtype=np.uint8))
+    encoded = hashzoo("encode", str(cell), str(own), codes, "--json", site=site, HASHZOO_PLUGINS="loud")
+    assert json.loads(encoded.stdout) == {"codes": 3, "output": codes}, encoded.stderr
+    assert "how loud a layer" in encoded.stderr
 
 
 def test_plugins_can_be_traced(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,3 +345,31 @@ def test_data_check_strict_makes_errors_of_warnings(tmp_path: Path, call: Call) 
 def test_what_a_message_quotes_cannot_steer_the_terminal() -> None:
     text = "a\x1b[2J \u202e b\r\n\tnaïve"
     assert _printable(text) == "a\\x1b[2J \\u202e b\\r\n\tnaïve"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("run", "-m", "dch", "-b", "image=pixels", "-b", "image=smallcnn"), "--backbone image is given 2 times"),
+        (("run", "-m", "lsh", "--seeds", "5-2"), "ranges from the smaller to the larger"),
+        (("leaderboard", "--check", "--json"), "leave out --json"),
+        (("leaderboard", "--check", "--format", "csv"), "leave out --format"),
+        (("verify", "record.json", "--no-train", "--note"), "leave one out"),
+        (("check", "hashzoo", "--only", "nope"), "There is no check 'nope'"),
+        (("tune", "-m", "lsh", "-p", "digits-1k", "--out", "a-file"), "a-file"),
+    ],
+)
+def test_wrong_usage_says_which_option(call: Call, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    (tmp_path / "a-file").write_text("")
+    done = call(*args)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+    assert "readable" not in done.err
+
+
+def test_settings_of_training_are_left_out_of_the_trials_of_closed_forms(call: Call, tmp_path: Path) -> None:
+    out = str(tmp_path / "tuning")
+    at = ("-p", "digits-1k", "--backbone", "pixels", "--trials", "2", "--bits", "8", "--set", "epochs=1", "--out", out)
+    done = call("tune", "-m", "itq,greedyhash", *at, "-q")
+    assert done.code == 0, done.err
+    assert "Not trained by gradients, so without epochs: itq." in done.err

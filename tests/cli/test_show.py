@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from hashzoo.cli import main
 from hashzoo.cli.describe import in_words, recipe_text
 from hashzoo.plugins.describe import find_and_describe
+from hashzoo.results.record import read_record
+from hashzoo.runner.request import RunRequest
+from hashzoo.runner.run import run
 
 
 def shown(name: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -86,3 +92,52 @@ def test_a_method_as_bibtex(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[-1]) == ("@inproceedings{dch-2018,", "}")
     assert "  author    = {Yue Cao and Mingsheng Long and Bin Liu and Jianmin Wang}," in lines
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory of two cells."""
+    out = tmp_path_factory.mktemp("show") / "runs"
+    run(RunRequest("lsh", protocol="digits-1k", bits=(8, 16), out=out))
+    (folder,) = out.iterdir()
+    return folder
+
+
+def answered(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(["show", *args])
+    assert ended.value.code == code
+    out, err = capsys.readouterr()
+    return err if code else out
+
+
+def test_a_run_a_cell_and_a_record_are_shown_with_their_values(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {bits: read_record(finished / f"bits-{bits:03d}/seed-0/record.json").metrics["map"] for bits in (8, 16)}
+    whole = answered(capsys, str(finished))
+    assert "lsh on digits-1k" in whole
+    assert "2 done" in whole
+    assert all(f"{value:.4f}" in whole for value in values.values())
+    cell = finished / "bits-016" / "seed-0"
+    for one in (cell, cell / "record.json"):
+        text = answered(capsys, str(one))
+        assert f"{values[16]:.4f}" in text
+        assert f"{values[8]:.4f}" not in text
+    told = json.loads(answered(capsys, str(finished), "--json"))
+    assert [record["metrics"]["map"] for record in told["records"]] == [values[8], values[16]]
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"hashzoo runs {finished.parent} lists" in answered(capsys, str(finished.parent), code=2)
+    monkeypatch.chdir(tmp_path)
+    Path("lsh").mkdir()
+    assert "Charikar" in answered(capsys, "lsh")  # a registered name goes before a path
+    assert "There is no registered thing 'nothing-like-it'. " in answered(capsys, "nothing-like-it", code=2)
+
+
+@pytest.mark.parametrize("more", [("--json",), ("--kind", "losses")])
+def test_bibtex_is_of_methods_and_no_json(more: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"leave out {more[0]}" in answered(capsys, "lsh", "--bibtex", *more, code=2)

@@ -193,6 +193,13 @@ def test_a_table_is_laid_out_where_a_cell_failed(
 def test_a_table_of_which_nothing_is_there_fails_with_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert hashzoo("reproduce", "greedyhash-2018-cifar10-I") == 1
     assert "its data are not there" in capsys.readouterr().err
+    capsys.readouterr()
+    assert hashzoo("reproduce", "greedyhash-2018-cifar10-I", "--dry-run", "--json") == 1
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert answer["cells"] == []
+    assert answer["missing"]
+    assert all(f"Missing: {sentence}" in told.err for sentence in answer["missing"])
 
 
 def test_a_tuned_run_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,28 @@ def test_curves(make_codes):
         assert (x, y) == pytest.approx(((ball & relevant).sum() / relevant.sum(), relevant[ball].mean()))
 
 
+@pytest.mark.parametrize("ranking", ["hamming", "inner_product"])
+def test_curves_of_lists_of_two_lengths(make_codes, monkeypatch, ranking):
+    """Some queries leave an item out, others none, a few queries at a time: ranks and ends are those of all lists."""
+    query, database = make_codes(7, 20, 14)
+    own = np.array([3, 0, 5, 9, -1, -1, 2])
+    whole = evaluate(query, database, ["precision_curve", "pr_curve"], ranking=ranking, leave_out=own)
+    monkeypatch.setattr("hashzoo.evaluation.ranking._CELLS", 40)  # two queries
+    assert evaluate(query, database, ["precision_curve", "pr_curve"], ranking=ranking, leave_out=own) == whole
+    names = [f"precision@{rank}" for rank, _ in whole["precision_curve"]]
+    cut = evaluate(query, database, names, ranking=ranking, leave_out=own)
+    assert [p for _, p in whole["precision_curve"]] == pytest.approx([cut[name] for name in names])
+    assert whole["precision_curve"][-1][0] == 20
+    assert whole["pr_curve"][-1][0] == pytest.approx(1.0)
+
+
+def test_a_list_of_nothing_has_no_curve(make_codes):
+    query, database = make_codes(1, 1, 14)
+    for ranking in ("hamming", "inner_product"):
+        values = evaluate(query, database, ["precision_curve", "pr_curve"], ranking=ranking, leave_out=[0])
+        assert (values["precision_curve"], values["pr_curve"]) == ([], [])
+
+
 def test_left_out_queries_agree_over_all_rankings(make_codes):
     _, database = make_codes(bits=10)
     own = np.arange(6)

@@ -246,6 +246,18 @@ def test_a_convention_that_leaves_out_every_query_is_a_sentence():
         evaluate(query, database, ["map"], convention="hashnet")
 
 
+@pytest.mark.parametrize("ranking", ["inner_product", "cosine"])
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_outputs_that_rank_as_codes_do_give_the_same_figures_ties_and_all(lists, name, ranking):
+    """Outputs of +-1/2 have the inner products of their codes up to a factor, so distances and scores tie alike."""
+    halves = [Codes(c.packed, 14, c.labels, c.ids, c.signs() * np.float32(0.5)) for c in lists]
+    by_codes, by_scores = evaluate(*halves, convention=name), evaluate(*halves, convention=name, ranking=ranking)
+    assert by_scores.keys() <= by_codes.keys()
+    assert {"map", "precision@100"} <= by_scores.keys()
+    for key, value in by_scores.items():
+        assert by_codes[key] == (pytest.approx(value, abs=1e-12) if isinstance(value, float) else value), key
+
+
 def test_every_convention_gives_every_metric(lists):
     for name in CONVENTIONS:
         values = evaluate(*lists, convention=name)

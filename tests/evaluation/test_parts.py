@@ -38,6 +38,17 @@ def counted(folder, number: int, parts: int, **changes) -> Part:
     return replace(part, **changes) if changes else part
 
 
+def without_own(folder, parts: int) -> list[Part]:
+    """The parts of q.npz and d.npz, each query's own item left out."""
+    found = []
+    for i in range(1, parts + 1):
+        query, database, whole = read_part(folder / "q.npz", folder / "d.npz", part=(i, parts), ids_needed=True)
+        own = rows_of(query, database)
+        counts, left_out = count(query, database, leave_out=own), int((own >= 0).sum())
+        found.append(Part(counts, i, parts, whole.items, whole.database_sha256, whole.query_sha256, left_out))
+    return found
+
+
 def written(folder, parts) -> list:
     paths = [folder / f"{place}.npz" for place in range(len(parts))]
     for path, part in zip(paths, parts, strict=True):
@@ -88,16 +99,20 @@ def test_a_querys_own_item_is_left_out_of_the_part_that_has_it(tmp_path, make_co
     query = database.take(np.array([5, 50]))
     save_codes(tmp_path / "q.npz", {"query.image": query})
     save_codes(tmp_path / "d.npz", {"database.image": database})
-    parts = []
-    for i in (1, 2, 3):
-        ours, theirs, whole = read_part(tmp_path / "q.npz", tmp_path / "d.npz", part=(i, 3), ids_needed=True)
-        own = rows_of(ours, theirs)
-        counts = count(ours, theirs, leave_out=own)
-        left_out = int((own >= 0).sum())
-        parts.append(Part(counts, i, 3, whole.items, whole.database_sha256, whole.query_sha256, left_out))
-    total = merge_parts(written(tmp_path, parts))
+    total = merge_parts(written(tmp_path, without_own(tmp_path, 3)))
     assert total.left_out == 2
     assert evaluate_counts(total.counts) == evaluate(query, database, leave_out=rows_of(query, database))
+
+
+def test_an_id_that_stands_in_two_parts_is_refused_as_in_the_whole(tmp_path, make_codes):
+    query, database = make_codes(3, 60, 20)
+    ids = np.arange(60)
+    ids[55] = 5
+    save_codes(tmp_path / "q.npz", {"query.image": replace(query, ids=np.array([5, 70, 71]))})
+    save_codes(tmp_path / "d.npz", {"database.image": replace(database, ids=ids)})
+    for parts in (2, 3):
+        with pytest.raises(UsageError, match="holds the same id twice"):
+            merge_parts(written(tmp_path, without_own(tmp_path, parts)))
 
 
 def test_parts_that_do_not_belong_together_are_refused(stored, make_codes, tmp_path):

@@ -148,6 +148,32 @@ def test_a_row_that_scatters_widely_does_not_hide_the_differences_of_the_others(
     assert not any(found[f"m{n}"].tied for n in range(1, 12))
 
 
+def test_rows_without_a_spread_leave_that_of_the_others():
+    """Beside five rows whose seeds agree, three that scatter are as uncertain as they are alone."""
+    rng = np.random.default_rng(7)
+    queries = rng.normal(0.7, 0.2, 300)
+    scatter = {f"m{n}": queries + 0.02 * rng.standard_normal((3, 1)) for n in range(3)}
+    still = {f"s{n}": np.tile(queries - 0.001 * n, (3, 1)) for n in range(5)}
+    alone, among = ({s.row: s for s in tied_with_best(rows)} for rows in (scatter, scatter | still))
+    best = next(row for row, standing in alone.items() if standing.difference == 0)
+    assert among[best].difference == 0
+    for row in scatter.keys() - {best}:
+        width = [found[row].high - found[row].low for found in (alone, among)]
+        assert 0.5 * width[0] < width[1] < 1.1 * width[0]
+    assert all(standing.tied for standing in among.values())
+
+
+def test_a_row_of_one_seed_is_as_uncertain_as_a_seed_of_the_others():
+    """Beside 40 seeds of standard deviation 0.02 a single one stands for a draw of them; queries alone say nothing."""
+    rng = np.random.default_rng(8)
+    queries = rng.normal(0.7, 0.2, 200)
+    many = queries + 0.02 * rng.standard_normal((40, 1))
+    found = paired_difference(many, queries[None, :] + 0.03)
+    spread = many.mean(axis=1).std(ddof=1)
+    half = 1.96 * spread * np.sqrt(1 + 1 / 40)
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=0.1)
+
+
 def test_one_seed_is_compared_over_queries_as_the_permutation_test_does():
     rng = np.random.default_rng(3)
     first = rng.random(250)

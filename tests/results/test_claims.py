@@ -48,6 +48,15 @@ def test_a_clear_lead_decides_and_none_does_not(make_record, shift: float, verdi
     assert finding.seeds == (3, 3)
 
 
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 1), (1, 3)])
+def test_a_single_seed_decides_nothing(make_record, seeds: tuple[int, int]) -> None:
+    records = [*rows(make_record, "dch")[: seeds[0]], *rows(make_record, "hashnet")[: seeds[1]]]
+    [judged] = judge([CLAIM], records, values_of({"dch": 0.2, "hashnet": 0.0}), Known())
+    [finding] = judged.findings
+    assert (finding.seeds, finding.verdict, judged.verdict) == (seeds, "undecided", "undecided")
+    assert finding.difference == pytest.approx(0.2, abs=0.05)
+
+
 def test_where_less_is_better_the_lower_row_is_ahead(make_record) -> None:
     records = [*rows(make_record, "dch"), *rows(make_record, "hashnet")]
     [judged] = judge([CLAIM], records, values_of({"dch": -0.1, "hashnet": 0.0}), Known(higher={"map": False}))

@@ -150,6 +150,15 @@ def test_boards_mark_the_group_tied_with_the_best(boards):
     assert "3 follow from published codes" in page
 
 
+def test_collapsed_codes_are_never_marked_as_best(boards):
+    forge(boards, notes=["Collapsed: 4 of 8 bits are the same in every item."])
+    write_boards(load([boards / "records"]), boards)
+    page = (boards / f"{P}_alexnet-finetune_map.md").read_text().partition("reported and measured")[0]
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith(("| d", "| sh"))}
+    assert {name: row.count("**") for name, row in rows.items()} == {"dch": 0, "dhn": 2, "sh": 0}
+    assert "‡" in rows["dch"]
+
+
 def test_a_printed_board_marks_what_the_committed_one_marks(boards, tmp_path, monkeypatch):
     """Asked for by its records, or by nothing where they are those of the default; runs have no values by query."""
     write(boards)

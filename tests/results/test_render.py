@@ -19,6 +19,7 @@ from hashzoo.results.table import boards
 from hashzoo.specs import Paper, PaperRow, PaperTable
 
 P = "cifar10-5k-disjoint"
+OWN = "plugin's recipe"
 TABLE = PaperTable(
     "dch-2018-table1",
     Paper("dch-2018", "Deep Cauchy Hashing", "Cao & Long", "CVPR", 2018),
@@ -266,6 +267,19 @@ def test_settings_get_a_column_when_they_differ_and_backbones_a_board(make_recor
     ]  # fmt: skip
 
 
+def test_beside_a_tuned_row_every_trained_row_that_was_not_tuned_says_so(make_record):
+    records = [
+        make_record("dch", config={"tuned": "20 trials", "settings_source": "tuned, 20 trials by map"}),
+        make_record("dch", metrics={"map": 0.4}),
+        make_record("dhn", metrics={"map": 0.3}),
+        make_record("lsh", floor=True, regime="none", metrics={"map": 0.1}),
+    ]
+    stubs = [pipes(line)[:2] for line in render(boards(records), "markdown").splitlines() if line.startswith("| ")]
+    assert stubs[2:] == [["dch", "tuned, 20 trials"], ["dch", OWN], ["dhn", OWN], ["lsh", ""]]
+    alone = [line for line in render(boards(records[1:]), "markdown").splitlines() if line.startswith("| ")]
+    assert pipes(alone[0]) == ["method", "16 bits"]
+
+
 @pytest.mark.parametrize("format_", sorted(FORMATS))
 def test_every_format_takes_several_boards(some, format_):
     assert len(render([*some, *some], format_)) > len(render(some, format_))
@@ -379,7 +393,7 @@ def test_a_figure_of_collapsed_codes_is_marked_in_every_format(make_record):
     records[1] = records[1].model_copy(update={"notes": [note]})
     marked = boards(records)
     shown = render(marked, "markdown")
-    assert "| dch | **0.5000 ± 0.0000 ‡** | **0.5000 ± 0.0000** |" in shown
+    assert "| dch | 0.5000 ± 0.0000 ‡ | **0.5000 ± 0.0000** |" in shown
     assert "- ‡ codes of at least one seed collapsed" in shown
     assert r"\ddag{}" in render(marked, "latex")
     assert "0.5000 ± 0.0000 ‡" in tables_text(marked)

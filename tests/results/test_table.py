@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from hashzoo.errors import UsageError
+from hashzoo.results.known import Known
 from hashzoo.results.measure import Selection, measure
 from hashzoo.results.table import boards, leaderboard
 
@@ -58,6 +59,16 @@ def test_rows_are_ranked_by_their_mean_and_floors_come_last(make_record):
         *(make_record("lsh", bits, metrics={"map": 0.9}, **FLOOR) for bits in (16, 32)),
     ]
     assert list(leaderboard(records).index.get_level_values("method")) == ["strong", "weak", "lsh"]
+
+
+@pytest.mark.parametrize(
+    ("higher", "order"), [(False, ["dhn", "dch", "sh", "lsh"]), (True, ["sh", "dch", "dhn", "lsh"])]
+)
+def test_rows_are_ranked_the_way_the_metric_points(make_record, higher, order):
+    records = [make_record(m, metrics={"empty@h2": v}) for m, v in (("dch", 0.4), ("sh", 0.9), ("dhn", 0.1))]
+    floor = make_record("lsh", metrics={"empty@h2": 0.0}, **FLOOR)
+    (board,) = boards([*records, floor], Selection(metrics=("empty@h2",)), Known(higher={"empty": higher}))
+    assert list(board.cells["method"].unique()) == order
 
 
 def test_everything_comes_from_records_so_unknown_methods_stay(make_record):

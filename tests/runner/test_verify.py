@@ -73,6 +73,26 @@ def test_other_codes_are_judged_by_the_headline(cells: list[Path], shift: float,
     assert "(2 other seed(s))" in verdict.details[-1]
 
 
+def test_without_a_headline_other_codes_reproduce_nothing(cells: list[Path]) -> None:
+    record = read_record(cells[0] / "record.json")
+    (cells[0] / "codes.npz").unlink()
+    others = {name: value for name, value in record.metrics.items() if name != "map"}
+    changed(cells[0], metrics=others)
+    assert judged(cells[0]).training == "reproduced (the same codes, bit for bit)"
+    changed(cells[0], codes_sha256="0" * 64, metrics={name: value / 10 for name, value in others.items()})
+    verdict = judged(cells[0])
+    assert (verdict.ok, verdict.training) == (False, "not reproduced")
+    assert any("no value of its headline metric" in line for line in verdict.details)
+
+
+def test_what_cannot_be_noted_is_refused_before_anything_is_trained(
+    cells: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_train_again", lambda *a: pytest.fail("trained"))
+    with pytest.raises(UsageError, match="not an accepted record"):
+        verify(cells[0], train=True, device="cpu", reporter=Quiet(), note=True)
+
+
 def test_a_collapsed_record_that_another_machine_does_not_give_is_explained(cells: list[Path]) -> None:
     record = read_record(cells[0] / "record.json")
     elsewhere = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import random
 import signal
 import threading
@@ -250,6 +251,27 @@ def test_a_cell_whose_record_another_command_takes_away_fails_alone(tmp_path: Pa
     assert [record.seed for record in records] == [1]
     assert [label for label, _ in failed] == ["lsh on digits-1k, 8 bits, seed 0"]
     assert "record.json cannot be read" in failed[0][1]
+
+
+def test_a_task_of_which_an_engine_says_nothing_has_failed(tmp_path: Path) -> None:
+    class Silent(LocalEngine):
+        def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+            yield from super().run([task for task in tasks if task.number != 1])
+
+    asked = [RunRequest("lsh", protocol="digits-1k", bits=(8,), seeds=(0, 1, 2), out=tmp_path)]
+    records, failed = run_study(plan_study(asked), Silent(), keep_going=True)
+    assert [record.seed for record in records] == [0, 2]
+    assert failed == [("lsh on digits-1k, 8 bits, seed 1", "The engine gave no outcome of it.")]
+    with pytest.raises(WorkError, match="seed 1: The engine gave no outcome of it"):
+        run_study(plan_study(asked), Silent())
+
+
+def test_a_worker_of_a_task_that_cannot_be_sent_ends(tmp_path: Path) -> None:
+    study = plan_study([RunRequest("lsh", protocol="digits-1k", bits=(8,), out=tmp_path)])
+    unsendable = replace(study.tasks[0], number=lambda: 0)  # type: ignore[arg-type] # what no process takes
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        list(LocalEngine(workers=2).run([unsendable, unsendable]))
+    assert not multiprocessing.active_children()
 
 
 def test_progress_counts_the_whole_study(tmp_path: Path) -> None:

@@ -27,6 +27,19 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["last.safetensors"]
 
 
+def test_the_time_of_former_processes_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 130.0, 130.0, 500.0, 512.0, 512.0, 900.0])
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: next(clock))
+    Checkpoints(tmp_path, "f").save(2, TENSORS, HISTORY)  # 30 s
+    second = Checkpoints(tmp_path, "f")
+    assert second.latest() is not None
+    assert second.earlier == 30.0
+    second.save(4, TENSORS, HISTORY)  # 12 s more
+    third = Checkpoints(tmp_path, "f")
+    assert third.latest() is not None
+    assert third.earlier == 42.0
+
+
 def test_tensors_that_share_memory_are_kept_both(tmp_path: Path) -> None:
     weight = torch.arange(4.0)
     Checkpoints(tmp_path).save(1, {"a": weight, "b": weight[1:]}, ())

@@ -116,6 +116,8 @@ def rows_of(query: Codes, database: Codes) -> Ints:
     ids = database.ids[order]
     if np.any(ids[1:] == ids[:-1]):
         raise UsageError("The database holds the same id twice, so a query cannot be left out by its id.")
+    if not len(ids):
+        return np.full(len(query), -1, dtype=np.int64)
     place = np.minimum(np.searchsorted(ids, query.ids), len(ids) - 1)
     return np.where(ids[place] == query.ids, order[place], -1).astype(np.int64)
 

@@ -77,7 +77,8 @@ class Part:
 def merge_parts(paths: Sequence[PathLike]) -> Part:
     """Return the sum of all parts of one evaluation, as part 1 of 1.
 
-    Raises UsageError where the files do not belong together, where one part is given twice, and where one is missing.
+    Raises UsageError where the files do not belong together, where one part is given twice, and where one is missing;
+    and where a query was left out of more than one part, since its id then stands in the database more than once.
     """
     first = Part.load(paths[0])
     total, left_out, held = first.counts, first.left_out, Counter([first.part])
@@ -95,6 +96,8 @@ def merge_parts(paths: Sequence[PathLike]) -> Part:
         raise UsageError(f"Part {_listed(twice)} is given more than once; give each part once.")
     if missing := [number for number in range(1, first.parts + 1) if number not in held]:
         raise UsageError(f"Part {_listed(missing)} of {first.parts} is missing; give all parts.")
+    if first.left_out >= 0 and (first.items - total.n.sum(axis=1)).max() > 1:
+        raise UsageError("The database holds the same id twice, so a query cannot be left out by its id.")
     return Part(total, 1, 1, first.items, first.database_sha256, first.query_sha256, left_out)
 
 

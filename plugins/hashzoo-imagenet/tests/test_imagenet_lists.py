@@ -23,7 +23,9 @@ def split_of(joined):
 
 def test_shipped_lists_are_those_named():
     text = (loader.LISTS / "SOURCES.md").read_text()
-    for digest, part in re.findall(r"^    ([0-9a-f]{64})  (\w+)$", text, re.MULTILINE):
+    named = re.findall(r"^    ([0-9a-f]{64})  (\w+)$", text, re.MULTILINE)
+    assert len(named) == 3
+    for digest, part in named:
         content = lzma.decompress((loader.LISTS / f"hashnet-pytorch-imagenet-{part}.txt.xz").read_bytes())
         assert hashlib.sha256(content).hexdigest() == digest
 
