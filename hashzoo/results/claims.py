@@ -77,11 +77,13 @@ class Judged:
 
     @property
     def counted(self) -> str:
-        """How many findings say what: "7 hold, 1 does not hold, 4 undecided"."""
+        """How many findings say what: "7 hold, 1 does not hold, 4 undecided, 2 of these for want of a second seed"."""
         said = [finding.verdict for finding in self.findings]
         words = {"holds": "hold", "does not hold": "do not hold", "undecided": "undecided", COLLAPSED: COLLAPSED}
         counts = {verdict: said.count(verdict) for verdict in words if verdict in said}
-        return ", ".join(f"{number} {words[v] if number > 1 else v}" for v, number in counts.items())
+        text = ", ".join(f"{number} {words[v] if number > 1 else v}" for v, number in counts.items())
+        single = sum(finding.p_value is not None and min(finding.seeds) < 2 for finding in self.findings)
+        return f"{text}, {single} of these for want of a second seed" if single else text
 
     @property
     def rests_on(self) -> str:

@@ -54,6 +54,7 @@ def test_a_single_seed_decides_nothing(make_record, seeds: tuple[int, int]) -> N
     [judged] = judge([CLAIM], records, values_of({"dch": 0.2, "hashnet": 0.0}), Known())
     [finding] = judged.findings
     assert (finding.seeds, finding.verdict, judged.verdict) == (seeds, "undecided", "undecided")
+    assert judged.counted == "1 undecided, 1 of these for want of a second seed"
     assert finding.difference == pytest.approx(0.2, abs=0.05)
 
 
