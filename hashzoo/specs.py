@@ -296,6 +296,8 @@ class Table:
 class Splits:
     """A table and the rows that are train, query and database (int64 each); `sha256` over the three id lists.
 
+    In a run of a protocol that names no sha256 it is over inputs and labels too (`data.splits.named_by_content`).
+
     `notes` are sentences on what the loader chose or left out, shown by a run and kept in `split.json`, as are
     `details`, JSON of what else decides the inputs (the vocabulary of a text).
     """

@@ -168,8 +168,16 @@ def _split_names(text: str) -> tuple[str, ...]:
 
 def _default_names(name: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     parts = tuple(f"{name}_{part}" for part in _PARTS if f"{name}_{part}" in arrays)
-    if name in arrays or len(parts) >= 2:
-        return (name,) if name in arrays else parts
+    if name in arrays:
+        return (name,)
+    if parts:
+        for needed in (f"{name}_{part}" for part in _PARTS[:2]):
+            if needed not in parts:
+                raise UsageError(
+                    f"The file holds {' and '.join(parts)} and no {needed}, and parts need train and query (without a "
+                    f"database, that is the train part); add it, or name the arrays with the option {name}=A:B."
+                )
+        return parts
     usual = [known for known in USUAL.get(name, ()) if known in arrays]
     if len(usual) > 1:
         raise UsageError(

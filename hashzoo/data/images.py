@@ -151,12 +151,16 @@ def folder_files(folder: Path, names: Sequence[str]) -> Iterator[ImageFiles]:
 
 
 def file_states(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Return what stands for the content of files in a cache key: their number, and a sha256 of names, sizes, times."""
-    digest = hashlib.sha256()
+    """Return what stands for the content of files in a cache key: their number, and a sha256 of what names a version.
+
+    That is where the folder is, and of each file its name, size and times: that of its content, which copies and
+    archives keep or set alike for all files, and that of the file itself, which they do not.
+    """
+    digest = hashlib.sha256(f"{folder.resolve()}\n".encode("utf-8", "surrogateescape"))
     for name in names:
         try:
             status = (folder / name).stat()
-            state = f"{status.st_size} {status.st_mtime_ns}"
+            state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
         except OSError:
             state = MISSING  # decoding reports it by name
         digest.update(f"{name}\n{state}\n".encode("utf-8", "surrogateescape"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -150,6 +150,21 @@ def split_sha256(train: Iterable[str], query: Iterable[str], database: Iterable[
 def _combined(digests: Sequence[str]) -> str:
     lines = ["hashzoo split 1", *(f"{part} {digest}" for part, digest in zip(PARTS, digests, strict=True))]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode("ascii")).hexdigest()
+
+
+def named_by_content(splits: Splits) -> Splits:
+    """Return splits whose sha256 is over inputs and labels as well as over the three id lists.
+
+    For a protocol that names no sha256: ids of own data are often row numbers, which say nothing of the items, and
+    nobody else's copy of the data has to have the same name. Taken over the ASCII text of four lines, "hashzoo data 1",
+    "split <sha256>", "inputs <fingerprint>" and "labels <sha256>", the last over class names, type, shape and values.
+    """
+    table = splits.table
+    labels = hashlib.sha256(f"{list(table.class_names)!r} {table.labels.dtype.str} {table.labels.shape}\n".encode())
+    labels.update(np.ascontiguousarray(table.labels).data)
+    lines = (f"split {splits.sha256}", f"inputs {table.fingerprint}", f"labels {labels.hexdigest()}")
+    text = "".join(f"{line}\n" for line in ("hashzoo data 1", *lines))
+    return replace(splits, sha256=hashlib.sha256(text.encode("ascii")).hexdigest())
 
 
 def make_splits(

@@ -12,7 +12,7 @@ import torch
 from hashzoo.data import load_splits
 from hashzoo.data.checks import require_usable
 from hashzoo.data.roots import cache_root, data_root
-from hashzoo.data.splits import split_json
+from hashzoo.data.splits import named_by_content, split_json
 from hashzoo.data.validation import keep_used, validation_splits
 from hashzoo.errors import BusyError, WorkError
 from hashzoo.models.weights import starting_weights
@@ -196,7 +196,10 @@ def _held(shop: Workshop, folder: RunDirectory, bits: int, seed: int, again: boo
 
 
 def load_data(plan: Plan, reporter: Reporter) -> Splits:
-    """Load the protocol's splits, or the held-out part of its train split when validating."""
+    """Load the protocol's splits, or the held-out part of its train split when validating.
+
+    Where the protocol names no sha256, that of the splits is of their content.
+    """
     splits = load_splits(
         plan.dataset,
         plan.protocol,
@@ -209,7 +212,7 @@ def load_data(plan: Plan, reporter: Reporter) -> Splits:
     require_usable(splits, plan.protocol)
     if plan.config.validation:
         splits = keep_used(validation_splits(splits, plan.config.validation))
-    return splits
+    return splits if plan.protocol.sha256 else named_by_content(splits)
 
 
 def model_inputs(

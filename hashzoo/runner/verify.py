@@ -185,6 +185,12 @@ def _without_seed(record: Record) -> dict[str, Any]:
 
 
 def _judge(record: Record, new: Record, others: list[Record]) -> tuple[str, bool, list[str]]:
+    if new.split_sha256 != record.split_sha256:
+        return (
+            "not comparable",
+            False,
+            ["the data here (items, and of own data inputs and labels) are not the record's"],
+        )
     details, ok = [], bool(record.headlines)
     if not ok:
         details.append("the record has no value of its headline metric, so that only the same codes reproduce it")

@@ -146,6 +146,13 @@ def test_three_parts_and_default_names(tmp_path: Path) -> None:
         ({"features_train": X, "features_query": X, "labels_train": Y, "labels_query": Y}, {"queries": 3}, "no use"),
         ({"features_train": X, "features_query": X, "labels_train": Y, "labels_query": Y}, {"seed": 3}, "no use"),
         ({"features_train": X, "features_query": X[:, :2], "labels_train": Y, "labels_query": Y}, {}, "2 columns"),
+        ({"features_train": X, "features_database": X, "labels": Y}, {}, "features_database and no features_query"),
+        ({"features_query": X, "features_database": X, "labels": Y}, {}, "features_database and no features_train"),
+        (
+            {"features_train": X, "features_query": X, "labels_train": Y, "labels_database": Y},
+            {},
+            "labels_database and no labels_query",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(tmp_path: Path, arrays, options, words: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,25 @@ def photos(tmp_path: Path) -> Path:
 
 def load(path: Path, **options):
     return load_splits(IMAGEFOLDER, PROTOCOL, path.parent, path=str(path), **options)
+
+
+def test_folders_with_files_of_the_same_names_sizes_and_times_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """As archives leave them that set all times alike; the pixels of the first are in the cache by then."""
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for shade, folder in enumerate(folders):
+        for c, name in enumerate(("cat", "dog")):
+            (folder / name).mkdir(parents=True)
+            for i in range(4):
+                path = folder / name / f"{i}.bmp"
+                Image.new("RGB", (4, 4), (100 + 50 * shade, c, i)).save(path)
+                os.utime(path, (1e9, 1e9))
+    for shade, folder in enumerate(folders):
+        pixels = load(folder, queries_per_class=1, train_per_class=1).table.inputs["image"]
+        assert set(pixels[..., 0].ravel().tolist()) == {100 + 50 * shade}
+    Image.new("RGB", (4, 4), (7, 0, 0)).save(folders[0] / "cat" / "0.bmp")  # in place, its time put back
+    os.utime(folders[0] / "cat" / "0.bmp", (1e9, 1e9))
+    pixels = load(folders[0], queries_per_class=1, train_per_class=1).table.inputs["image"]
+    assert (pixels[..., 0] == 7).sum() == 16
 
 
 def test_classes_ids_and_pixels_belong_together(photos: Path) -> None:

@@ -16,7 +16,8 @@ from filelock import FileLock
 from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
-from hashzoo.results.record import Record, same_result
+from hashzoo.results.record import Record, read_record, same_result
+from hashzoo.results.table import boards
 from hashzoo.runner import stages
 from hashzoo.runner.cell import CellFolder, RunDirectory
 from hashzoo.runner.plan import resolve
@@ -25,6 +26,7 @@ from hashzoo.runner.reevaluate import check_run, compare_cells, compare_runs, ev
 from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 from hashzoo.runner.runs import list_runs
+from hashzoo.runner.verify import verify
 from hashzoo.runner.workshop import Workshop
 from hashzoo.training.checkpoints import Checkpoints
 
@@ -386,3 +388,47 @@ def test_an_evaluation_says_what_was_done_with_a_querys_own_item(tmp_path: Path)
     assert left["precision@1"] < 1.0
     assert left["own_item"] == "left out of 6 lists"
     assert (left["convention"], left["ties"], left["ranking"]) == ("hashzoo", "expected", "hamming")
+
+
+def own_data(path: Path, labels: np.ndarray, shift: float = 0.0) -> dict[str, object]:
+    """Settings of 200 items of own data, whose ids are their places."""
+    inputs = np.random.default_rng(0).normal(size=(200, 16)) + 3 * np.eye(16)[labels % 16] + shift
+    parts = {"train": slice(0, 100), "query": slice(100, 140), "database": slice(140, 200)}
+    arrays = {f"features_{part}": inputs[rows] for part, rows in parts.items()}
+    np.savez(path, **arrays, **{f"labels_{part}": labels[rows] for part, rows in parts.items()})
+    return {"data.path": str(path)}
+
+
+def test_a_run_on_own_data_is_made_again_when_its_labels_change(tmp_path: Path) -> None:
+    labels, out = np.arange(200) % 4, tmp_path / "runs"
+    asked = RunRequest("itq", dataset="arrays", bits=(8,), settings=own_data(tmp_path / "a.npz", labels), out=out)
+    (before,) = run(asked)
+    assert run(asked) == [before]
+    with np.load(tmp_path / "a.npz") as held:
+        arrays = {name: array % 2 if name.startswith("labels") else array for name, array in held.items()}
+    np.savez(tmp_path / "a.npz", **arrays)
+    (after,) = run(asked)
+    (fresh,) = run(replace(asked, out=tmp_path / "fresh"))
+    assert after.metrics == fresh.metrics != before.metrics
+    assert after.split_sha256 != before.split_sha256
+    assert after.table_sha256 == before.table_sha256
+    verdict = verify(next(out.rglob("record.json")).parent, train=True, device="cpu", reporter=Quiet())
+    assert verdict.ok
+    (tmp_path / "a.npz").unlink()
+    own_data(tmp_path / "a.npz", labels)
+    verdict = verify(next(out.rglob("record.json")).parent, train=True, device="cpu", reporter=Quiet())
+    assert (verdict.ok, verdict.training) == (False, "not comparable")
+
+
+def test_own_data_of_two_kinds_are_neither_pooled_nor_compared(tmp_path: Path) -> None:
+    """Both have 200 items called 0 to 199."""
+    folders = []
+    for seed, shift in enumerate((0.0, 5.0)):
+        settings = own_data(tmp_path / f"{seed}.npz", np.arange(200) % 4, shift)
+        run(RunRequest("itq", dataset="arrays", bits=(8,), seeds=(seed,), settings=settings, out=tmp_path / str(seed)))
+        folders.append(run_folder(tmp_path / str(seed)))
+    records = [read_record(path) for path in sorted(tmp_path.rglob("record.json"))]
+    assert [board.cells["seeds"].tolist() for board in boards(records)] == [[1], [1]]
+    cells = [next(folder.glob("bits-008/seed-*")) for folder in folders]
+    with pytest.raises(UsageError, match="split is"):
+        compare_cells(*cells, "map")
