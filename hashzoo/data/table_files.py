@@ -38,10 +38,11 @@ def read_table(file: Path, columns: TableColumns) -> dict[str, ItemList]:
     """Return the items of a table by part, or {"": all of them} where it has no column of parts.
 
     Labels are one column of class numbers or names, several of them in a cell separated by ";" or "|", or a column of
-    0 and 1 for each class: all columns that are neither path nor part, unless they are named.
+    0 and 1 for each class: all columns that are neither path nor part, unless they are named. A cell that is empty,
+    null, NaN or infinite holds no label, and whole floats are class numbers: 0.0 is "0".
 
-    Raises UsageError, naming file and line, for columns that are not there or not clear, empty paths, other values
-    than 0 and 1, and unknown parts.
+    Raises UsageError, naming file and line, for columns that are not there or not clear, empty or null paths, other
+    values than 0 and 1, and unknown parts.
     """
     from hashzoo.data.list_layouts import WORDS
 
@@ -49,6 +50,9 @@ def read_table(file: Path, columns: TableColumns) -> dict[str, ItemList]:
     path = _column(file, frame, columns.path, PATHS, "paths")
     part = _column(file, frame, columns.part, PARTS, "parts", optional=True)
     labels, class_names = _labels(file, frame, columns.labels, [name for name in (path, part) if name])
+    null = np.flatnonzero(frame[path].isna())
+    if len(null):
+        raise UsageError(f"{file}, row {null[0] + 1}: column {path!r} is null; every row names one image.")
     paths = [str(value).strip().replace("\\", "/") for value in frame[path]]
     lines = np.arange(2, len(paths) + 2)
     if "" in paths:
@@ -141,8 +145,21 @@ def _labels(file: Path, frame: pd.DataFrame, named: str, taken: Sequence[str]) -
 def _words(value: object) -> tuple[str, ...]:
     """Return the labels of one cell."""
     if isinstance(value, (list, tuple, np.ndarray)):
-        return tuple(str(word) for word in value)
-    return tuple(word.strip() for word in SEVERAL.split("" if value is None else str(value)) if word.strip())
+        return tuple(word for word in map(_word, value) if word)
+    return tuple(word.strip() for word in SEVERAL.split(_word(value)) if word.strip())
+
+
+def _word(value: object) -> str:
+    """Return one label as text, "" for null, NaN and infinity."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, (float, np.floating)):
+        if not np.isfinite(value):
+            return ""
+        return str(int(value)) if value == int(value) else str(value)
+    return str(value).strip()
 
 
 def _zero_one(file: Path, frame: pd.DataFrame, chosen: Sequence[str]) -> np.ndarray:

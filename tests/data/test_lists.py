@@ -328,6 +328,35 @@ def test_columns_of_zeros_and_ones_and_parquet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "classes", "rows"),
+    [
+        ([0.0, None, 10.0, 2.0, float("nan"), -1.0], ("0", "2", "10"), [[1, 0, 0], [0] * 3, [0, 0, 1], [0, 1, 0]]),
+        (
+            ["sky", None, "sea; sky", "nan", "", "sea"],
+            ("nan", "sea", "sky"),
+            [[0, 0, 1], [0] * 3, [0, 1, 1], [1, 0, 0]],
+        ),
+        ([[1.0, None], [], [2.0, 1.0], [3.0], None, [float("nan")]], ("1", "2", "3"), [[1, 0, 0], [0] * 3, [1, 1, 0]]),
+        ([["a", None], [], ["b", ""], ["a"], None, [None]], ("a", "b"), [[1, 0], [0, 0], [0, 1], [1, 0]]),
+        ([float("inf"), 0.5, 0.5, 2.0, 2.0, 2.0], ("0.5", "2"), [[0, 0], [1, 0], [1, 0], [0, 1]]),
+    ],
+)
+def test_a_null_cell_of_parquet_is_no_label_and_whole_floats_are_numbers(
+    tmp_path: Path, cells: list, classes: tuple, rows: list
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = [f"{i}.png" for i in range(6)]
+    parquet.write_table(pa.table({"path": names, "label": cells}), tmp_path / "mine.parquet")
+    splits = load(tmp_path / "mine.parquet", queries=1, train=1, lists_only=True)
+    assert splits.table.class_names == classes
+    assert splits.table.labels[: len(rows)].tolist() == rows
+    parquet.write_table(pa.table({"path": [*names[:4], None, None], "label": cells}), tmp_path / "mine.parquet")
+    with pytest.raises(UsageError, match=r"mine.parquet, row 5: column 'path' is null; every row names one image"):
+        load(tmp_path / "mine.parquet", queries=1, train=1, lists_only=True)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("path,sky,sea\n0.png,1,0\n1.png,1,7\n", r"mine.csv, line 3: column 'sea' holds '7'"),
