@@ -141,7 +141,10 @@ def without_decoding(rows: Rows, image: str) -> Rows:
 
 
 def labels_of(rows: Rows, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return labels (n, C) uint8 and class names from class numbers, names, or lists of either (several labels)."""
+    """Return labels (n, C) uint8 and class names from class numbers, names, or lists of either (several labels).
+
+    No label, also in a list: null, NaN, -1, an empty name.
+    """
     kind = rows.first.features[column]
     inner = getattr(kind, "feature", kind[0] if isinstance(kind, list) and kind else kind)
     names = tuple(getattr(inner, "names", None) or ())
@@ -156,12 +159,19 @@ def labels_of(rows: Rows, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
     lists = [value or [] for value in values]
     if not names and lists and len({len(value) for value in lists}) == 1 and _all_binary(lists):
         return multi_hot([np.asarray(lists)], column, rows=[len(lists)])
+    lists = [[value for value in row if _is_label(value)] for row in lists]
     known = names or tuple(
         sorted({value for row in lists for value in row}, key=lambda value: (str(type(value)), value))
     )
     if not known:
         raise UsageError(f"No item has a label in the column {column!r}; retrieval cannot be measured without labels.")
     return indicators(lists, range(len(names)) if names else known), tuple(str(name) for name in known)
+
+
+def _is_label(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return value is not None and value == value and value != -1  # NaN is not equal to itself
 
 
 def _all_binary(lists: Sequence[Sequence[Any]]) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hashzoo_hf import HF, HF_PAIRS
 from hashzoo_hf.loader import load, load_pairs
-from hashzoo_hf.rows import Rows
+from hashzoo_hf.rows import Rows, labels_of
 from PIL import Image
 
 from hashzoo import UsageError, WorkError
@@ -71,6 +71,23 @@ def test_drawn_from_one_split_with_several_labels(local, tmp_path):
     assert (len(splits.query), len(splits.train), len(splits.database)) == (2, 4, 6)
     assert splits.table.class_names == ("blue", "green", "red")
     assert splits.table.labels[:3].tolist() == [[0, 0, 1], [1, 0, 1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "names", "labels"),
+    [
+        ("string", [["sea", None], ["", "sky"], [" "], [], None], ("sea", "sky"), [[1, 0], [0, 1], *[[0, 0]] * 3]),
+        ("int64", [[7, -1], [None, 3, 7], [-1], [], None], ("3", "7"), [[0, 1], [1, 1], *[[0, 0]] * 3]),
+        ("int64", [[2, -1], [0, 2], [-1, -1]], ("0", "2"), [[0, 1], [1, 1], [0, 0]]),
+        ("float32", [[7.0, float("nan")], [3.0], [None]], ("3.0", "7.0"), [[0, 1], [1, 0], [0, 0]]),
+    ],
+)
+def test_what_is_no_label_in_a_list_makes_no_class(kind, rows, names, labels):
+    features = datasets.Features({"tags": datasets.Sequence(datasets.Value(kind))})
+    split = datasets.Dataset.from_dict({"tags": rows}, features=features)
+    found, classes = labels_of(Rows({"train": split}), "tags")
+    assert classes == names
+    assert found.tolist() == labels
 
 
 def test_pairs(local, tmp_path):
