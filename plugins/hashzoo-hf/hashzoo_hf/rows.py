@@ -67,7 +67,8 @@ class Rows:
 def open_rows(path: str, root: Path, config: str, wanted: Sequence[str]) -> Rows:
     """Return the splits `wanted` of a data set by its name at the hub, or of local Parquet or Arrow files.
 
-    A local folder holds `<split>.parquet`, `<split>-*.parquet` or `data/<split>-*.parquet`, as the hub stores them.
+    A local folder holds `<split>.parquet`, `<split>-*.parquet` or `data/<split>-*.parquet`, as the hub stores them;
+    files in other folders below it are not read.
 
     Without `wanted` it is the split "train", or the first one where there is none of this name.
 
@@ -106,14 +107,22 @@ def _library() -> Any:
 
 
 def _local_files(place: Path) -> tuple[str, dict[str, list[str]]]:
-    files = [place] if place.is_file() else sorted(f for kind in _LOCAL for f in place.rglob(f"*{kind}"))
+    folders = [folder for folder in (place, place / "data") if folder.is_dir()]
+    below = sorted(file for folder in folders for kind in _LOCAL for file in folder.glob(f"*{kind}"))
+    files = [place] if place.is_file() else [file for file in below if file.is_file()]
     builders = {_LOCAL.get(file.suffix) for file in files}
     if len(builders) != 1 or None in builders:
         what = "Parquet and Arrow files together" if len(builders) > 1 else "no Parquet or Arrow files"
-        raise UsageError(f"{place} holds {what}; give path= a folder of one kind, or a name at the hub.")
+        raise UsageError(
+            f"{place} holds {what}; give path= a folder of one kind, in it or in its folder data, or a name at the hub."
+        )
     splits: dict[str, list[str]] = {}
     for file in files:
-        splits.setdefault(file.stem.split("-")[0], []).append(str(file))
+        name = file.stem.split("-")[0]
+        others = splits.setdefault(name, [])
+        if others and (Path(others[0]).parent != file.parent or name in (Path(others[0]).stem, file.stem)):
+            raise UsageError(f"{others[0]} and {file} both hold the split {name!r}; move one of them elsewhere.")
+        others.append(str(file))
     return builders.pop() or "", splits
 
 

@@ -1,4 +1,5 @@
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -64,6 +65,26 @@ def test_named_splits(local, tmp_path):
     assert splits.database.tolist() == splits.train.tolist() == list(range(12))
     np.testing.assert_array_equal(splits.table.inputs["image"][:, 0, 0, 0], [*range(12), 100, 101, 102])
     np.testing.assert_array_equal(splits.table.labels.argmax(axis=1), [n % 3 for n in (*range(12), 100, 101, 102)])
+
+
+def test_only_the_folder_and_its_data_are_read(local, tmp_path):
+    given = {"image": "img", "label": "label", "train_split": "train", "query_split": "test"}
+    (local / "backup").mkdir()
+    shutil.copy(local / "test-00000-of-00001.parquet", local / "backup" / "test-old.parquet")
+    (local / "data").mkdir()
+    (local / "test-00000-of-00001.parquet").rename(local / "data" / "test-00000-of-00001.parquet")
+    splits = load(PLAIN, tmp_path, path=str(local), **given)
+    assert (len(splits.train), len(splits.query)) == (12, 3)
+    shutil.copy(local / "train-00000-of-00001.parquet", local / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(UsageError, match=r"data/train-.* and .*train-.* both hold the split 'train'; move one"):
+        load(PLAIN, tmp_path, path=str(local), **given)
+    (local / "data" / "train-00000-of-00001.parquet").rename(local / "train.parquet")
+    with pytest.raises(
+        UsageError, match=r"train.*\.parquet and .*train.*\.parquet both hold the split 'train'; move one"
+    ):
+        load(PLAIN, tmp_path, path=str(local), **given)
+    with pytest.raises(UsageError, match="holds no Parquet or Arrow files; give path= a folder of one kind, in it or"):
+        load(PLAIN, tmp_path, path=str(tmp_path), **given)
 
 
 def test_drawn_from_one_split_with_several_labels(local, tmp_path):
