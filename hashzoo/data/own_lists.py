@@ -136,7 +136,15 @@ def _parts_of_arrays(arrays: Mapping[str, np.ndarray], file: Path) -> Splits:
             f"{file} holds {', '.join(sorted(arrays)[:20]) or 'nothing'}; expected images and labels, or images_train, "
             "labels_train, images_query, labels_query and so on."
         )
-    order = [part for part in PARTS if part in images and part in labels_of]
+    alone = next((part for part in PARTS if (part in images) != (part in labels_of)), None)
+    if alone is not None:
+        held, lacks = ("images", "labels") if alone in images else ("labels", "images")
+        name = images.get(alone) or labels_of[alone]
+        raise UsageError(
+            f"{file} has {held} of the {alone} part ({name!r}) and no {lacks} of it; add {lacks}_{alone}, or remove "
+            f"{name!r}."
+        )
+    order = [part for part in PARTS if part in images]
     pixels = [_pixels(arrays[images[part]], images[part], file) for part in order]
     given = [arrays[labels_of[part]] for part in order]
     rows, names = multi_hot(given, f"labels of {file}", rows=[len(part) for part in pixels])

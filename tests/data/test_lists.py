@@ -399,6 +399,28 @@ def test_images_in_an_npz(tmp_path: Path) -> None:
         load(tmp_path / "bad.npz")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "images_database",
+            r"images of the database part \('images_database'\) and no labels of it; add labels_database",
+        ),
+        (
+            "gallery_labels",
+            r"labels of the database part \('gallery_labels'\) and no images of it; add images_database",
+        ),
+    ],
+)
+def test_a_part_with_images_or_labels_alone_is_not_dropped(tmp_path: Path, name: str, words: str) -> None:
+    images, classes = np.zeros((6, 5, 5), dtype=np.uint8), np.arange(6) % 2
+    both = {f"images_{part}": images for part in ("train", "query")}
+    both |= {f"labels_{part}": classes for part in ("train", "query")}
+    np.savez(tmp_path / "p.npz", **both, **{name: images if name.startswith("images") else classes})
+    with pytest.raises(UsageError, match=f"{words}, or remove '{name}'"):
+        load(tmp_path / "p.npz")
+
+
 # Checks, and the lists as they were published
 # ----------------------------------------------------------------------------------------------------------
 
