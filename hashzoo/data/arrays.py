@@ -104,6 +104,7 @@ class _Content:
     def features(self, modality: str, names: Sequence[str]) -> np.ndarray:
         """Return the rows of all parts, (n, D) float32."""
         parts = [self.get(name) for name in names]
+        cast = []
         for name, part in zip(names, parts, strict=True):
             if part.ndim != 2 or part.dtype.kind not in "biuf":
                 raise UsageError(
@@ -115,13 +116,17 @@ class _Content:
                     f"Array {name!r} has {part.shape[1]} columns and {names[0]!r} has {parts[0].shape[1]}; all parts "
                     f"of {modality} need the same."
                 )
-            bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
+            with np.errstate(over="ignore"):
+                cast.append(part.astype(np.float32, copy=False))
+            bad = np.flatnonzero(~np.isfinite(cast[-1]).all(axis=1))
             if len(bad):
+                large = np.isfinite(part[bad]).all()
+                what = "numbers beyond 3.4e38, too large for float32," if large else "NaN or infinity"
                 raise UsageError(
-                    f"Array {name!r} holds NaN or infinity in {len(bad):,} rows, the first at row {bad[0]}; "
-                    "correct or remove these rows."
+                    f"Array {name!r} holds {what} in {len(bad):,} rows, the first at row {bad[0]}; correct or remove "
+                    "these rows."
                 )
-        return np.concatenate(parts).astype(np.float32)
+        return np.concatenate(cast)
 
     def ids(self, names: Sequence[str], like: Sequence[np.ndarray]) -> np.ndarray:
         """Return the id of every row, row numbers where no array of ids is named."""

@@ -64,6 +64,15 @@ def test_named_arrays_ids_and_class_names(tmp_path: Path) -> None:
     assert set(splits.train) <= set(splits.database)
 
 
+def test_numbers_too_large_for_float32_are_refused(tmp_path: Path) -> None:
+    large = X.copy()
+    large[7, 1] = float(np.finfo(np.float32).max)
+    assert np.isfinite(load(save(tmp_path, features=large, labels=Y)).table.inputs["vector"]).all()
+    large[[7, 9], 1] = 1e300, -1e39
+    with pytest.raises(UsageError, match=r"'features' holds numbers beyond 3.4e38.* in 2 rows, the first at row 7"):
+        load(save(tmp_path, features=large, labels=Y))
+
+
 def test_ids_in_a_cell_of_matlab(tmp_path: Path) -> None:
     cell = np.empty((30, 1), dtype=object)
     cell[:, 0] = [f"a{i}" for i in range(30)]
