@@ -2,6 +2,7 @@
 
 lists   a list file per part: train.txt, test.txt or query.txt, database.txt; `<set>_Train.txt`, `<set>_Query.txt`,
         `<set>_DB.txt`; HashNet's parts train.txt, test0.txt .. test7.txt, database0.txt .. database7.txt
+        (numbers from 0 or 1 on, none left out)
 pairs   `<part>_img.txt` with the paths and `<part>_label.txt` or `<part>_label_onehot.txt` with the labels
 single  one list without parts, alone or as img.txt with targets.txt: the split is drawn
 table   a .csv, .tsv or .parquet with a column of paths and columns of labels, and maybe one of parts
@@ -150,12 +151,25 @@ def _read_parts(folder: Path, parts: Mapping[str, list[str]]) -> dict[str, ItemL
 
 
 def _in_order(stems: list[str], folder: Path, part: str) -> list[str]:
-    """Return the files of one part: one, or numbered ones in the order of their numbers."""
+    """Return the files of one part: one, or numbered ones in the order of their numbers, from 0 or 1 without a gap."""
     numbered = {stem: re.fullmatch(r"(.*?)(\d+)", stem) for stem in stems}
     if len(stems) > 1 and all(numbered.values()):
         matches = [match for match in numbered.values() if match is not None]
-        if len({match[1] for match in matches}) == 1:
-            return [match[0] for match in sorted(matches, key=lambda match: int(match[2]))]
+        by_number = {int(match[2]): match[0] for match in matches}
+        if len({match[1] for match in matches}) == 1 and len(by_number) == len(stems):
+            first, last = min(by_number), max(by_number)
+            if first > 1:
+                raise UsageError(
+                    f"{folder} has several files for the {part} part ({', '.join(sorted(stems))}), and their numbers "
+                    f"do not begin at 0 or 1; name those that belong together, in order, with {part}_list=FILE,FILE."
+                )
+            missing = next((number for number in range(first, last) if number not in by_number), None)
+            if missing is not None:
+                raise UsageError(
+                    f"{folder} has {by_number[first]} to {by_number[last]} for the {part} part and no "
+                    f"{matches[0][1]}{missing}; add it, or name the files, in order, with {part}_list=FILE,FILE."
+                )
+            return [by_number[number] for number in sorted(by_number)]
     return [_only(stems, folder, f"the {part} part")]
 
 

@@ -128,6 +128,41 @@ def test_numbered_parts_are_joined_by_number_and_others_are_not_guessed(tmp_path
         load(tmp_path, layout="tabel")
 
 
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["database0", "database1", "database3"], "has database0 to database3 for the database part and no database2;"),
+        (["database1", "database12"], "and no database2; add it, or name the files, in order, with database_list="),
+        (
+            ["database2014", "database2017"],
+            r"\(database2014, database2017\), and their numbers do not begin at 0 or 1;",
+        ),
+        (
+            ["database2", "database3"],
+            "their numbers do not begin at 0 or 1; name those .* with database_list=FILE,FILE",
+        ),
+        (
+            ["database0", "database1", "database01"],
+            r"several files for the database part \(database0, database01, data",
+        ),
+        (["database1", "database2", "database3"], ""),
+        (["database2014"], ""),
+    ],
+)
+def test_numbered_parts_with_a_gap_or_with_years_are_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    for name in ("train", "test", *names):
+        (tmp_path / f"{name}.txt").write_text(f"{name}.jpg 1 0\n")
+    if not words:
+        splits = load(tmp_path, lists_only=True)
+        assert splits.table.ids[splits.database].tolist() == [f"{name}.jpg" for name in names]
+        return
+    with pytest.raises(UsageError, match=words):
+        load(tmp_path, lists_only=True)
+    named = ",".join(f"{name}.txt" for name in names)
+    splits = load(tmp_path, lists_only=True, train_list="train.txt", query_list="test.txt", database_list=named)
+    assert splits.table.ids[splits.database].tolist() == [f"{name}.jpg" for name in names]
+
+
 def test_pairs_of_files_and_single_lists(tmp_path: Path) -> None:
     root = tmp_path / "adsh"
     root.mkdir()
