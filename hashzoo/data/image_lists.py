@@ -113,19 +113,26 @@ def find_images(paths: Sequence[str], folder: Path, prefix: str = "") -> list[st
     For "a/b/1.jpg": the path after its `prefix`, the same after the last folders of the prefix, "images/1.jpg",
     "1.jpg", "b/1.jpg". An image that is nowhere keeps its path and is named when it is read.
 
-    Raises UsageError for a path that would lead out of the folder.
+    Raises UsageError for a path that would lead out of the folder, and where two different paths lead to one file.
     """
     heads = [head for head in PurePosixPath(prefix).parts if head not in ("/", ".")]
     leads = ["", *("/".join(heads[-n:]) + "/" for n in range(1, min(len(heads), 3) + 1))]
     present = _Present(folder) if folder.is_dir() else _Members(folder)
     found = []
-    for path in paths:
-        path = below(path, str(folder))
+    owner: dict[str, str] = {}
+    for listed in paths:
+        path = below(listed, str(folder))
         base = path.rsplit("/", 1)[-1]
         tries = dict.fromkeys(
             [*(lead + path for lead in leads), f"images/{base}", base, "/".join(path.split("/")[-2:])]
         )
-        found.append(next((name for name in tries if present.has(name)), path))
+        name = next((name for name in tries if present.has(name)), path)
+        if owner.setdefault(name, listed) != listed:
+            raise UsageError(
+                f"The listed paths {owner[name]!r} and {listed!r} both lead to {name} in {folder}, and every path is "
+                "an item of its own; put the images in the folders that the lists name, or write one path for one image."
+            )
+        found.append(name)
     return found
 
 

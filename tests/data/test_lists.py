@@ -329,6 +329,20 @@ def test_images_are_found_where_people_put_them(tmp_path: Path) -> None:
             find_images([bad], tmp_path)
 
 
+def test_two_listed_paths_that_lead_to_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    for place in ("cat/5.png", "0.png"):
+        (tmp_path / place).touch()
+    for one, other, place in (("cat/5.png", "cat/./5.png", "cat/5.png"), ("cat/0.png", "dog/0.png", "0.png")):
+        with pytest.raises(UsageError, match=f"'{one}' and '{other}' both lead to {place} in {tmp_path}"):
+            find_images([one, other], tmp_path)
+    assert find_images(["cat/5.png", "dog/0.png", "cat/5.png"], tmp_path) == ["cat/5.png", "0.png", "cat/5.png"]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "0.png", "images/0.png")
+    with pytest.raises(UsageError, match=r"'cat/0.png' and 'dog/0.png' both lead to images/0.png"):
+        find_images(["cat/0.png", "dog/0.png"], tmp_path / "a.zip")
+
+
 # Tables and arrays of images
 # ----------------------------------------------------------------------------------------------------------
 
