@@ -130,7 +130,7 @@ def find_images(paths: Sequence[str], folder: Path, prefix: str = "") -> list[st
         if owner.setdefault(name, listed) != listed:
             raise UsageError(
                 f"The listed paths {owner[name]!r} and {listed!r} both lead to {name} in {folder}, and every path is "
-                "an item of its own; put the images in the folders that the lists name, or write one path for one image."
+                "an item of its own; put the images in the folders that the lists name, or write one path for each."
             )
         found.append(name)
     return found
