@@ -43,6 +43,9 @@ def load(
 ) -> Splits:
     """Return the Splits of the images in `path`, a folder `<class>/<anything>.jpg` (sub-folders belong to the class).
 
+    Hidden files and folders (".ipynb_checkpoints") are left out; so are links to folders below a class, and a note
+    names these.
+
     Ids are the file names relative to `path`, with "/". In every class the images are ordered by the sha256 of
     "imagefolder <seed>/<id>"; the first `queries_per_class` are queries, the next `train_per_class` are training
     images, the rest is the database (with the training images too if `train_in_database`). Both are numbers, or shares
@@ -73,7 +76,7 @@ def load(
         asked = {**quotas, "seed": seed, "train_in_database": train_in_database}
         refuse_given(asked, DRAW, "The parts are the folders' own and nothing is drawn")
         return _as_parted(folder, parts, options, notes, progress)
-    names = _images_by_class(folder, "")
+    names = _images_by_class(folder, "", notes)
     _counts({name: len(members) for name, members in names.items()}, quotas, folder)
     files = [name for members in names.values() for name in members]
     classes = np.repeat(np.arange(len(names)), [len(members) for members in names.values()])
@@ -82,7 +85,7 @@ def load(
     sizes = np.bincount(classes[kept], minlength=len(names))
     counts = _counts(dict(zip(names, sizes.tolist(), strict=True)), quotas, folder)
     drawn = draw_counts(table.ids[kept], classes[kept], counts, seed_string, train_in_database=with_train)
-    return make_splits(table, *(kept[part] for part in drawn), notes=stored.notes)
+    return make_splits(table, *(kept[part] for part in drawn), notes=(*notes, *stored.notes))
 
 
 def _folder(path: Any, root: Path) -> Path:
@@ -127,14 +130,18 @@ def _folders(folder: Path) -> list[str]:
         raise WorkError(f"The folder {folder} cannot be opened ({error.strerror}); make it readable.") from error
 
 
-def _images_by_class(folder: Path, part: str) -> dict[str, list[str]]:
-    """Return the image names (relative to `folder`, sorted) of every class in folder/part, classes sorted by name."""
+def _images_by_class(folder: Path, part: str, notes: list[str]) -> dict[str, list[str]]:
+    """Return the image names (relative to `folder`, sorted) of every class in folder/part, classes sorted by name.
+
+    `notes` gets a sentence that names the linked folders, which are not followed.
+    """
     above = folder / part
     classes = _folders(above)
     if not classes:
         raise UsageError(f"{above} holds no folders; imagefolder expects one folder of images per class in it.")
     closed: list[OSError] = []
-    names = {name: _images_below(folder, above / name, closed) for name in classes}
+    linked: list[str] = []
+    names = {name: _images_below(folder, above / name, closed, linked) for name in classes}
     if closed:
         listed = "; ".join(f"{error.filename} ({error.strerror})" for error in closed[:20])
         raise WorkError(f"{len(closed):,} folders of images cannot be opened: {listed}; make them readable.")
@@ -144,17 +151,21 @@ def _images_by_class(folder: Path, part: str) -> dict[str, list[str]]:
             f"There are no images in {', '.join(empty[:20])} of {above}; add some or remove these folders "
             f"(known endings: {', '.join(sorted(ENDINGS))})."
         )
+    if linked:
+        more = f" and {len(linked) - 20:,} more" if len(linked) > 20 else ""
+        notes.append(f"Links to folders below a class are not followed: {', '.join(linked[:20])}{more}.")
     return names
 
 
-def _images_below(folder: Path, class_folder: Path, closed: list[OSError]) -> list[str]:
-    """Return the images of a class, sorted; `closed` gets the folders that cannot be opened."""
-    return sorted(
-        (Path(base) / file).relative_to(folder).as_posix()
-        for base, _, files in os.walk(class_folder, onerror=closed.append)
-        for file in files
-        if is_image(file)
-    )
+def _images_below(folder: Path, class_folder: Path, closed: list[OSError], linked: list[str]) -> list[str]:
+    """Return the images of a class, sorted; `closed` gets the folders that cannot be opened, `linked` the links."""
+    names = []
+    for base, folders, files in os.walk(class_folder, onerror=closed.append):
+        below = Path(base).relative_to(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        linked += [(below / name).as_posix() for name in folders if (Path(base) / name).is_symlink()]
+        names += [(below / file).as_posix() for file in files if is_image(file)]
+    return sorted(names)
 
 
 def _counts(sizes: Mapping[str, int], quotas: Mapping[str, int | float], folder: Path) -> dict[int, tuple[int, int]]:
@@ -222,7 +233,8 @@ def _as_parted(
     progress: Callable[[int, int], None] | None,
 ) -> Splits:
     """Return the Splits whose parts are the folders' own."""
-    found = {part: _images_by_class(folder, name) for part, name in parts.items()}
+    notes = [*notes]
+    found = {part: _images_by_class(folder, name, notes) for part, name in parts.items()}
     classes = sorted({name for by_class in found.values() for name in by_class})
     files: list[str] = []
     labels: list[int] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,28 @@ def test_corrupt_and_missing_images_are_named(photos: Path) -> None:
     (photos / "fish" / "gone.png").symlink_to(photos / "nowhere.png")
     with pytest.raises(WorkError, match=r"2 of 25 .*dog/2.png \(.*fish/gone.png \(missing\)"):
         load(photos, queries_per_class=1, train_per_class=1)
+
+
+def test_hidden_folders_are_left_out_and_linked_ones_are_named(photos: Path, tmp_path: Path) -> None:
+    plain = load(photos, queries_per_class=2, train_per_class=3)
+    assert plain.notes == ()
+    for hidden in (".ipynb_checkpoints", "more/.thumbnails"):
+        (photos / "cat" / hidden).mkdir()
+        Image.new("RGB", (6, 4)).save(photos / "cat" / hidden / "5-checkpoint.png")
+    Image.new("RGB", (6, 4)).save(photos / "cat" / "._5.png")
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (6, 4)).save(tmp_path / "elsewhere" / "9.png")
+    (photos / "dog" / "more" / "linked").symlink_to(tmp_path / "elsewhere")
+    (photos / "fish" / "loop").symlink_to(photos)
+    splits = load(photos, queries_per_class=2, train_per_class=3)
+    assert splits.sha256 == plain.sha256
+    assert splits.table.ids.tolist() == plain.table.ids.tolist()
+    assert splits.notes == ("Links to folders below a class are not followed: dog/more/linked, fish/loop.",)
+    (tmp_path / "parts").mkdir()
+    shutil.copytree(photos / "cat", tmp_path / "parts" / "test" / "cat")
+    photos.rename(tmp_path / "parts" / "train")
+    notes = load(tmp_path / "parts").notes
+    assert "Links to folders below a class are not followed: train/dog/more/linked." in notes
 
 
 def test_what_cannot_be_split_is_told(photos: Path, tmp_path: Path) -> None:
