@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -17,6 +18,8 @@ from hashzoo.errors import WorkError
 from hashzoo.store import Content, Store, key_of
 
 _LAYOUT = 2  # part of every key: raise it when the same source would give other pixels
+_LASTING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
+"""Errors which say that there is no such file, not that it could not be read this time."""
 _BATCH_BYTES = 32 * 2**20  # decoded pixels held in memory at once
 
 
@@ -63,7 +66,8 @@ def stored_images(
     size x size, see `to_rgb`. What was decoded before an interruption is not decoded again.
 
     `skip_damaged`: files that are missing or no image are black in the pixels, and named with their rows in
-    `.skipped`. Otherwise WorkError names every such file.
+    `.skipped`. Otherwise WorkError names every such file. A file that could not be read this time (a faulty disk, no
+    permission) is a WorkError in either case, so that nothing that passes is stored.
     """
     require_fit(fit)
     key = {**source, "size": size, "fit": fit, "skip_damaged": skip_damaged}
@@ -75,11 +79,15 @@ def stored_images(
     with ExitStack() as opened:
 
         def make() -> Content:
-            files = opened.enter_context(open_files())
+            failed = Faults()
+            files = _watched(opened.enter_context(open_files()), failed)
             shape = _shape(files, size)
+            _require_read(failed, len(files.names), where)
 
             def blocks(start: int, noted: dict[str, Any]) -> Iterator[np.ndarray]:
                 for block, bad in _blocks(files, shape, fit, start, progress):
+                    if skip_damaged:
+                        _require_read(failed, len(files.names), where)
                     faults.found.extend((name, reason) for _, name, reason in bad)
                     if bad and skip_damaged:
                         noted["skipped"] = [*noted.get("skipped", []), *bad]
@@ -96,6 +104,28 @@ def stored_images(
             return Content((len(files.names), *shape, 3), "uint8", blocks, {"source": key})
 
         return images_from_store(key, make)
+
+
+def _watched(files: ImageFiles, failed: Faults) -> ImageFiles:
+    """Return the same files; `failed` gets those that could not be read this time."""
+
+    def read(name: str) -> bytes:
+        try:
+            return files.read(name)
+        except OSError as error:
+            if error.errno is not None and error.errno not in _LASTING:
+                failed.found.append((name, error.strerror or str(error)))
+            raise
+
+    return ImageFiles(files.names, read)
+
+
+def _require_read(failed: Faults, total: int, where: Path) -> None:
+    if failed.found:
+        raise WorkError(
+            f"{failed.sentence(total, where)}. This says nothing about what is in them; see to the disk or the "
+            "permissions, and repeat the command."
+        )
 
 
 def images_from_store(source: Mapping[str, Any], make: Callable[[], Content]) -> StoredImages:

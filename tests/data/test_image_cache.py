@@ -115,6 +115,34 @@ def test_bad_files_are_all_named_before_anything_is_stored(tmp_path: Path) -> No
     assert entries(tmp_path) == []
 
 
+@pytest.mark.parametrize("fails_at", [1, 2])
+@pytest.mark.parametrize("skip_damaged", [True, False])
+def test_a_file_that_cannot_be_read_this_time_is_not_taken_for_damaged(
+    tmp_path: Path, fails_at: int, skip_damaged: bool
+) -> None:
+    class Faulty(Disk):
+        def read(self, name: str) -> bytes:
+            seen.append(name)
+            if name == "3.png" and seen.count(name) == fails_at:
+                raise OSError(errno.EIO, "Input/output error")
+            if name == "1.png" and skip_damaged:
+                raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+            return super().read(name)
+
+    files, seen = Faulty(disk().contents), list[str]()
+    files.contents["4.png"] = b"no image" if skip_damaged else files.contents["4.png"]
+    with pytest.raises(
+        WorkError, match=r"1 of 5 image files in .* cannot be read: 3.png \(Input/output error\)"
+    ) as told:
+        stored_images(SOURCE, tmp_path, files.open, 32, skip_damaged=skip_damaged)
+    if skip_damaged:
+        assert "repeat the command" in str(told.value)
+    again = stored_images(SOURCE, tmp_path, files.open, 32, skip_damaged=skip_damaged)
+    np.testing.assert_array_equal(again.pixels[[0, 2, 3]], PIXELS[[0, 2, 3]])
+    gone = ((1, "1.png", "missing"), (4, "4.png", "not an image"))
+    assert again.skipped == (gone if skip_damaged else ())
+
+
 def test_a_long_list_of_bad_files_is_capped(tmp_path: Path) -> None:
     files = Disk({f"{i:03d}.jpg": b"x" for i in range(45)})
     with pytest.raises(WorkError, match=r"45 of 45 .*; and 25 more") as caught:
