@@ -14,11 +14,13 @@ import torch
 from torch import nn
 
 from hashzoo.data.catalogue import files_of, load_unpinned, loader_of, takes_progress
+from hashzoo.data.checks import split_problems
 from hashzoo.data.roots import data_root
+from hashzoo.data.splits import PARTS
 from hashzoo.errors import HashzooError
 from hashzoo.evaluation.codes import Codes
 from hashzoo.plugins import registry
-from hashzoo.specs import Dataset, Protocol, Retrieval
+from hashzoo.specs import Dataset, Protocol, Retrieval, Table
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
 from hashzoo.testing.toy import EPOCHS
 from hashzoo.training.seeds import seed_all
@@ -26,6 +28,8 @@ from hashzoo.training.seeds import seed_all
 IMAGE = 64
 """Height and width of the images that backbones are tried on."""
 VECTOR = 16
+SAMPLE = 2**26
+"""Numbers of a data set's inputs that are looked at; of more, that many."""
 
 
 def _backbone(case: Case, seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
@@ -118,7 +122,7 @@ def _numbers(value: Any) -> list[float]:
 
 @check("datasets")
 def splits_keep_their_promises(case: Case) -> None:
-    """Sizes and sha256 are those of the protocol, queries are in neither train nor database, twice the same."""
+    """A run accepts the splits, which are those of the protocol; ids, labels and inputs are sound, twice the same."""
     dataset: Dataset = case.spec
     absent = _absent(dataset)
     if absent:
@@ -133,21 +137,65 @@ def splits_keep_their_promises(case: Case) -> None:
                 raise CheckFailed(f"{where} cannot be loaded, though its data are here: {error}") from None
             elsewhere.append(str(error))  # where its data are is known to the loader alone
             continue
-        parts = {name: getattr(splits, name) for name in ("query", "train", "database")}
-        for (name, rows), size in zip(parts.items(), protocol.sizes, strict=True):
-            require(not size or len(rows) == size, f"{where} has {len(rows)} {name} items and promises {size}.")
-            require(len(set(rows.tolist())) == len(rows), f"{where} lists an item of {name} twice.")
-        for name in ("train",) if protocol.queries_in_database else ("train", "database"):
-            shared = np.intersect1d(parts["query"], parts[name])
-            require(not len(shared), f"{where} has {len(shared)} items in both query and {name}.")
-        require(splits.sha256 == again.sha256, f"{where} gives another split the second time.")
+        parts = {name: getattr(splits, name) for name in PARTS}
+        for name, size in zip(("query", "train", "database"), protocol.sizes, strict=True):
+            found = len(parts[name])
+            require(not size or found == size, f"{where} has {found} {name} items and promises {size}.")
+        problems = split_problems(splits, protocol)
+        require(not problems, f"{where} cannot be used by a run: {'; '.join(problems)}.")
+        require(
+            splits.sha256 == again.sha256
+            and all(np.array_equal(rows, getattr(again, name)) for name, rows in parts.items()),
+            f"{where} gives another split the second time.",
+        )
         expected = protocol.sha256 or splits.sha256
         require(splits.sha256 == expected, f"{where} promises sha256 {expected} and gives {splits.sha256}.")
         for name in dataset.modalities:
             require(name in splits.table.inputs, f"{where} brings no inputs for modality {name!r}.")
+        _check_table(splits.table, where)
+        _check_repeated(splits.table, again.table, where)
 
     if len(elsewhere) == len(dataset.protocols):
         raise NotApplicable(f"its data are not here ({elsewhere[0]})")
+
+
+def _check_table(table: Table, where: str) -> None:
+    """Require ids that tell items apart, multi-hot labels, a name for each class or none, and finite inputs."""
+    classes, names = table.labels.shape[1], len(table.class_names)
+    require(len(np.unique(table.ids)) == len(table.ids), f"{where} gives several items one id; every item has its own.")
+    require(
+        bool(np.isin(table.labels, (0, 1)).all()),
+        f"{where} has labels other than 0 and 1; give one column per class, not class numbers.",
+    )
+    require(classes > 1, f"{where} has one column of labels; give one column per class, not class numbers.")
+    require(names in (0, classes), f"{where} has {names} class names for {classes} columns of labels.")
+    for name, array in table.inputs.items():
+        if np.issubdtype(array.dtype, np.inexact):
+            require(bool(np.isfinite(_some(array)).all()), f"{where} has inputs of {name!r} that are not finite.")
+
+
+def _check_repeated(table: Table, again: Table, where: str) -> None:
+    """Require the same ids, labels, inputs and fingerprint of a table that was loaded twice."""
+    for what in ("ids", "labels"):
+        same = np.array_equal(getattr(table, what), getattr(again, what))
+        require(same, f"{where} gives other {what} the second time; an item keeps its own in every process.")
+    for name, array in table.inputs.items():
+        require(
+            name in again.inputs and np.array_equal(_some(array), _some(again.inputs[name])),
+            f"{where} gives other inputs of {name!r} the second time; the fingerprint stands for one content.",
+        )
+    require(
+        bool(table.fingerprint) and table.fingerprint == again.fingerprint,
+        f"{where} has the fingerprint {table.fingerprint!r}, and {again.fingerprint!r} the second time; the same "
+        "inputs have the same one.",
+    )
+
+
+def _some(array: np.ndarray) -> np.ndarray:
+    """Return an array, or of a large one about SAMPLE numbers in whole rows from everywhere in it."""
+    if array.size <= SAMPLE:
+        return array
+    return array[np.linspace(0, len(array) - 1, max(1, SAMPLE * len(array) // array.size)).astype(np.int64)]
 
 
 def _absent(dataset: Dataset) -> str:

@@ -78,7 +78,7 @@ BAD_COMPONENTS = {
     ("datasets", "splits_keep_their_promises"): (
         "from hashzoo.testing.toy import toy_splits\nfrom dataclasses import replace\nimport numpy as np\n"
         "def load(protocol, root):\n    s = toy_splits()\n    return replace(s, train=np.arange(399, 401))",
-        "has 1 items in both query and train",
+        "1 queries are also training items",
     ),
     ("trainers", "training_changes_the_model"): (
         "class T:\n    def fit(self, job): pass\ndef build(): return T()",
@@ -167,6 +167,57 @@ def test_a_dataset_is_checked_wherever_its_data_are_here(
     (result,) = check_component("datasets", "odd", only=["splits_keep_their_promises"])
     assert result.status == status, result.message
     assert says in result.message
+
+
+def loaded(changed: str) -> str:
+    """Return a data set whose loader changes the toy problem `s`, of which it may draw with numpy's `np.random`."""
+    code = f"    s = toy_splits()\n    t = s.table\n    {changed}\n    return s\n"
+    source = DATASET.format(options="", fails=(), protocols=(("odd", RIGHT),), files=())
+    return source.replace("    return toy_splits()\n", code).replace("\nfrom", "\nimport numpy as np\nfrom", 1)
+
+
+TABLE = "s = replace(s, table=replace(t, {}))"
+BAD_TABLES = {
+    "another pairing at each load": (TABLE.format("labels=np.random.permutation(t.labels)"), "gives other labels the"),
+    "class numbers": (TABLE.format("labels=t.labels.argmax(1)[:, None]"), "has labels other than 0 and 1"),
+    "two class numbers": (TABLE.format("labels=t.labels[:, :2].argmax(1)[:, None]"), "has one column of labels"),
+    "class numbers alone": (TABLE.format("labels=t.labels.argmax(1)"), "labels of shape (480,) for 480 items"),
+    "counts": (TABLE.format("labels=2 * t.labels"), "has labels other than 0 and 1"),
+    "lost labels": (TABLE.format("labels=t.labels * np.nan"), "has labels other than 0 and 1"),
+    "no labels": (TABLE.format("labels=0 * t.labels"), "no item of the train part has a label"),
+    "a row too few": (TABLE.format("labels=t.labels[1:]"), "labels of shape (479, 4) for 480 items"),
+    "inputs too few": (TABLE.format("inputs={'image': t.inputs['image'][1:]}"), "image has 479 rows for 480 items"),
+    "equal ids": (TABLE.format("ids=0 * t.ids"), "gives several items one id"),
+    "other ids": (TABLE.format("ids=t.ids + np.random.randint(10**6)"), "gives other ids the second time"),
+    "a name too few": (TABLE.format("class_names=('a', 'b', 'c')"), "has 3 class names for 4 columns of labels"),
+    "a lost number": ("t.inputs['image'][7, 3] = np.nan", "has inputs of 'image' that are not finite"),
+    "an infinite number": ("t.inputs['image'][7, 3] = np.inf", "has inputs of 'image' that are not finite"),
+    "noise": ("t.inputs['image'][:] += np.random.rand()", "gives other inputs of 'image' the second time"),
+    "other fingerprints": (TABLE.format("fingerprint=str(np.random.rand())"), "and '0."),
+    "no fingerprint": (TABLE.format("fingerprint=''"), "has the fingerprint ''"),
+    "a row outside": ("s.database[3] = 480", "the database part names rows outside the 480 items"),
+    "a row before the first": ("s.query[3] = -1", "the query part names rows outside the 480 items"),
+    "other rows at each load": (
+        "s = replace(s, train=np.random.permutation(s.train))", "gives another split the second time",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD_TABLES)
+def test_a_table_that_is_not_sound_is_caught(site, fault):
+    changed, says = BAD_TABLES[fault]
+    write_distribution(site, "hashzoo-odd", loaded(changed))
+    (result,) = check_component("datasets", "odd", only=["splits_keep_their_promises"])
+    assert result.status == "failed"
+    assert says in result.message
+
+
+@pytest.mark.parametrize("changed", ["pass", TABLE.format("class_names=tuple('abcd'), labels=t.labels.astype(bool)")])
+def test_a_sound_table_passes_and_a_large_one_is_sampled(site, monkeypatch, changed):
+    monkeypatch.setattr("hashzoo.testing.checks_components.SAMPLE", 1000)
+    write_distribution(site, "hashzoo-odd", loaded(changed))
+    (result,) = check_component("datasets", "odd", only=["splits_keep_their_promises"])
+    assert result.status == "passed", result.message
 
 
 ENGINES = {
