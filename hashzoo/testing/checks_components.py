@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,12 +15,14 @@ from hashzoo.data.catalogue import files_of, load_unpinned, loader_of, takes_pro
 from hashzoo.data.checks import split_problems
 from hashzoo.data.roots import data_root
 from hashzoo.data.splits import PARTS
-from hashzoo.errors import HashzooError
-from hashzoo.evaluation.codes import Codes
+from hashzoo.errors import HashzooError, WorkError
+from hashzoo.evaluation.codes import Codes, codes_sha256
 from hashzoo.plugins import registry
-from hashzoo.specs import Dataset, Protocol, Retrieval, Table
+from hashzoo.runner.build import build
+from hashzoo.runner.scoring import run_evaluators
+from hashzoo.specs import Dataset, Table
 from hashzoo.testing.kit import Case, CheckFailed, NotApplicable, check, require
-from hashzoo.testing.toy import EPOCHS
+from hashzoo.testing.toy import EPOCHS, HOST, Subject, subject_of
 from hashzoo.training.seeds import seed_all
 
 IMAGE = 64
@@ -41,7 +41,7 @@ def _backbone(case: Case, seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
     if "weights" in accepted:
         options["weights"] = "random"
     if "in_features" in accepted:
-        options["in_features"] = VECTOR
+        options["in_features"] = 3 * IMAGE * IMAGE if case.spec.accepts == "image" else VECTOR
     seed_all(seed, "backbone")
     backbone = registry().build("backbones", case.name, options=options)
     draw = torch.Generator().manual_seed(0)
@@ -82,24 +82,89 @@ def features_ignore_batching(case: Case) -> None:
     require(torch.equal(whole, twice), "Two backbones built with one seed differ; draw from torch's generator.")
 
 
+@check("backbones", after=("features_have_the_stated_width",))
+def gradients_reach_the_backbone(case: Case) -> None:
+    """In train mode features are finite, and a finite gradient reaches each parameter that wants one."""
+    backbone, inputs = _backbone(case)
+    backbone.train()
+    features = backbone(inputs)
+    require(bool(torch.isfinite(features).all()), "Features are not finite in train mode.")
+    trained = {name: value for name, value in backbone.named_parameters() if value.requires_grad}
+    if not trained:
+        return
+    if features.requires_grad:
+        weight = torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+        (features * weight).sum().backward()
+    dead = [name for name, value in trained.items() if value.grad is None]
+    shown = f"{', '.join(dead[:3])}{f' and {len(dead) - 3} more' if len(dead) > 3 else ''}"
+    require(
+        not dead,
+        f"No gradient reaches {shown}: is forward under torch.no_grad, or the parameter not used? One that is not "
+        "trained has requires_grad False.",
+    )
+    bad = [name for name, value in trained.items() if not bool(torch.isfinite(cast(torch.Tensor, value.grad)).all())]
+    require(not bad, f"The gradient of {', '.join(bad[:3])} is not finite in train mode.")
+
+
+@check("fitters")
+def fitting_repeats_itself(case: Case) -> None:
+    """Two fits with one seed give the same state, bit for bit, and leave features and labels as they are."""
+    subject = _fitted(case)
+    fitter = subject.plan.config.fitter
+    assert fitter is not None  # the method is a closed form
+    model, data = subject.build()[0], subject.data()
+    data.model = model
+    features = {role: data.features(role).float().cpu() for role in data.modalities}
+    labels = None if data.hidden else data.labels.cpu()
+    states = []
+    for _ in range(2):
+        given = copy.deepcopy((features, labels))
+        seed_all(0, "fit")
+        states.append(build(subject.registry, "fitters", fitter, subject.problem).fit(*given, 0))
+        require(
+            all(torch.equal(given[0][role], value) for role, value in features.items()),
+            "The fitter changed the features in place; work on a copy.",
+        )
+        require(
+            labels is None or torch.equal(cast(torch.Tensor, given[1]), labels),
+            "The fitter changed the labels in place; work on a copy.",
+        )
+    for role in features:
+        one, two = (state[role] for state in states)
+        require(
+            set(one) == set(two) and all(np.array_equal(np.asarray(one[name]), np.asarray(two[name])) for name in one),
+            f"Two fits with one seed give other states for {role}; draw from generators made from `seed`.",
+        )
+
+
+def _fitted(case: Case) -> Subject:
+    """Return the toy problem of a method that the fitter stands in, of a plain host where there is none."""
+    for name in registry().names("methods"):
+        method = registry().get("methods", name)
+        if method.fitter and registry().get("fitters", method.fitter) is case.spec:
+            return subject_of(name)
+    return case.subject()
+
+
 @check("evaluators")
 def figures_are_numbers(case: Case) -> None:
-    """On ordinary codes the evaluator returns {name: number, curve or note}, all finite, the same each time."""
-    retrieval, kept = _retrieval(), _retrieval()
-    protocol = Protocol("conformance", "conformance", (8, 40, 40))
-    found = [dict(registry().build("evaluators", case.name, protocol)(retrieval)) for _ in range(2)]
-    require(bool(found[0]), "The evaluator returned nothing.")
-    for name, value in found[0].items():
-        require(isinstance(name, str) and bool(name), f"A metric is called {name!r}.")
-        for number in _numbers(value):
-            require(math.isfinite(number), f"Metric {name!r} is {number}.")
-    require(str(found[0]) == str(found[1]), "The evaluator gives other figures the second time.")
-    for part in ("query", "database"):
-        same = np.array_equal(getattr(retrieval, part).packed, getattr(kept, part).packed)
-        require(same, f"The evaluator changed the {part} codes in place.")
+    """On ordinary codes a run accepts what the evaluator gives: declared, finite, in range, the same each time."""
+    plan = subject_of(HOST).plan
+    evaluation = plan.config.evaluation.model_copy(update={"evaluators": (case.name,)})
+    config = plan.config.model_copy(update={"evaluation": evaluation})
+    codes, kept = _codes(), _codes()
+    try:
+        found = [run_evaluators(registry(), config, plan.protocol, codes, coded=True) for _ in range(2)]
+    except WorkError as error:
+        raise CheckFailed(str(error)) from None
+    require(any(found[0]), "The evaluator returned nothing.")
+    require(found[0] == found[1], "The evaluator gives other figures the second time.")
+    for name, one in codes.items():
+        same = codes_sha256({name: one}) == codes_sha256({name: kept[name]})
+        require(same, f"The evaluator changed the {name.partition('.')[0]} codes in place.")
 
 
-def _retrieval() -> Retrieval:
+def _codes() -> dict[str, Codes]:
     draw = np.random.default_rng(0)
 
     def codes(n: int) -> Codes:
@@ -107,17 +172,7 @@ def _retrieval() -> Retrieval:
             draw.standard_normal((n, 16)), draw.integers(0, 4, n), keep_relaxed=True, num_classes=4
         )
 
-    return Retrieval(query=codes(8), database=codes(40))
-
-
-def _numbers(value: Any) -> list[float]:
-    if value is None or isinstance(value, str):
-        return []
-    if isinstance(value, Mapping):
-        return [number for each in value.values() for number in _numbers(each)]
-    if isinstance(value, list | tuple | np.ndarray):
-        return [number for each in value for number in _numbers(each)]
-    return [float(value)]
+    return {"query.image": codes(8), "database.image": codes(40)}
 
 
 @check("datasets")

@@ -33,6 +33,7 @@ BUILTIN_COMPONENTS = [
     ("evaluators", "code_quality"),
     ("backbones", "identity"),
     ("backbones", "smallcnn"),
+    ("backbones", "pixels"),
     ("datasets", "digits"),
     ("datasets", "digits-halves"),
     ("engines", "local"),
@@ -71,9 +72,23 @@ BAD_COMPONENTS = {
         "def build(in_features): return B()",
         "Features change with the batch",
     ),
+    ("backbones", "gradients_reach_the_backbone"): (
+        "class B(nn.Module):\n    preprocessing, feature_dim = None, 4\n"
+        "    def __init__(self):\n        super().__init__()\n        self.linear = nn.Linear(16, 4)\n"
+        "    @torch.no_grad()\n    def forward(self, x): return self.linear(x)\n"
+        "def build(in_features): return B()",
+        "No gradient reaches linear.weight, linear.bias: is forward under torch.no_grad",
+    ),
+    ("fitters", "fitting_repeats_itself"): (
+        "class F:\n    def __init__(self, problem): self.bits = problem.bits\n"
+        "    def fit(self, features, labels, seed):\n        draw = np.random.default_rng()\n"
+        "        return {role: {'mean': x.mean(0), 'weight': torch.from_numpy(draw.random((16, self.bits))),\n"
+        "                'bias': torch.zeros(self.bits)} for role, x in features.items()}\nbuild = F",
+        "Two fits with one seed give other states for image",
+    ),
     ("evaluators", "figures_are_numbers"): (
         "def build(protocol):\n    return lambda r: {'odd': float('nan')}",
-        "Metric 'odd' is nan",
+        "gives 'odd' = nan, which is no finite number",
     ),
     ("datasets", "splits_keep_their_promises"): (
         "from hashzoo.testing.toy import toy_splits\nfrom dataclasses import replace\nimport numpy as np\n"
@@ -105,19 +120,114 @@ HOOKS = {
     "paper_tables": "PaperTable('odd-2020-t', Paper('odd-2020', 't', 'a', 'v', 2020), 't', 'map',\n"
     "        (PaperRow('odd', 'd', 16, 0.5, '', 'read'),))",
     "backbones": "Component('odd', 'hashzoo_odd_code:build', accepts='vector')",
+    "evaluators": "Component('odd', 'hashzoo_odd_code:build', metrics=('odd',))",
 }
+METRICS = """
+@hookimpl
+def hashzoo_register_metrics():
+    return [Metric('odd', range=(0.0, 1.0))]
+"""
+
+
+def install(site, kind: str, item: str, code: str) -> None:
+    source = "from hashzoo import *\n\nhashzoo_api = 2\n\n"
+    source += f"@hookimpl\ndef hashzoo_register_{kind}():\n    return [{item}]\n{METRICS}"
+    imports = "import numpy as np\nimport torch\nfrom torch import nn\n"
+    write_distribution(site, "hashzoo-odd", source, extra={"hashzoo_odd_code": f"{imports}{code}\n"})
 
 
 @pytest.mark.parametrize(("kind", "check"), BAD_COMPONENTS)
 def test_a_bad_component_is_caught(site, kind, check):
     code, says = BAD_COMPONENTS[kind, check]
     item = HOOKS.get(kind, "Component('odd', 'hashzoo_odd_code:build')")
-    source = f"from hashzoo import *\n\n@hookimpl\ndef hashzoo_register_{kind}():\n    return [{item}]\n"
-    write_distribution(site, "hashzoo-odd", source, extra={"hashzoo_odd_code": f"from torch import nn\n{code}\n"})
+    install(site, kind, item, code)
     name = "odd-2020-t" if kind == "paper_tables" else "odd"
     (result,) = check_component(kind, name, only=[check])
     assert result.status == "failed"
     assert says in result.message
+
+
+EVALUATORS = {
+    "{'odd': 0.5}": "",
+    "{'odd': None, 'odd@5': [0.0, 1.0], 'a note': 'it is one'}": "",
+    "{}": "The evaluator returned nothing",
+    "{'odd': 0.5, 'even': 0.5}": "gives 'even', which it does not declare",
+    "{'odd': 1.5}": "outside of the metric's range of 0.0 to 1.0",
+    "{'odd': {'a': 0.5}}": "which is no finite number and no list of such",
+    "{'odd': np.concatenate([np.zeros(999), np.random.rand(9), np.zeros(999)])}": "gives other figures",
+    "{'odd': np.random.rand()}": "gives other figures",
+    "{'odd': float(r.query.relaxed.sort() is None) / 2}": "sort array is read-only",
+}
+
+
+@pytest.mark.parametrize("given", EVALUATORS)
+def test_an_evaluator_is_held_to_what_a_run_accepts(site, given):
+    install(site, "evaluators", HOOKS["evaluators"], f"def build(protocol):\n    return lambda r: {given}")
+    (result,) = check_component("evaluators", "odd", only=["figures_are_numbers"])
+    assert result.status == ("failed" if EVALUATORS[given] else "passed"), result.message
+    assert EVALUATORS[given] in result.message
+
+
+BACKBONE = """
+class B(nn.Module):
+    preprocessing, feature_dim = None, 4
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.other = nn.Linear(16, 4), nn.Linear(4, 4)
+        FROZEN
+
+    def forward(self, x):
+        x = self.linear(x)
+        return RETURNED
+
+
+def build(in_features):
+    return B()
+"""
+BACKBONES = {
+    ("pass", "self.other(x)"): "",
+    ("self.linear.requires_grad_(False)", "self.other(x)"): "",
+    ("self.requires_grad_(False)", "self.other(x)"): "",
+    ("pass", "self.other(x.detach())"): "No gradient reaches linear.weight, linear.bias: is forward",
+    ("pass", "x"): "No gradient reaches other.weight, other.bias: is forward",
+    ("pass", "self.other(x).detach()"): "No gradient reaches linear.weight, linear.bias, other.weight and 1 more: is",
+    ("pass", "self.other(x) / (not self.training)"): "Features are not finite in train mode",
+    ("self.requires_grad_(False)", "self.other(x) / (not self.training)"): "Features are not finite in train mode",
+    ("pass", "self.other(0 * x).abs().sqrt() if not self.training else (0 * self.other(x)).abs().sqrt()"):
+    "The gradient of linear.weight, linear.bias, other.weight is not finite in train mode",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("frozen", "returned"), BACKBONES)
+def test_a_backbone_is_tried_in_train_mode(site, frozen, returned):
+    code = BACKBONE.replace("FROZEN", frozen).replace("RETURNED", returned)
+    install(site, "backbones", HOOKS["backbones"], code)
+    (result,) = check_component("backbones", "odd", only=["gradients_reach_the_backbone"])
+    says = BACKBONES[frozen, returned]
+    assert result.status == ("failed" if says else "passed"), result.message
+    assert says in result.message
+
+
+FITTERS = {
+    "pass": "",
+    "draw.manual_seed(int(np.random.default_rng().integers(10**6)))": "Two fits with one seed give other states",
+    "draw.seed()": "Two fits with one seed give other states",
+    "features['image'] -= features['image'].mean(0)": "The fitter changed the features in place",
+    "labels *= 2": "The fitter changed the labels in place",
+}
+
+
+@pytest.mark.parametrize("fault", FITTERS)
+def test_a_fitter_repeats_itself_and_leaves_its_inputs_alone(site, fault):
+    code = "class F:\n    def __init__(self, problem): self.bits = problem.bits\n"
+    code += "    def fit(self, features, labels, seed):\n        draw = torch.Generator().manual_seed(seed)\n"
+    code += f"        {fault}\n        weight = torch.randn(16, self.bits, generator=draw)\n"
+    code += "        state = {'mean': torch.zeros(16), 'weight': weight, 'bias': torch.zeros(self.bits)}\n"
+    install(site, "fitters", "Component('odd', 'hashzoo_odd_code:F')", code + "        return {'image': state}")
+    (result,) = check_component("fitters", "odd", only=["fitting_repeats_itself"])
+    assert result.status == ("failed" if FITTERS[fault] else "passed"), result.message
+    assert FITTERS[fault] in result.message
 
 
 DATASET = """
