@@ -31,21 +31,34 @@ def label_kinds(case: Case) -> tuple[bool, ...]:
 
 @check("methods", "hash_layers", after=("options_are_explicit", "options_have_names"))
 def shapes_for_every_bit_length(case: Case) -> None:
-    """Relaxed and codes are (N, K) for 12 to 128 bits, single- and multi-label; codes are the sign of relaxed."""
+    """Relaxed and codes are (N, K) for 12 to 128 bits, codes the sign of relaxed; a refused length is left out."""
+    refused = []
     for bits in BIT_LENGTHS:
-        for multilabel in label_kinds(case):
-            subject = case.subject(bits, multilabel)
-            model, _ = subject.build()
-            model.eval()
-            batch = subject.batch(list(range(6)))
-            for name, output in subject.outputs(model, batch).items():
-                width = bits if subject.method.coded else output.features.shape[1]
-                where = f"with {bits} bits{' and several labels' if multilabel else ''}, modality {name}"
-                check_output(output, (6, width), where)
+        try:
+            for multilabel in label_kinds(case):
+                _check_shapes(case.subject(bits, multilabel), bits, multilabel)
+        except UsageError as error:
+            refused.append(str(error))
+    require(len(refused) < len(BIT_LENGTHS), f"Every number of bits from 12 to 128 is refused: {' '.join(refused[:1])}")
 
 
-def check_output(output: HashOutput, shape: tuple[int, ...], where: str) -> None:
-    """Require relaxed and codes of a shape (N, K), finite, and codes that are the sign of relaxed."""
+def _check_shapes(subject: Subject, bits: int, multilabel: bool) -> None:
+    model, _ = subject.build()
+    batch = subject.batch(list(range(6)))
+    kind = " and several labels" if multilabel else ""
+    for training in (False, True):
+        model.train(training)
+        for name, output in subject.outputs(model, batch).items():
+            width = bits if subject.method.coded else output.features.shape[1]
+            where = f"with {bits} bits{kind}, modality {name}{', in train mode' if training else ''}"
+            check_output(output, (6, width), where, training=training)
+
+
+def check_output(output: HashOutput, shape: tuple[int, ...], where: str, *, training: bool = False) -> None:
+    """Require relaxed and codes of a shape (N, K), finite, and codes that are the sign of relaxed.
+
+    In `training` codes may be drawn, or balanced over the batch: a quarter of them at least has to be that sign.
+    """
     for field in ("relaxed", "codes"):
         found = tuple(getattr(output, field).shape)
         require(found == shape, f"{field} has the shape {found} {where}; it must be {shape}.")
@@ -56,8 +69,9 @@ def check_output(output: HashOutput, shape: tuple[int, ...], where: str) -> None
         "signs + (relaxed - relaxed.detach()) is exact, relaxed + (signs - relaxed).detach() is not.",
     )
     signs = torch.where(output.relaxed >= 0, 1.0, -1.0)
+    share = float((output.codes.detach() == signs).float().mean())
     require(
-        bool((output.codes.detach() == signs).all()),
+        share == 1 or (training and share >= 0.25),
         f"codes are not the sign of relaxed {where}, with sign(0) = +1; the core binarises relaxed.",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hashzoo.testing import CHECKS, check_method, write_distribution
+from hashzoo.testing import CHECKS, check_component, check_method, write_distribution
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,24 @@ MUTANTS = {
         "shapes_for_every_bit_length",
         "relaxed has the shape (6, 16) with 12 bits",
         {"Layer(feature_dim, problem.bits)": "Layer(feature_dim, 16)"},
+    ),
+    "flipped_codes_in_training": Mutant(
+        "shapes_for_every_bit_length",
+        "codes are not the sign of relaxed with 12 bits, modality image, in train mode",
+        {"torch.where(relaxed >= 0, 1.0, -1.0)": "torch.where((relaxed >= 0) != self.training, 1.0, -1.0)"},
+    ),
+    "lost_in_training": Mutant(
+        "shapes_for_every_bit_length",
+        "relaxed is not finite with 12 bits, modality image, in train mode",
+        {FORWARD: FORWARD + "        relaxed = relaxed * (float('nan') if self.training else 1.0)\n"},
+    ),
+    "no_length_at_all": Mutant(
+        "shapes_for_every_bit_length",
+        "Every number of bits from 12 to 128 is refused: Some other number, please.",
+        {
+            "from hashzoo.training.loop": "from hashzoo import UsageError\nfrom hashzoo.training.loop",
+            "        self.linear =": "        raise UsageError('Some other number, please.')\n        self.linear =",
+        },
     ),
     "zero_codes": Mutant(
         "zero_input_gives_a_code",
@@ -441,6 +459,32 @@ def test_the_healthy_unsupervised_plugin_passes_every_check(make):
     found = check_method(name, only=[check for check in CHECKS if check != "import_has_no_side_effects"])
     assert {r.check: (r.status, r.message) for r in found if r.status not in ("passed", "n/a")} == {}
     assert {r.check for r in found if r.status == "n/a"} == {"every_label_counts"}
+
+
+POWERS = {
+    "from hashzoo.training.loop": "from hashzoo import UsageError\nfrom hashzoo.training.loop",
+    "        self.linear =": "        if bits & (bits - 1):\n"
+    "            raise UsageError('The number of bits is a power of two.')\n        self.linear =",
+}
+DRAWN = {
+    FORWARD: FORWARD + "        noise = torch.rand_like(relaxed).logit() if self.training else 0.0\n",
+    "torch.where(relaxed >= 0, 1.0, -1.0)": "torch.where(relaxed >= noise, 1.0, -1.0)",
+}
+
+
+@pytest.mark.parametrize("changes", [POWERS, DRAWN, {**POWERS, **DRAWN}])
+@pytest.mark.parametrize("kind", ["methods", "hash_layers"])
+def test_some_bit_lengths_may_be_refused_and_codes_drawn_in_training(make, kind, changes):
+    (result,) = check_component(kind, make("free", changes), only=["shapes_for_every_bit_length"])
+    assert result.status == "passed", result.message
+
+
+@pytest.mark.parametrize("mutant", ["flipped_codes_in_training", "lost_in_training", "no_length_at_all"])
+def test_a_broken_hash_layer_alone_is_caught(make, mutant):
+    broken = MUTANTS[mutant]
+    (result,) = check_component("hash_layers", make("layer", broken.model), only=[broken.check])
+    assert result.status == "failed"
+    assert broken.says in result.message
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
