@@ -80,8 +80,8 @@ loss](examples/stateful-loss/hashzoo_running_centers.py), [two stages](examples/
 `fit(features, labels, seed)`: `features` maps each role to the features (n, D) of the train split, float32 in main
 memory; `labels` (n, C) are multi-hot floats, None for an unsupervised method. It returns `{role: {buffer: tensor}}`:
 the whole state of each role's hash layer, which is loaded strictly, by names and shapes. The hash layer `projection`
-has `mean` (D,), `weight` (D, K) and `bias` (K,). Draws come from generators made from `seed`; the pieces in
-`hashzoo.fitting` work in float64 and fix the signs of eigenvectors.
+has `mean` (D,), `weight` (D, K) and `bias` (K,). Draws come from generators made from `seed`, features and labels stay
+as they are; the pieces in `hashzoo.fitting` work in float64 and fix the signs of eigenvectors.
 """,
     "datasets": """### What a loader raises
 
