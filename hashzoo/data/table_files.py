@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -149,17 +149,14 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(word.strip() for word in SEVERAL.split(_word(value)) if word.strip())
 
 
-def _word(value: object) -> str:
+def _word(value: Any) -> str:
     """Return one label as text, "" for null, NaN and infinity."""
     import pandas as pd
 
-    if value is None or value is pd.NA or value is pd.NaT:
+    if pd.isna(value) or value in (np.inf, -np.inf):
         return ""
-    if isinstance(value, (float, np.floating)):
-        if not np.isfinite(value):
-            return ""
-        return str(int(value)) if value == int(value) else str(value)
-    return str(value).strip()
+    whole = isinstance(value, (float, np.floating)) and value.is_integer()
+    return str(int(value) if whole else value).strip()
 
 
 def _zero_one(file: Path, frame: pd.DataFrame, chosen: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class Job:
             raise UsageError("This metric needs the codes themselves; counts are not enough.")
         return self.query, self.database
 
+    @cached_property
     def longest(self) -> int:
         """Return how many items the longest list has."""
         if self.counts is not None:
@@ -144,9 +146,9 @@ def _value(job: Job, metric: MetricName, rows: slice, buckets: Buckets) -> Float
     if metric.base == "map":
         return _whole_or_cut(job, metric, rows, buckets, ties)
     if metric.base == "precision_curve":
-        return relevant_at_ranks(buckets, precision_ranks(job.longest()))
+        return relevant_at_ranks(buckets, precision_ranks(job.longest))
     if metric.base == "pr_curve":
-        return relevant_at_ranks(buckets, pr_ranks(job.longest()))
+        return relevant_at_ranks(buckets, pr_ranks(job.longest))
     cut = metric.cut or 0
     if metric.base == "precision":
         return precision_at(buckets, cut, ties=ties)
@@ -238,7 +240,7 @@ def _curve(job: Job, metric: MetricName, values: dict[str, Floats]) -> list[list
     The precision of a list at a rank beyond its end is that at its end.
     """
     found, relevant, total = values[metric.name], values["relevant"], values["total"]
-    size = job.longest()
+    size = job.longest
     if size == 0:
         return []
     ranks = precision_ranks(size) if metric.base == "precision_curve" else pr_ranks(size)

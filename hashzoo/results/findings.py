@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hashzoo.errors import UsageError
 from hashzoo.evaluation.uncertainty import holm, paired_difference
 from hashzoo.results.known import Known
-from hashzoo.results.measure import protocol_key, protocol_labels
-from hashzoo.results.record import Record
+from hashzoo.results.measure import protocol_labels
+from hashzoo.results.record import Record, protocol_key
 from hashzoo.results.settings import TUNED, Study, database_of, row_names, study_of
 from hashzoo.specs import Claim
 

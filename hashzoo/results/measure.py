@@ -11,7 +11,7 @@ import pandas as pd
 
 from hashzoo.errors import UsageError, unknown_name
 from hashzoo.results.known import Known
-from hashzoo.results.record import Record
+from hashzoo.results.record import Record, protocol_key
 from hashzoo.results.settings import database_of, row_names
 from hashzoo.results.text import plain
 
@@ -206,11 +206,6 @@ def _known(kind: str, name: str | None, names: Iterable[str]) -> None:
     among = set(names)
     if name is not None and name not in among:
         raise unknown_name(f"{kind} among the records", name, map(plain, among))
-
-
-def protocol_key(record: Record) -> tuple[str, str, str, str]:
-    """Return protocol, split, convention and tie rule: rows that differ in one of them never share a board."""
-    return (record.protocol, record.split_sha256, record.convention, record.ties)
 
 
 def protocol_labels(records: Iterable[Record]) -> dict[tuple[str, str, str, str], str]:

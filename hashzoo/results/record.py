@@ -169,6 +169,11 @@ class Record(BaseModel):
         return copied
 
 
+def protocol_key(record: Record) -> tuple[str, str, str, str]:
+    """Return protocol, split, convention and tie rule: records that differ in one of them are never compared."""
+    return (record.protocol, record.split_sha256, record.convention, record.ties)
+
+
 def seal(fields: Mapping[str, Any]) -> str:
     """Return the sha256 over a record's fields but `record_sha256`."""
     return json_sha256({key: value for key, value in fields.items() if key != "record_sha256"})

@@ -19,7 +19,7 @@ from hashzoo.evaluation.files import Whole, read_pair, read_part
 from hashzoo.evaluation.names import ALL, name_list, parse
 from hashzoo.evaluation.uncertainty import bootstrap_interval, paired_test
 from hashzoo.plugins import registry
-from hashzoo.results.record import Record, defined
+from hashzoo.results.record import Record, defined, protocol_key
 from hashzoo.runner.cell import Cell, cells_of
 from hashzoo.runner.scoring import run_evaluators
 
@@ -220,10 +220,10 @@ def compare_cells(first: Cell | Path, second: Cell | Path, metric: str) -> dict[
 
 def _require_alike(first: Cell, second: Cell) -> None:
     """Raise UsageError where two cells are of other protocols or splits, or follow other conventions or tie rules."""
-    for name in ("protocol", "split_sha256", "convention", "ties"):
-        ours, theirs = getattr(first.record, name), getattr(second.record, name)
+    keys = (protocol_key(first.record), protocol_key(second.record))
+    for what, ours, theirs in zip(("protocol", "split", "convention", "ties"), *keys, strict=True):
         if ours != theirs:
             raise UsageError(
-                f"The two cells cannot be compared: {name.removesuffix('_sha256')} is {str(ours)[:40]!r} in "
-                f"{first.path} and {str(theirs)[:40]!r} in {second.path}; run one of them again as the other was."
+                f"The two cells cannot be compared: {what} is {ours[:40]!r} in {first.path} and {theirs[:40]!r} in "
+                f"{second.path}; run one of them again as the other was."
             )

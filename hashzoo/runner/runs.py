@@ -34,10 +34,7 @@ def list_runs(out: Path) -> list[dict[str, Any]]:
 def read_run(path: Path) -> tuple[dict[str, Any], list[Record]]:
     """Return what `list_runs` says of a run directory, a cell or a single record, and its records."""
     if (path / "config.json").is_file():
-        row = _row(path)
-        if "fault" in row:
-            raise WorkError(f"{path} cannot be read: {row['fault']}")
-        return row, [read_record(file) for file in RunDirectory(path).records()]
+        return _run(path)
     file = path / STAGE_FILES["evaluate"] if path.is_dir() else path
     if path.is_dir() and not file.is_file():
         raise UsageError(
@@ -50,13 +47,21 @@ def read_run(path: Path) -> tuple[dict[str, Any], list[Record]]:
 
 def _row(folder: Path) -> dict[str, Any]:
     try:
+        return _run(folder)[0]
+    except WorkError as error:
+        return {"name": folder.name, "fault": " ".join(str(error).split())[:200]}
+
+
+def _run(folder: Path) -> tuple[dict[str, Any], list[Record]]:
+    """Return a run directory's row and records."""
+    try:
         raw = read_json(folder / "config.json")
         config = RunConfig.model_validate({name: value for name, value in raw.items() if name != "precision"})
-        records = [read_record(path) for path in RunDirectory(folder).records()]
-    except (WorkError, ValidationError, AttributeError) as error:
-        return {"name": folder.name, "fault": " ".join(str(error).split())[:200]}
+    except (ValidationError, AttributeError) as error:
+        raise WorkError(f"{folder / 'config.json'} is damaged: {error}; restore it, or repeat the run.") from error
+    records = [read_record(path) for path in RunDirectory(folder).records()]
     begun = [path for path in RunDirectory(folder).folders() if not (path / "record.json").is_file()]
-    return _described(folder.name, config, records, len(begun))
+    return _described(folder.name, config, records, len(begun)), records
 
 
 def _described(name: str, config: RunConfig, records: list[Record], begun: int = 0) -> dict[str, Any]:

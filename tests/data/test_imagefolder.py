@@ -11,6 +11,7 @@ from PIL import Image
 from hashzoo.data import load_splits
 from hashzoo.data.checks import require_usable
 from hashzoo.data.datasets import IMAGEFOLDER
+from hashzoo.data.images import file_states
 from hashzoo.errors import UsageError, WorkError
 
 (PROTOCOL,) = IMAGEFOLDER.protocols
@@ -50,6 +51,18 @@ def test_folders_with_files_of_the_same_names_sizes_and_times_are_not_taken_for_
     os.utime(folders[0] / "cat" / "0.bmp", (1e9, 1e9))
     pixels = load(folders[0], queries_per_class=1, train_per_class=1).table.inputs["image"]
     assert (pixels[..., 0] == 7).sum() == 16
+
+
+def test_what_stands_for_files_says_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file system has coarse times, nothing else tells apart what was copied within one of them."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.bmp").write_bytes(name[:1].encode())
+    same = (tmp_path / "one" / "0.bmp").stat()
+    monkeypatch.setattr(Path, "stat", lambda path, **given: same)
+    one, other = (file_states(tmp_path / name, ["0.bmp"]) for name in ("one", "other"))
+    assert one == file_states(tmp_path / "one", ["0.bmp"])
+    assert one != other
 
 
 def test_classes_ids_and_pixels_belong_together(photos: Path) -> None:

@@ -163,6 +163,20 @@ def test_rows_without_a_spread_leave_that_of_the_others():
     assert all(standing.tied for standing in among.values())
 
 
+def test_rows_without_a_spread_do_not_take_it_from_rows_whose_seeds_agree_by_luck():
+    """The two best agree over seeds ten times as well as three others: what is pooled makes them uncertain, still."""
+    rng = np.random.default_rng(9)
+    queries = rng.normal(0.7, 0.2, 300)
+    noise = {"best": 0.002, "next": 0.002, "m0": 0.02, "m1": 0.02, "m2": 0.02}
+    ahead = {"best": 0.1, "next": 0.09}
+    rows = {name: queries + ahead.get(name, 0) + sd * rng.standard_normal((3, 1)) for name, sd in noise.items()}
+    still = {f"s{n}": np.tile(queries - 0.001 * n, (3, 1)) for n in range(7)}
+    alone, among = ({s.row: s for s in tied_with_best(given)} for given in (rows, rows | still))
+    widths = [found["next"].high - found["next"].low for found in (alone, among)]
+    assert alone["best"].difference == among["best"].difference == 0
+    assert 0.5 * widths[0] < widths[1] <= widths[0]
+
+
 def test_a_row_of_one_seed_is_as_uncertain_as_a_seed_of_the_others():
     """Beside 40 seeds of standard deviation 0.02 a single one stands for a draw of them; queries alone say nothing."""
     rng = np.random.default_rng(8)

@@ -432,3 +432,18 @@ def test_own_data_of_two_kinds_are_neither_pooled_nor_compared(tmp_path: Path) -
     cells = [next(folder.glob("bits-008/seed-*")) for folder in folders]
     with pytest.raises(UsageError, match="split is"):
         compare_cells(*cells, "map")
+
+
+def test_the_time_of_a_training_is_that_of_all_processes_that_took_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Resumed(Checkpoints):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.earlier = 1000.0  # as `latest` sets it for what it found
+
+    monkeypatch.setattr(stages, "Checkpoints", Resumed)
+    (record,) = run(RunRequest("lsh", bits=(8,), out=tmp_path))
+    assert 1000.0 <= record.timings["train"] < 1100.0
+    assert record.timings["encode"] < 1000.0
+    assert CellFolder(next(tmp_path.glob("*/bits-008/seed-0"))).seconds()["train"] >= 1000.0

@@ -136,6 +136,13 @@ def install(site, kind: str, item: str, code: str) -> None:
     write_distribution(site, "hashzoo-odd", source, extra={"hashzoo_odd_code": f"{imports}{code}\n"})
 
 
+def judged(kind: str, check: str, says: str) -> None:
+    """Require that a check of the component `odd` fails in these words, or passes where there are none."""
+    (result,) = check_component(kind, "odd", only=[check])
+    assert result.status == ("failed" if says else "passed"), result.message
+    assert says in result.message
+
+
 @pytest.mark.parametrize(("kind", "check"), BAD_COMPONENTS)
 def test_a_bad_component_is_caught(site, kind, check):
     code, says = BAD_COMPONENTS[kind, check]
@@ -163,9 +170,7 @@ EVALUATORS = {
 @pytest.mark.parametrize("given", EVALUATORS)
 def test_an_evaluator_is_held_to_what_a_run_accepts(site, given):
     install(site, "evaluators", HOOKS["evaluators"], f"def build(protocol):\n    return lambda r: {given}")
-    (result,) = check_component("evaluators", "odd", only=["figures_are_numbers"])
-    assert result.status == ("failed" if EVALUATORS[given] else "passed"), result.message
-    assert EVALUATORS[given] in result.message
+    judged("evaluators", "figures_are_numbers", EVALUATORS[given])
 
 
 BACKBONE = """
@@ -203,10 +208,7 @@ BACKBONES = {
 def test_a_backbone_is_tried_in_train_mode(site, frozen, returned):
     code = BACKBONE.replace("FROZEN", frozen).replace("RETURNED", returned)
     install(site, "backbones", HOOKS["backbones"], code)
-    (result,) = check_component("backbones", "odd", only=["gradients_reach_the_backbone"])
-    says = BACKBONES[frozen, returned]
-    assert result.status == ("failed" if says else "passed"), result.message
-    assert says in result.message
+    judged("backbones", "gradients_reach_the_backbone", BACKBONES[frozen, returned])
 
 
 FITTERS = {
@@ -225,9 +227,7 @@ def test_a_fitter_repeats_itself_and_leaves_its_inputs_alone(site, fault):
     code += f"        {fault}\n        weight = torch.randn(16, self.bits, generator=draw)\n"
     code += "        state = {'mean': torch.zeros(16), 'weight': weight, 'bias': torch.zeros(self.bits)}\n"
     install(site, "fitters", "Component('odd', 'hashzoo_odd_code:F')", code + "        return {'image': state}")
-    (result,) = check_component("fitters", "odd", only=["fitting_repeats_itself"])
-    assert result.status == ("failed" if FITTERS[fault] else "passed"), result.message
-    assert FITTERS[fault] in result.message
+    judged("fitters", "fitting_repeats_itself", FITTERS[fault])
 
 
 DATASET = """
