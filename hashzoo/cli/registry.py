@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from hashzoo.cli.main import warn_of_broken_plugins
+from hashzoo.errors import UsageError
 
 KINDS = (
     "methods", "datasets", "protocols", "backbones", "hash_layers", "losses", "fitters", "trainers", "evaluators",
@@ -138,6 +139,10 @@ def show_command(name: str, kind: str | None, as_json: bool, as_bibtex: bool) ->
 
         show_run(Path(name), as_json)
         return
+    if kind is None and Path(name).name != name and not is_registered(name):
+        raise UsageError(
+            f"There is no file or folder {name}, and nothing registered has that name; `hashzoo runs` lists the runs."
+        )
     found = find_and_describe(name, kind)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=str))

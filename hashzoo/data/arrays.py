@@ -76,8 +76,8 @@ def load(
     lengths = [len(content.get(name)) for name in next(iter(names.values()))]
     given = [content.get(name) for name in label_names]
     label_matrix, class_names = multi_hot(given, ":".join(label_names), rows=lengths)
-    item_ids = content.ids(_split_names(ids) if ids else (), given)
-    _require_same_length(inputs, label_matrix, item_ids)
+    item_ids = content.ids(_split_names(ids) if ids else (), lengths)
+    _require_same_length({**inputs, "labels": label_matrix, **({"ids": item_ids} if ids else {})})
     table = Table(inputs, label_matrix, item_ids, fingerprint_of(inputs), class_names)
     seed_string = f"{protocol.id} {whole_number('seed', seed)}"
     if parts == 1:
@@ -128,19 +128,15 @@ class _Content:
                 )
         return np.concatenate(cast)
 
-    def ids(self, names: Sequence[str], like: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the id of every row, row numbers where no array of ids is named."""
+    def ids(self, names: Sequence[str], rows: Sequence[int]) -> np.ndarray:
+        """Return the id of every row of all parts, row numbers where no array of ids is named."""
         if names:
-            _require_as_many("ids", names, len(like))
+            _require_as_many("ids", names, len(rows))
             joined = np.asarray([str(item).strip() for name in names for item in self.get(name).ravel()])
             if len(np.unique(joined)) != len(joined):
                 raise UsageError(f"The ids in {':'.join(names)} repeat; every item needs its own.")
             return joined
-        return np.asarray([f"{row:06d}" for row in range(sum(_rows(part) for part in like))])
-
-
-def _rows(labels: np.ndarray) -> int:
-    return labels.size if labels.ndim == 2 and 1 in labels.shape else len(labels)
+        return np.asarray([f"{row:06d}" for row in range(sum(rows))])
 
 
 def _names_by_modality(
@@ -209,8 +205,8 @@ def _require_as_many(what: str, names: Sequence[str], parts: int) -> None:
         )
 
 
-def _require_same_length(inputs: Mapping[str, np.ndarray], labels: np.ndarray, ids: np.ndarray) -> None:
-    lengths = {**{name: len(array) for name, array in inputs.items()}, "labels": len(labels), "ids": len(ids)}
+def _require_same_length(arrays: Mapping[str, np.ndarray]) -> None:
+    lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         listed = ", ".join(f"{name} {count:,}" for name, count in lengths.items())
         raise UsageError(f"The arrays differ in their number of rows ({listed}); give one row per item in each.")

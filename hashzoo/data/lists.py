@@ -233,7 +233,9 @@ def paired_list(images: Path, labels: Path, *, num_classes: int | None = None) -
         raise UsageError(
             f"{images} has labels of its own, so that {labels} would be read for nothing; give one of them."
         )
-    values = [" ".join(line.split()).replace(",", " ").encode() for line in read_lines(labels)]
+    values = [" ".join(line.replace(",", " ").split()).encode() for line in read_lines(labels)]
+    while values and not values[-1]:
+        values.pop()
     if len(values) != len(paths.paths):
         raise UsageError(
             f"{images} has {len(paths.paths):,} lines and {labels} {len(values):,}; they must have as many."

@@ -235,8 +235,7 @@ def _hdf5_content(opened: Any, file: Path, *, matlab: bool) -> dict[str, StoredA
             item = opened.get(name)
             if item is None or not hasattr(item, "dtype") or getattr(item, "external", None) or item.is_virtual:
                 continue
-            kind = item.attrs.get("MATLAB_class", b"")
-            kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
+            kind = _matlab_class(item)
             if kind in ("char", "cell") or item.dtype.kind not in "biuf":
                 array = _hdf5_texts(opened, item, kind)
                 if array is not None:
@@ -267,15 +266,28 @@ def _hdf5_texts(opened: Any, item: Any, kind: str) -> np.ndarray | None:
     if kind == "char":
         return _lines(item[()])
     if kind == "cell":
-        cells = [opened[reference] for reference in np.asarray(item[()]).T.ravel()]
-        if any(not hasattr(cell, "dtype") or cell.dtype.kind not in "ui" for cell in cells):
-            return None
-        return np.asarray(["".join(map(chr, cell[()].ravel())) if cell.ndim > 1 else "" for cell in cells])
+        cells = [_cell_text(opened[reference]) for reference in np.asarray(item[()]).T.ravel()]
+        return None if None in cells else np.asarray(cells)
     if item.dtype.kind in "OS":
         values = np.asarray(item[()]).ravel()
         if all(isinstance(value, (bytes, str)) for value in values):
             return np.asarray([v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values])
     return None
+
+
+def _cell_text(cell: Any) -> str | None:
+    """Return the text that one place of a MATLAB cell holds, "" where it is empty; None where it holds no text."""
+    if not hasattr(cell, "dtype") or cell.dtype.kind not in "ui":
+        return None
+    if cell.ndim < 2:  # the sizes of an empty one
+        return ""
+    return "".join(map(chr, cell[()].ravel())) if _matlab_class(cell) in ("char", "") else None
+
+
+def _matlab_class(item: Any) -> str:
+    """Return what MATLAB says that an array is: "char", "cell", "uint16"; "" where another tool wrote it."""
+    kind = item.attrs.get("MATLAB_class", b"")
+    return kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
 
 
 def _lines(stored: np.ndarray) -> np.ndarray:

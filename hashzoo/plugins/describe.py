@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -76,8 +78,24 @@ def describe(kind: str, name: str) -> dict[str, Any]:
         found["name"] = name
         found["options"] = _options(reg, kind, name) if not name.endswith("/") else {}
         found["option_docs"] = _documented(reg, kind, name) if not name.endswith("/") else []
-        found["members"] = resolve(item.members, f"backbone {name!r}")() if item.members else []
+        found["members"] = _members(item.members, name) if name.endswith("/") else []
+        if "/" in name and not name.endswith("/"):
+            _require_member(name, _members(item.members, name))
     return found
+
+
+def _members(named: Any, name: str) -> list[str]:
+    """Return the names after the slash of a family that can tell them."""
+    return list(resolve(named, f"backbone {name!r}")()) if named else []
+
+
+def _require_member(name: str, members: Sequence[str]) -> None:
+    """Raise UsageError for a name that is not among the `members` of its family; a tag after a dot is free."""
+    family, _, member = name.partition("/")
+    if members and not {member, member.partition(".")[0]} & set(members):
+        near = difflib.get_close_matches(member.partition(".")[0], members, n=3)
+        hint = f"; did you mean {' or '.join(repr(f'{family}/{one}') for one in near)}?" if near else "."
+        raise UsageError(f"There is no backbone {name!r}{hint} `hashzoo show {family}/` lists them.")
 
 
 def _has(reg: Registry, kind: str, name: str) -> bool:

@@ -84,7 +84,8 @@ def _tabular(content: Grid) -> list[str]:
 
 
 def _tex(text: str) -> str:
-    return "".join(map(_tex_character, text))
+    """Return a text for LaTeX; hyphens that follow each other (`--tuned`) are kept apart, else they become a dash."""
+    return "".join(map(_tex_character, text.replace("--", "-\0-").replace("--", "-\0-"))).replace("\0", "{}")
 
 
 def _tex_character(character: str) -> str:

@@ -120,6 +120,8 @@ def _resolve(request: RunRequest, registry: Registry) -> Plan:
     backbones = _choose_backbones(request, method, dataset, registry, options["backbone"])
     by_gradient = method.training == "gradient"
     freeze = request.freeze_backbone or not by_gradient
+    if freeze:
+        _require_no_augment(backbones)
     regime = _regime(freeze, backbones, registry)
     setting = method.settings.get(regime) or default_setting(method, regime)
     recipe = apply_recipe(setting.recipe or FROZEN, {**options["recipe"], "schedule": options["schedule"]})
@@ -356,6 +358,17 @@ def _default_backbone(registry: Registry, method: Method, kind: str, *names: str
     if not fitting:
         raise UsageError(f"No default backbone takes {kind} inputs here; name one with --backbone.")
     return fitting[0]
+
+
+def _require_no_augment(backbones: Mapping[str, Part]) -> None:
+    """Raise UsageError for an augmentation of images whose features are computed once, which would do nothing."""
+    for part in backbones.values():
+        augment = part.options.get("augment", "none")
+        if augment != "none":
+            raise UsageError(
+                f"The features of a frozen backbone are computed once, so augment={augment} of {part.name!r} would "
+                "change no training step; leave it out (resize=256 cuts out the middle), or have the backbone trained."
+            )
 
 
 def _regime(freeze: bool, backbones: Mapping[str, Part], registry: Registry) -> Regime:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -76,7 +77,15 @@ class Case:
         role = next(role for role, kind in PARTS.items() if kind == self.kind)
         plain = {"hash_layers": UNTRAINED_HOST, "fitters": FITTED_HOST}.get(self.kind, HOST)
         host = replace(plain, **{role: self.name})  # type: ignore[arg-type] # the three roles are names
+        if self.kind == "hash_layers":
+            host = replace(host, coded=self._makes_codes())
         return subject_of(host, bits, multilabel, settings)
+
+    def _makes_codes(self) -> bool:
+        """Whether a hash layer gives codes of K bits: not where all methods with it have none."""
+        methods = map(partial(registry().get, "methods"), registry().names("methods"))
+        users = [m for m in methods if m.hash_layer and registry().get("hash_layers", m.hash_layer) is self.spec]
+        return not users or any(method.coded for method in users)
 
     def trained(self) -> Trained:
         """Return it after a short training with seed 0: a copy of one that the checks share."""

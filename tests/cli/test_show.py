@@ -57,6 +57,16 @@ def test_a_method_says_what_tuning_tries(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_family_lists_its_members(capsys: pytest.CaptureFixture[str]) -> None:
     assert "resnet50" in shown("torchvision/", capsys)
+    one = shown("torchvision/resnet50", capsys)
+    assert "weights = pretrained" in one
+    assert "resnet18" not in one, "the family lists its members, a member does not"
+
+
+def test_a_model_that_its_family_does_not_have_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    text = answered(capsys, "torchvision/resnet51", code=2)
+    assert "There is no backbone 'torchvision/resnet51'; did you mean 'torchvision/resnet50'" in text
+    assert "`hashzoo show torchvision/` lists them." in text
+    assert "timm/resnet18.a1_in1k" in shown("timm/resnet18.a1_in1k", capsys), "a tag may follow"
 
 
 def test_a_recipe_is_one_line_that_names_what_is_unusual() -> None:
@@ -136,6 +146,8 @@ def test_a_folder_that_is_no_run_is_a_sentence(
     Path("lsh").mkdir()
     assert "Charikar" in answered(capsys, "lsh")  # a registered name goes before a path
     assert "There is no registered thing 'nothing-like-it'. " in answered(capsys, "nothing-like-it", code=2)
+    text = answered(capsys, "runs/typed-wrongly", code=2)
+    assert "There is no file or folder runs/typed-wrongly, and nothing registered has that name" in text
 
 
 @pytest.mark.parametrize("more", [("--json",), ("--kind", "losses")])

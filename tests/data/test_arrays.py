@@ -81,6 +81,22 @@ def test_ids_in_a_cell_of_matlab(tmp_path: Path) -> None:
     assert splits.table.ids.tolist() == [f"a{i}" for i in range(30)]
 
 
+def test_one_query_may_have_a_row_of_labels(tmp_path: Path) -> None:
+    """A MATLAB vector of labels (1, n) belongs to n items and a 0/1 row (1, C) to one: the features tell."""
+    rows = RNG.integers(0, 2, (29, 5))
+    rows[:, 0] = 1
+    one = np.array([[0, 1, 0, 0, 1]])
+    parts = {"features_train": X[:29], "features_query": X[29:], "labels_train": rows, "labels_query": one}
+    splits = load(save(tmp_path, **parts))
+    np.testing.assert_array_equal(splits.table.labels, np.concatenate([rows, one]))
+    assert (splits.query.tolist(), len(splits.table.ids)) == ([29], 30)
+    parts |= {"ids_train": np.arange(29), "ids_query": np.array([77])}
+    named = load(save(tmp_path, **parts), ids="ids_train:ids_query")
+    assert named.table.ids[29] == "77"
+    numbers = load(save(tmp_path, features=X, labels=Y[None]), queries=3, train=3)
+    assert len(numbers.table.ids) == 30
+
+
 def test_class_numbers_are_sorted_and_minus_one_is_none(tmp_path: Path) -> None:
     labels = Y.copy()
     labels[0] = -1
@@ -143,7 +159,7 @@ def test_three_parts_and_default_names(tmp_path: Path) -> None:
         ({"feature": X, "labels": Y}, {}, "'features'; did you mean 'feature'"),
         ({"features": X, "labels": Y}, {"queries": 20, "train": 20}, "only 30 items have a label"),
         ({"features": X, "labels": Y}, {"queries": -1}, "queries must be a whole number"),
-        ({"features": X[:20], "labels": Y}, {"queries": 1, "train": 1}, r"\(vector 20, labels 30, ids 30\)"),
+        ({"features": X[:20], "labels": Y}, {"queries": 1, "train": 1}, r"\(vector 20, labels 30\)"),
         ({"features": X[:, 0], "labels": Y}, {}, r"features are numbers of shape \(n, D\)"),
         ({"features": np.where(X > 2, np.nan, X), "labels": Y}, {}, "holds NaN or infinity"),
         ({"features": X, "labels": Y * 0 - 1}, {}, "No item has a label"),

@@ -316,6 +316,19 @@ def test_lists_that_do_not_belong_together(tmp_path: Path) -> None:
         paired_list(tmp_path / "a.txt", tmp_path / "b.txt")
 
 
+def test_labels_in_a_file_beside_the_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a.jpg\nb.jpg\nc.jpg\n")
+    for text in ("1 0\n0 1\n1 1\n", "1, 0\n0,1\n 1 ,1 \n", "1\t0\r\n0  1\r\n1,1\r\n\r\n\n"):
+        (tmp_path / "b.txt").write_bytes(text.encode())
+        assert paired_list(tmp_path / "a.txt", tmp_path / "b.txt").labels.tolist() == [[1, 0], [0, 1], [1, 1]], text
+    (tmp_path / "b.txt").write_text("1 0\n\n1 1\n")
+    with pytest.raises(UsageError, match="line 2 has 0 labels"):
+        paired_list(tmp_path / "a.txt", tmp_path / "b.txt")
+    (tmp_path / "b.txt").write_text("1 0\n1 1\n")
+    with pytest.raises(UsageError, match=r"has 3 lines and .* 2; they must have as many"):
+        paired_list(tmp_path / "a.txt", tmp_path / "b.txt")
+
+
 def test_images_are_found_where_people_put_them(tmp_path: Path) -> None:
     for place in ("train2014/1.jpg", "images/2.jpg", "3.jpg", "coco/val2014/4.jpg"):
         (tmp_path / place).parent.mkdir(exist_ok=True, parents=True)

@@ -90,6 +90,27 @@ def test_texts_of_matlab_73_and_plain_hdf5(tmp_path: Path) -> None:
     assert read_arrays(tmp_path / "cell.h5")["FAll"].tolist() == ["im1.jpg", "im22.jpg"]
 
 
+def test_a_cell_of_matlab_73_is_text_where_matlab_says_so(tmp_path: Path) -> None:
+    """MATLAB keeps characters as uint16, and numbers of that type too; an empty place holds its sizes, (0, 0)."""
+    h5py = pytest.importorskip("h5py")
+
+    def saved(*places: tuple[bytes, list]) -> dict[str, np.ndarray]:
+        with h5py.File(tmp_path / "cell.h5", "w") as file:
+            refs = []
+            for n, (kind, values) in enumerate(places):
+                cell = file.create_dataset(f"#refs#/{n}", data=np.array(values, dtype=np.uint16))
+                cell.attrs["MATLAB_class"] = kind
+                refs.append([cell.ref])
+            file.create_dataset("C", data=np.array(refs, dtype=h5py.ref_dtype)).attrs["MATLAB_class"] = b"cell"
+            file["X"] = X
+        return read_arrays(tmp_path / "cell.h5")
+
+    text = (b"char", [[ord(c)] for c in "a.jpg"])
+    assert saved(text, (b"char", [0, 0]), (b"double", [0, 0]))["C"].tolist() == ["a.jpg", "", ""]
+    for other in ((b"uint16", [[97], [98]]), (b"uint16", [[7]])):
+        assert set(saved(text, other)) == {"X"}, "a cell of numbers is no array of text"
+
+
 @pytest.mark.parametrize("kind", ["npz", "compressed", "npy", "mat", "mat-compressed", "mat73"])
 def test_no_damage_is_a_traceback(tmp_path: Path, kind: str) -> None:
     """Every file is cut and changed at many places; reading it gives arrays or one WorkError."""

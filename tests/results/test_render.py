@@ -111,6 +111,8 @@ def test_latex_escapes_what_latex_would_take_as_commands(make_record):
     text = render(boards([make_record("a_b%&#$", protocol="x^y~z{}\\")]), "latex")
     assert r"a\_b\%\&\#\$" in text
     assert r"x\textasciicircum{}y\textasciitilde{}z\{\}\textbackslash{}" in text
+    text = render(boards([make_record("--tuned---x - y-z")]), "latex")
+    assert r"-{}-tuned-{}-{}-x - y-z" in text, "two hyphens would become a dash"
 
 
 def test_latex_spans_column_groups(make_record):

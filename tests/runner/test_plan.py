@@ -155,6 +155,11 @@ def test_uncoded_features_are_one_cell_whatever_bits_and_seeds_are_asked(reg: Re
         ({"ties": "worse"}, "did you mean 'worst'"),
         ({"method": "lsh", "loss": "toy"}, "is not trained by gradients, so it takes no loss"),
         ({"dataset": "arrays", "backbone": "smallcnn"}, "takes image inputs"),
+        (
+            {"backbone": "smallcnn", "freeze_backbone": True, "settings": {"backbone.augment": "flip"}},
+            "computed once, so augment=flip of 'smallcnn' would change no training step",
+        ),
+        ({"method": "lsh", "backbone": "smallcnn", "settings": {"backbone.augment": "crop"}}, "augment=crop"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(reg: Registry, options: dict[str, object], message: str) -> None:

@@ -479,6 +479,11 @@ def test_some_bit_lengths_may_be_refused_and_codes_drawn_in_training(make, kind,
     assert result.status == "passed", result.message
 
 
+def test_a_hash_layer_of_methods_without_codes_is_as_wide_as_the_features():
+    (result,) = check_component("hash_layers", "uncoded", only=["shapes_for_every_bit_length"])
+    assert result.status == "passed", result.message
+
+
 @pytest.mark.parametrize("mutant", ["flipped_codes_in_training", "lost_in_training", "no_length_at_all"])
 def test_a_broken_hash_layer_alone_is_caught(make, mutant):
     broken = MUTANTS[mutant]

@@ -45,7 +45,7 @@ class Place:
 class Layout:
     """Where images, texts and labels are, for every part (one part "" where the file has none of its own).
 
-    `rows` are lists of row numbers, counted from 0, where these stand in files beside the arrays. `named`: the images
+    `rows` are lists of row numbers, where these stand in files beside the arrays. `named`: the images
     are names of files.
     """
 

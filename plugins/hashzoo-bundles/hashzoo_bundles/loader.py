@@ -109,6 +109,7 @@ def load_features(
     train: int | float = 0,
     seed: int = 0,
     train_in_database: bool = True,
+    first: int = 0,
 ) -> Splits:
     """Return the Splits of a bundle with features of images, (n, D).
 
@@ -120,6 +121,7 @@ def load_features(
         train: the same for training items.
         seed: another one draws other items.
         train_in_database: whether the training items drawn are searched too.
+        first: the number of the first row in the bundle's row lists: 0, or 1 as MATLAB counts.
     """
     layout = find_layout(given_path(path, root), features=True, name=name)
     labels, class_names, text, known, counts = _labels_and_texts(layout, whole_number("words", words, at_least=1))
@@ -127,7 +129,7 @@ def load_features(
     features = np.concatenate([matrix(place, count) for place, count in zip(places, counts, strict=True)])
     ids = _ids(len(labels))
     asked = {"queries": queries, "train": train, "train_in_database": train_in_database, "seed": seed}
-    rows, notes = _rows(protocol, layout, ids, labels, counts, asked)
+    rows, notes = _rows(protocol, layout, ids, labels, counts, asked, whole_number("first", first))
     inputs = {"image": features, "text": text}
     table = Table(inputs, labels, ids, fingerprint_of(inputs), class_names)
     details = {"vocabulary": list(known)} if known else {}
@@ -164,9 +166,16 @@ def _rows(
     labels: np.ndarray,
     counts: Sequence[int],
     asked: Mapping[str, Any],
+    first: int = 0,
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return the rows of each part: by the protocol's rule, as the bundle says, or drawn."""
     seed = whole_number("seed", asked["seed"])
+    listed = {"train", "query"} <= layout.rows.keys()
+    if first > 1 or (first and not (listed and protocol.id not in RULES)):
+        raise UsageError(
+            f"The option first is {first}; it is 0 or 1, the number of the first row in a bundle's row lists, and 0 "
+            "where nothing is taken from such lists."
+        )
     rule = RULES.get(protocol.id)
     if rule is not None:
         require_undrawn(asked, "those of a published rule", train_in_database=True)
@@ -181,10 +190,13 @@ def _rows(
         bounds = np.cumsum([0, *counts])
         named = {part: np.arange(bounds[i], bounds[i + 1]) for i, part in enumerate(layout.parts)}
         return {"database": named["train"], **named}, ("The parts are those of the bundle.",)
-    if {"train", "query"} <= layout.rows.keys():
+    if listed:
         require_undrawn(asked, "those of the bundle's row lists", train_in_database=True)
-        listed = {part: row_numbers(read_arrays(file)[""], len(ids), file.name) for part, file in layout.rows.items()}
-        return {"database": listed["train"], **listed}, ("The parts are those of the bundle's row lists.",)
+        rows = {
+            part: row_numbers(read_arrays(file)[""], len(ids), file.name, first=first)
+            for part, file in layout.rows.items()
+        }
+        return {"database": rows["train"], **rows}, ("The parts are those of the bundle's row lists.",)
     parts, notes = draw_by_size(
         ids, labels, asked["queries"], asked["train"], f"{protocol.id} {seed}",
         train_in_database=asked["train_in_database"],

@@ -219,9 +219,17 @@ def test_npy_set_with_row_lists(tmp_path):
         np.save(tmp_path / f"{part}_num.npy", np.array(rows))
     splits = loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path))
     assert [part.tolist() for part in (splits.query, splits.train, splits.database)] == [[5, 0], [1, 2], [1, 2, 3, 4]]
-    np.save(tmp_path / "test_num.npy", np.array([6]))
-    with pytest.raises(UsageError, match="counted from 1"):
+    np.save(tmp_path / "test_num.npy", np.array([6, 1]))
+    with pytest.raises(UsageError, match="counted from 1, so say first=1"):
         loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path))
+    splits = loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path), first=1)
+    assert [part.tolist() for part in (splits.query, splits.train, splits.database)] == [[5, 0], [0, 1], [0, 1, 2, 3]]
+    with pytest.raises(UsageError, match="first is 2; it is 0 or 1"):
+        loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path), first=2)
+    for part in ("test", "train", "database"):
+        (tmp_path / f"{part}_num.npy").unlink()
+    with pytest.raises(UsageError, match=r"first is 1; .* 0 where nothing is taken from such lists"):
+        loader.load_features(OWN_FEATURES, tmp_path, path=str(tmp_path), first=1)
 
 
 @pytest.mark.parametrize("protocol", [*BUNDLE.protocols[1:], *BUNDLE_FEATURES.protocols[1:]], ids=lambda p: p.id)
