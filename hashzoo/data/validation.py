@@ -21,6 +21,10 @@ def validation_splits(splits: Splits, fraction: float = 0.2, seed: str = SEED) -
     half of it (rounded down) are queries, the other half the database, and all else is train'. Multi-label data
     are one class. Unlabelled items stay in train'. Every row of the result is a row of `splits.train`.
 
+    Where every item that is searched was trained on (the database is the train split), it is so here too: all that is
+    held out are queries, and the database is train'. What codes of training items owe to their labels then counts in
+    the choice as much as it does on the board.
+
     Raises UsageError where `fraction` is not between 0 and 1 or leaves some part empty.
     """
     if not 0 < fraction < 1:
@@ -28,12 +32,16 @@ def validation_splits(splits: Splits, fraction: float = 0.2, seed: str = SEED) -
     rows = splits.train
     ids = splits.table.ids[rows]
     classes = strata(splits.table.labels[rows])
+    trained = len(splits.database) > 0 and bool(np.isin(splits.database, rows).all())
     counts: dict[int, tuple[int, int]] = {}
     for label in np.unique(classes[classes >= 0]):
         members = int((classes == label).sum())
         held_out = round(members * fraction)
-        counts[int(label)] = (held_out // 2, held_out - held_out // 2)
+        queries = held_out if trained else held_out // 2
+        counts[int(label)] = (queries, held_out - queries)
     database, query, train = draw_counts(ids, classes, counts, seed, train_in_database=False)
+    if trained:
+        database = train[np.isin(rows[train], splits.database)]
     if not (len(query) and len(database) and len(train)):
         raise UsageError(
             f"A validation fraction of {fraction} of {len(rows):,} training items leaves {len(train):,} for training, "

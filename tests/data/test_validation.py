@@ -49,6 +49,21 @@ def test_unlabelled_items_are_not_held_out_and_multilabel_data_are_one_class() -
     assert (len(held.train), len(held.query), len(held.database)) == (40, 5, 5)
 
 
+@pytest.mark.parametrize("searched", [slice(None), slice(5, 60)])
+def test_where_training_items_are_searched_they_are_searched_here_too(searched: slice) -> None:
+    """A database of training items alone: held-out items are queries, and what is left of the database is searched."""
+    classes = np.repeat(np.arange(3), 30)
+    train = np.arange(80)
+    table = splits_of(classes, train).table
+    held = validation_splits(make_splits(table, train, np.arange(80, 90), train[searched]), 0.2)
+    assert sorted(np.concatenate([held.train, held.query])) == train.tolist(), "each training item once"
+    assert [int((classes[held.query] == label).sum()) for label in range(3)] == [6, 6, 4], "a fifth of each class"
+    assert set(held.database) == set(held.train) & set(train[searched])
+    both = make_splits(table, train, np.arange(80, 85), np.arange(86))
+    held = validation_splits(both, 0.2)
+    assert not set(held.database) & set(held.train), "one item that is searched is no training item"
+
+
 def test_notes_and_vocabulary_go_along() -> None:
     splits = replace(
         splits_of(np.arange(40) % 4, np.arange(30)), notes=("left out",), details={"vocabulary": ["sea", "sky"]}
