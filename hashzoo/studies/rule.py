@@ -16,8 +16,7 @@ def rule_text(higher: bool) -> str:
     """Return the rule as the file of a study has it."""
     return (
         f"the trial with the {'highest' if higher else 'lowest'} mean of the metric over bits, seeds and directions on "
-        "the held-out part of the train split, whose database is training items where the protocol's is; of several "
-        "the first"
+        "the held-out part of the train split; of several the first"
     )
 
 
