@@ -34,6 +34,7 @@ from hashzoo.results.evidence import RECORDS
 from hashzoo.results.findings import rows_of
 from hashzoo.results.known import read_known
 from hashzoo.results.record import Record
+from hashzoo.studies.trials import value_of
 
 STUDY = Path("leaderboards/tuning/digits-1k_25618328.json")
 BOARDS = Path("leaderboards")
@@ -100,8 +101,8 @@ def pairs(study: Mapping[str, Any], records: Iterable[Record], bits: int, boards
 
 
 def value(records: Iterable[Record], metric: str) -> float:
-    """Return the mean of a metric over seeds."""
-    return fmean(record.metrics[metric] for record in records)
+    """Return the mean of a metric over seeds, and over directions where there are several, as a trial's is."""
+    return fmean(value_of(record, metric)["value"] for record in records)
 
 
 def page(study: Mapping[str, Any], path: Path, by_length: Mapping[int, list[Pair]]) -> str:

@@ -72,8 +72,10 @@ whole train split in its order, so that row i belongs to `batch.index` i |
 
 `output` and `outputs` are a `HashOutput` for a method of one role, `{role: HashOutput}` for several; the roles are
 `problem.modalities`. Labels of an unsupervised method are NaN. What has to survive an interruption is a buffer: a
-resumed run loads it and does not call `prepare` again. Examples: [a stateful
-loss](examples/stateful-loss/hashzoo_running_centers.py), [two stages](examples/two-stage/hashzoo_two_stage.py).
+resumed run loads it and does not call `prepare` again. A loss or hash layer that adds to gradients itself sets
+`no_fp16`, the reason (a clause) why its loss cannot be scaled, and is refused under `--precision fp16`. Examples: [a
+stateful loss](examples/stateful-loss/hashzoo_running_centers.py), [two
+stages](examples/two-stage/hashzoo_two_stage.py).
 """,
     "fitters": """### What a fitter is handed
 

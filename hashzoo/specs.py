@@ -77,6 +77,8 @@ class Schedule:
 class Recipe:
     """Numbers of the training loop. `lr` is that of the new layers; the backbone's is lr * backbone_lr_scale.
 
+    `backbone_lr_scale` 0 trains no weight of the backbone, and batch normalisations keep the statistics that came with
+    weights (a new layer, which has none, gathers them).
     `bias_lr_scale` and `bias_decay` are the habit of Caffe nets: biases learn at twice the rate and do not decay.
     `warmup`: epochs in which the rate rises evenly from 0. `clip`: largest norm of the gradient (0: any).
     """

@@ -47,6 +47,17 @@ class HashModel(nn.Module):
             relaxed, codes = self.hash_layers[modality](features)
         return HashOutput(features=features, relaxed=relaxed, codes=codes)
 
+    def settled_norms(self) -> list[nn.Module]:
+        """Return the batch normalisations of the backbones whose running statistics are not those of a new layer."""
+        return [
+            module
+            for module in self.backbones.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.running_mean is not None
+            and module.running_var is not None
+            and not (bool((module.running_mean == 0).all()) and bool((module.running_var == 1).all()))
+        ]
+
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Tell hash layers that define `start_epoch` that epoch `epoch` (0-based) of `epochs` begins."""
         for layer in self.hash_layers.values():

@@ -329,7 +329,8 @@ def _choose_backbones(
     for role, (modality, kind) in zip(method.modalities, dataset.modalities.items(), strict=True):
         wanted = asked.get(modality) if isinstance(asked, Mapping) else asked
         defaults = (dataset.backbones.get(modality), method.backbones.get(role))
-        found = wanted if wanted is not None else _default_backbone(registry, method, kind, *defaults)
+        raw = method.training != "gradient" or (request.freeze_backbone and kind == "vector")
+        found = wanted if wanted is not None else _default_backbone(registry, raw, kind, *defaults)
         name = registry.qualified("backbones", found)
         component: Component = registry.get("backbones", name)
         if component.accepts not in (kind, "any"):
@@ -350,10 +351,10 @@ def _choose_backbones(
     return chosen
 
 
-def _default_backbone(registry: Registry, method: Method, kind: str, *names: str | None) -> str:
-    """Return the first backbone that fits; closed forms get the raw inputs where none of them is pretrained."""
+def _default_backbone(registry: Registry, raw: bool, kind: str, *names: str | None) -> str:
+    """Return the first backbone that fits; with `raw` the first that is pretrained, and the inputs where none is."""
     fitting = [name for name in names if name and registry.get("backbones", name).accepts in (kind, "any")]
-    if method.training != "gradient":
+    if raw:
         fitting = [name for name in fitting if registry.get("backbones", name).pretrained] or [RAW[kind]]
     if not fitting:
         raise UsageError(f"No default backbone takes {kind} inputs here; name one with --backbone.")

@@ -162,7 +162,7 @@ class GradientTrainer:
 
         One that defines `wants_outputs(epoch)` too is left out where that is false.
         """
-        wanting = [part for part in self._parts() if _wants_outputs(part, epoch)]
+        wanting = [part for part in _parts(self.job) if _wants_outputs(part, epoch)]
         if wanting:
             outputs = self.job.data.outputs()
             with torch.no_grad():
@@ -187,6 +187,7 @@ class GradientTrainer:
         if job.database is not None:
             job.database.model = job.model
         self.begin(job)
+        self._settled = [] if recipe.backbone_lr_scale else job.model.settled_norms()
         start, history = self._restore()
         if start == 0:
             self._prepare(job.data)
@@ -214,12 +215,17 @@ class GradientTrainer:
         processes = job.accelerator.num_processes if self.one_process else 1
         if processes > 1:
             raise UsageError(f"{name} runs in one process, because {self.one_process}; got {processes} processes.")
+        reasons = [part.no_fp16 for part in _parts(job) if getattr(part, "no_fp16", "")]
+        if reasons and job.accelerator.scaler is not None:
+            raise UsageError(f"Precision fp16 scales the loss, and {reasons[0]}; use --precision bf16 or fp32.")
 
     def _epoch(self, epoch: int, trained: list[nn.Parameter]) -> dict[str, float]:
         """Run one epoch and return the mean of each term."""
         job = self.job
         seed_all(job.seed, "epoch", epoch)
         self.objective.train()
+        for norm in self._settled:
+            norm.eval()
         job.model.start_epoch(epoch, job.recipe.epochs)
         start: Any = getattr(job.loss, "start_epoch", None)
         if start is not None:
@@ -249,12 +255,8 @@ class GradientTrainer:
         self.end_epoch(epoch)
         return means
 
-    def _parts(self) -> list[Any]:
-        """Hash layers and loss, which may define prepare, start_epoch and end_epoch."""
-        return [*self.job.model.hash_layers.values(), self.job.loss]
-
     def _prepare(self, data: TrainData) -> None:
-        for part in self._parts():
+        for part in _parts(self.job):
             if hasattr(part, "prepare"):
                 seed_all(self.job.seed, "prepare")
                 with torch.no_grad():
@@ -325,6 +327,11 @@ def require_batch(batch_size: int, items: int) -> None:
             f"The batch size {batch_size} is larger than the train split ({items} items); "
             f"use --set batch_size={items} or less."
         )
+
+
+def _parts(job: TrainJob) -> list[Any]:
+    """Hash layers and loss, which may define prepare, start_epoch, end_epoch and `no_fp16`."""
+    return [*job.model.hash_layers.values(), job.loss]
 
 
 def _wants_outputs(part: Any, epoch: int) -> bool:

@@ -117,6 +117,13 @@ def test_backbones_and_their_options_are_chosen_for_each_modality(reg: Registry)
     assert plain["text"].model_dump() == {"name": "identity", "options": {}}  # vectors have no weights to choose
 
 
+def test_frozen_vectors_are_taken_as_they_are_and_not_through_a_random_network(reg: Registry) -> None:
+    assert plan(reg, dataset="arrays").config.backbones["vector"].name == "mlp"
+    assert plan(reg, dataset="arrays", freeze_backbone=True).config.backbones["vector"].name == "identity"
+    asked = plan(reg, dataset="arrays", backbone="mlp", freeze_backbone=True)
+    assert asked.config.backbones["vector"].name == "mlp"
+
+
 def test_the_dataset_s_backbone_goes_before_the_method_s(reg: Registry) -> None:
     assert plan(reg, dataset="digits").config.backbones["image"].name == "smallcnn"
     assert plan(reg, dataset="imagefolder", backbone="toy-pretrained").config.backbones["image"].name == (

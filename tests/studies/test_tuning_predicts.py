@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -37,6 +37,12 @@ def test_gains_that_agree_and_those_that_do_not_are_told(script: ModuleType) -> 
     assert "- 32 bits: down (+6.0, -2.0)" in text
     row = next(line for line in text.splitlines() if line.startswith("| 32 | +"))
     assert row.startswith("| 32 | +3.5 | +2.2 | 5 of 6 | 0.14 [")  # by hand: 1 - 6 * 30 / (6 * 35) = 1 / 7
+
+
+def test_directions_count_as_their_mean_as_in_a_trial(script: ModuleType) -> None:
+    metrics = ({"a-to-b/map": 0.2, "b-to-a/map": 0.4, "a-to-b/map@h2": 0.9}, {"a-to-b/map": 0.3, "b-to-a/map": 0.7})
+    records = [SimpleNamespace(bits=32, seed=seed, metrics=found) for seed, found in enumerate(metrics)]
+    assert script.value(records, "map") == pytest.approx(0.4)
 
 
 def test_the_committed_page_names_every_method_of_the_committed_study_that_lost() -> None:

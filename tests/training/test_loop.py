@@ -338,6 +338,60 @@ def test_a_step_with_a_scaled_loss_is_accelerate_s(make_job: MakeJob) -> None:
     assert values(job)["w"] == pytest.approx(2.0 - 0.01 * dw, rel=1e-6)
 
 
+def test_a_part_that_adds_to_gradients_itself_is_refused_with_a_scaled_loss(make_job: MakeJob) -> None:
+    job = make_job(ONE_STEP, inputs=INPUTS)
+    job.model.hash_layers["image"].no_fp16 = "hash layer 'mine' pulls"  # type: ignore[assignment] # a class's attribute
+    GradientTrainer().fit(job)
+    job = make_job(ONE_STEP, inputs=INPUTS)
+    job.model.hash_layers["image"].no_fp16 = "hash layer 'mine' pulls"  # type: ignore[assignment] # a class's attribute
+    job.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    with pytest.raises(UsageError, match="scales the loss, and hash layer 'mine' pulls; use --precision bf16 or fp32"):
+        GradientTrainer().fit(job)
+
+
+class Normed(nn.Module):
+    """A backbone of one parameter with a batch normalisation behind it, whose mean is told."""
+
+    feature_dim = 1
+
+    def __init__(self, mean: float) -> None:
+        super().__init__()
+        self.b = nn.Parameter(torch.tensor(1.0))
+        self.norm = nn.BatchNorm1d(1)
+        self.norm.running_mean.fill_(mean)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.b * inputs)
+
+
+@pytest.mark.parametrize(("mean", "scale", "kept"), [(3.0, 0.0, True), (0.0, 0.0, False), (3.0, 0.1, False)])
+def test_a_backbone_that_is_not_trained_keeps_the_statistics_that_came_with_its_weights(
+    make_job: MakeJob, tmp_path: Path, mean: float, scale: float, kept: bool
+) -> None:
+    """New layers gather theirs, to the end of a resumed training too, though they have some when it goes on."""
+    recipe = replace(ONE_STEP, epochs=3, backbone_lr_scale=scale)
+
+    def job(folder: str, stop: int | None = None) -> TrainJob:
+        def report(epoch: int, terms: Mapping[str, float]) -> None:
+            if epoch == stop:
+                raise BrokenOffError
+
+        found = make_job(recipe, inputs=INPUTS, folder=tmp_path / folder, report=report)
+        found.model.backbones["image"] = Normed(mean)
+        return found
+
+    unbroken, resumed = job("a"), job("b")
+    GradientTrainer().fit(unbroken)
+    with pytest.raises(BrokenOffError):
+        GradientTrainer().fit(job("b", stop=1))
+    GradientTrainer().fit(resumed)
+    for name, value in unbroken.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value), name
+    norm = unbroken.model.backbones["image"].norm
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert (norm.num_batches_tracked, norm.running_mean.item() == mean) == ((0, True) if kept else (3, False))
+
+
 class Changing(nn.Module):
     """Gives another set of terms in its last step."""
 

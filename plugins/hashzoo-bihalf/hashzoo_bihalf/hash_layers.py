@@ -42,11 +42,14 @@ class BiHalfLayer(nn.Module):
     """A linear layer; relaxed is its output U, codes are `halves` of the batch in training and sgn(U) otherwise.
 
     A training batch of one item has no halves and gets its signs. The initial values are those of torch's linear
-    layer. Several processes are refused, because a half of each part is not a half of the batch.
+    layer. Several processes are refused, because a half of each part is not a half of the batch, and --precision fp16,
+    because its scale of the loss reaches the gradient and not the pull that is added to it.
 
     Options:
         gamma: weight of the pull of U to B in the gradient; released code, 6 (1 for its auto-encoder on MNIST)
     """
+
+    no_fp16 = "hash layer 'bihalf' adds a pull to the gradient that is not scaled with it"
 
     def __init__(self, feature_dim: int, problem: Problem, *, gamma: float = 6.0) -> None:
         super().__init__()

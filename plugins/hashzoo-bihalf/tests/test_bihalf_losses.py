@@ -37,6 +37,19 @@ def angle(a: torch.Tensor, b: torch.Tensor) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / (math.hypot(*a) * math.hypot(*b))
 
 
+def test_the_pull_is_not_scaled_with_the_loss_so_that_fp16_is_refused() -> None:
+    """The defect that `no_fp16` keeps away: of a loss that is scaled, the pull is that of one that is not."""
+
+    def gradient(scale: float) -> torch.Tensor:
+        relaxed = U.clone().requires_grad_()
+        codes = PullToCodes.apply(relaxed, halves(relaxed), 6.0)
+        (found,) = torch.autograd.grad(scale * structure(BiHalfLoss(problem()), codes, X), relaxed)
+        return found / scale
+
+    assert not torch.allclose(gradient(65536.0), gradient(1.0), rtol=0.1)
+    assert "adds a pull to the gradient" in BiHalfLayer.no_fp16
+
+
 def test_worked_halves_and_gradient() -> None:
     assert torch.equal(halves(U), B)
     u = U.clone().requires_grad_()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hashzoo import Claim, Component, Method, Paper, PaperTable, Range, Recipe, Schedule, Setting, hookimpl
 
 hashzoo_api = 2
@@ -14,6 +16,9 @@ PAPER = Paper(
     year=2017,
     url="https://arxiv.org/abs/1602.02255",
 )
+
+SEPH = "seph-rnd"
+"""The SePH of the paper's tables: kernel logistic regression on 500 random anchors."""
 
 RECIPE = Recipe(
     epochs=500,  # released code; recalled as the paper's
@@ -102,7 +107,7 @@ def hashzoo_register_claims() -> tuple[Claim, ...]:
         Claim(
             f"DCMH beats {title} from {query} to {answer}", "Tables 3 and 4", "dcmh", other, f"{query}-to-{answer}/map"
         )
-        for title, other in (("CCA", "cca"), ("CMFH", "cmfh"), ("SCM", "scm"), ("STMH", "stmh"), ("SePH", "seph"))
+        for title, other in (("CCA", "cca"), ("CMFH", "cmfh"), ("SCM", "scm"), ("STMH", "stmh"), ("SePH", SEPH))
         for query, answer in (("image", "text"), ("text", "image"))
     )
 
@@ -112,4 +117,9 @@ def hashzoo_register_paper_tables() -> tuple[PaperTable, ...]:
     """Return the paper's published values."""
     from hashzoo import paper_tables_from_package
 
-    return paper_tables_from_package("hashzoo_dcmh", {PAPER.key: PAPER})
+    tables = paper_tables_from_package("hashzoo_dcmh", {PAPER.key: PAPER})
+    named = {"seph": SEPH}
+    return tuple(
+        replace(table, rows=tuple(replace(row, method=named.get(row.method, row.method)) for row in table.rows))
+        for table in tables
+    )

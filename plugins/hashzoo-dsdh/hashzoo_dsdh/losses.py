@@ -28,7 +28,8 @@ class DSDHLoss(nn.Module):
     first sum and `quantization` eta/2 |B - u|^2 over the batch, both divided by n N. Constant outputs halve the
     gradient of the pairs, hence eta/2. After each epoch, with u of the whole train split: W = (B^T B + nu/mu I)^-1
     B^T Y, then B by discrete coordinate descent, each bit of all images at once; neither raises the objective. Images
-    without a label are left out of both and have b = sgn(u).
+    without a label are left out of both and have b = sgn(u). A batch's pairs hold each image with itself, which counts
+    as dissimilar where it has no label; that is one pair of n.
 
     Options:
         eta: weight of the quantization; 55 in the released code.

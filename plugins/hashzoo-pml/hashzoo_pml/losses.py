@@ -25,6 +25,7 @@ NOT_HERE = {
     "BaseMetricLossFunction": "is a base class",
     "GenericPairLoss": "is a base class",
     "CrossBatchMemory": "wraps another loss",
+    "DynamicSoftMarginLoss": "keeps what it computed for earlier batches with its graph, and fails in the second step",
     "InstanceLoss": "takes the index of an item for its class",
     "ManifoldLoss": "needs embeddings of a fixed batch",
     "MultipleLosses": "wraps other losses",
@@ -36,6 +37,9 @@ NOT_HERE = {
 }
 """Names of the library that are not losses of a labelled batch, and why."""
 
+
+NEEDS_SIMILAR = ("NCALoss",)
+"""Losses that are a mean over no item, and not finite, in a batch without two items of one class; there they are 0."""
 
 SIZES = ("num_classes", "embedding_size")
 """What a loss with a proxy or weight per class is told by the data and the bits, and no option."""
@@ -69,6 +73,7 @@ class PMLLoss(nn.Module):
             raise UsageError(f"quantization_weight must be a number of at least 0; got {quantization_weight!r}.")
         self.by_class = "embedding_size" in accepted
         self.by_pairs = problem.multilabel
+        self.needs_similar = name in NEEDS_SIMILAR
         if self.by_pairs and name not in BY_PAIRS:
             raise UsageError(
                 f"Loss 'pml/{name}' takes one label per item, and these data have several; use one of "
@@ -101,6 +106,8 @@ class PMLLoss(nn.Module):
         else:
             own = labels.shape[1] + torch.arange(len(labels), device=labels.device)
             classes = torch.where(known, classes, own)
+        if self.needs_similar and len(classes.unique()) == len(classes):
+            return u.sum() * 0.0
         value: torch.Tensor = self.loss(u, classes)
         return value
 

@@ -44,6 +44,25 @@ def terms(loss: PMLLoss, u: torch.Tensor, labels: torch.Tensor) -> dict[str, tor
 
 
 @pytest.mark.parametrize("name", KNOWN)
+def test_a_second_step_and_a_batch_without_similar_items_give_finite_gradients(name: str) -> None:
+    u, labels = case()
+    loss = built(name)
+    for rows in (slice(None), slice(0, 12), slice(0, 2)):  # the last: two items of two classes
+        here = u[rows].clone().requires_grad_()
+        value = terms(loss, here, labels[rows])["metric"]
+        assert torch.isfinite(value)
+        (gradient,) = torch.autograd.grad(value, here, materialize_grads=True)
+        assert torch.isfinite(gradient).all()
+    if name == "NCALoss":
+        assert not gradient.any(), "a mean over no item is no loss"
+
+
+def test_a_loss_that_fails_in_its_second_step_is_refused() -> None:
+    with pytest.raises(UsageError, match="keeps what it computed for earlier batches"):
+        built("DynamicSoftMarginLoss")
+
+
+@pytest.mark.parametrize("name", KNOWN)
 def test_one_label_per_item_is_what_the_library_gives(name: str) -> None:
     u, labels = case()
     u.requires_grad_()
