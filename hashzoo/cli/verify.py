@@ -46,5 +46,7 @@ def verify_command(
         else:
             verdict = verify(record, train=not no_train, device=device, reporter=reporter, note=note)
     click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else verdict.text())
+    if note and verdict.ok:
+        click.echo("The boards say so after hashzoo leaderboard --write.", err=True)
     if not verdict.ok:
         raise click.exceptions.Exit(1)

@@ -281,7 +281,7 @@ def load_codes(path: str | os.PathLike[str]) -> dict[str, Codes]:
     """Read the code sets that `save_codes` wrote. Raises WorkError for a missing, cut or damaged file."""
     target = Path(path)
     if not target.exists():
-        raise WorkError(f"There is no codes file {target}; encode first.")
+        raise WorkError(f"There is no codes file {target}; the command that made it, repeated, makes it again.")
     arrays = read_arrays(target)
     try:
         return {name: _from_arrays(name, arrays) for name in sorted({key.rpartition("/")[0] for key in arrays})}

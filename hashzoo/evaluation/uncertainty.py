@@ -25,6 +25,9 @@ _SAME = 1e-12
 _WIDE = 16.0
 """A variance over seeds counts in the pooled one with at most this many times the median variance."""
 
+_STILL = 1e-6
+"""A row whose variance over seeds is at most this share of the largest does not depend on the seed."""
+
 
 def bootstrap_interval(
     values: Sequence[float | None], *, level: float = 0.95, resamples: int = 2000, seed: int = 0
@@ -244,11 +247,11 @@ def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int
     """Return by how much the mean of each row deviates by chance of queries (shared) and seeds, (resamples, rows).
 
     Three seeds say little of one row's spread, so that of a row is taken as its own or that of all rows pooled,
-    whichever is larger, and is as uncertain as the pooled one (Student's t of all rows together); that of a row with
-    one seed is the pooled one. A row that scatters far more than most of those that scatter at all, say because one of
-    its seeds is unlike the others, widens its own and hardly the pooled one. In simulation
-    with equal rows whose spreads differ up to tenfold, 2 to 36 rows of 3 seeds, `tied_with_best` called some row worse
-    in 3 to 8 % of 60 to 100 boards; with each row's own t of 2 degrees nothing was told apart on boards of 36 rows.
+    whichever is larger, and is as uncertain as the pooled one: Student's t with the degrees of freedom that Welch and
+    Satterthwaite give a pool of unequal variances. That of a row with one seed is the pooled one. Rows that do not
+    depend on the seed are not in the pool; a row that scatters far more than most, say because one of its seeds is
+    unlike the others, widens its own and hardly the pooled one. How often equal rows are told apart, and others are
+    found, in simulation: benchmarks/results/tied_groups.md.
     """
     over_seeds = np.stack([array.mean(axis=0) for array in arrays], axis=1)  # (Q, rows)
     queries = len(over_seeds)
@@ -259,9 +262,11 @@ def _deviations(arrays: Sequence[NDArray[np.float64]], resamples: int, seed: int
     degrees = np.array([len(array) - 1 for array in arrays])
     variances = np.array([array.mean(axis=1).var(ddof=1) if len(array) > 1 else 0.0 for array in arrays])
     if variances.any():
-        usual = np.minimum(variances, _WIDE * np.median(variances[variances > 0]))
-        pooled = float((degrees * usual).sum() / degrees.sum())
+        known = degrees * (variances > _STILL * variances.max())
+        usual = np.minimum(variances, _WIDE * np.median(variances[known > 0]))
+        pooled = float((known * usual).sum() / known.sum())
+        freedom = float((known * usual).sum() ** 2 / (known * usual**2).sum())
         errors = np.sqrt(np.maximum(variances, pooled) / (degrees + 1))
-        scale = np.sqrt(rng.chisquare(degrees.sum(), resamples) / degrees.sum())
+        scale = np.sqrt(rng.chisquare(freedom, resamples) / freedom)
         result += errors * rng.standard_normal((resamples, len(arrays))) / scale[:, None]
     return result

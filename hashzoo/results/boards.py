@@ -46,7 +46,6 @@ CURVE_POINTS = 200
 """Curves of accepted records are rounded to these digits; a longer one stays in the run directory only."""
 
 _MADE = "<!-- Made by hashzoo from the records; do not edit. -->"
-_REWRITE = "run hashzoo leaderboard --write and commit what it changes"
 
 
 def accept(
@@ -128,8 +127,11 @@ def check_boards(records_dir: Path, out_dir: Path) -> int:
     faults = [fault for name, text in files.items() if (fault := _difference(out_dir / name, text))]
     faults += [f"{path} has no record behind it" for path in _stale(out_dir, files)]
     if faults:
+        where = "" if out_dir == Path("leaderboards") else f" --boards {out_dir}"
         raise WorkError(
-            "The committed boards do not follow from their records: " + "; ".join(faults) + f"; {_REWRITE}."
+            "The committed boards do not follow from their records: "
+            + "; ".join(faults)
+            + f"; run hashzoo leaderboard --write{where} and commit what it changes."
         )
     return len(files)
 

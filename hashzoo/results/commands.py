@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,6 +20,7 @@ from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
 from hashzoo.results.claims import Judged, as_json, claims_text, judge, markdown
 from hashzoo.results.collect import collect
+from hashzoo.results.config import RunConfig
 from hashzoo.results.evidence import RECORDS, Evidence, values_by_query
 from hashzoo.results.known import installed, read_known
 from hashzoo.results.layout import paper_boards, published_board
@@ -90,7 +92,7 @@ def board_list(
     if compare:
         return comparison_boards(records, known_tables(board_dir), selection, known)
     made = tied_boards(records, selection, known, evidence or Evidence(board_dir))
-    return [_naming_absent_floors(board) for board in made]
+    return [_naming_absent_floors(board, records) for board in made]
 
 
 def _paper_table(name: str, board_dir: Path) -> PaperTable:
@@ -100,7 +102,7 @@ def _paper_table(name: str, board_dir: Path) -> PaperTable:
     return tables[name]
 
 
-def _naming_absent_floors(board: Board) -> Board:
+def _naming_absent_floors(board: Board, records: Sequence[Record]) -> Board:
     """Return the board with a note on the floors that could stand on it and that nobody measured."""
     metric = str(board.cells["metric"].iloc[0])
     modalities, by_codes = 2 if "/" in metric else 1, "@h" in metric
@@ -110,10 +112,25 @@ def _naming_absent_floors(board: Board) -> Board:
     absent = [name for name in floors if name not in measured and (methods[name].coded or not by_codes)]
     if not absent:
         return board
-    protocol, backbone = str(board.cells["protocol_id"].iloc[0]), board.backbone
-    where = f"-p {protocol}" + (f" -b {backbone}" if "+" not in backbone else ", with these backbones,")
-    note = f"Floors not measured here: {', '.join(absent)}; hashzoo run --method {absent[0]} {where} measures one."
+    protocol = str(board.cells["protocol_id"].iloc[0])
+    config = next(r.config for r in records if r.protocol == protocol and r.backbone_name == board.backbone)
+    command = shlex.join(["hashzoo", "run", "--method", absent[0], *_where(config)])
+    note = f"Floors not measured here: {', '.join(absent)}; {command} measures one."
     return replace(board, notes=(*board.notes, note))
+
+
+def _where(config: RunConfig) -> list[str]:
+    """Return the options of `hashzoo run` for the data and the backbones of a configuration."""
+    several = len(config.backbones) > 1
+    options = ["-p", config.protocol, *(["--validation", str(config.validation)] if config.validation else [])]
+    settings = {f"data.{name}": value for name, value in config.dataset.options.items()}
+    for modality, part in config.backbones.items():
+        options += ["-b", f"{modality}={part.name}" if several else part.name]
+        begin = f"backbone.{modality}." if several else "backbone."
+        settings |= {f"{begin}{name}": value for name, value in part.options.items()}
+    for name, value in settings.items():
+        options += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return options
 
 
 def show(

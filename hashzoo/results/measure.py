@@ -20,11 +20,14 @@ COLUMN_LEVELS = ("protocol", "metric", "bits")
 STATISTICS = ("measured", "sd", "seeds")
 """Mean over seeds, sample standard deviation over seeds (empty for one seed), number of seeds."""
 
+CORE = "hashzoo"
+"""The distribution of the core."""
+
 ROW_FACTS = ("floor", "database", "judged")
 COLUMN_FACTS = ("dataset", "protocol_id")
 TIDY = (
     *ROW_LEVELS, *COLUMN_LEVELS, "seed", "value", *ROW_FACTS, *COLUMN_FACTS, "headline", "split", "convention", "ties",
-    "path", "record", "collapsed",
+    "path", "record", "collapsed", "code",
 )  # fmt: skip
 """Columns of `tidy`."""
 
@@ -106,6 +109,7 @@ def _with_labels(records: Sequence[Record], known: Known | None) -> list[tuple[R
                 "path": str(getattr(record, "path", None) or ""),
                 "record": record.record_sha256,
                 "collapsed": record.collapsed,
+                "code": _code(record),
             },
         )
         for record, name in zip(records, names, strict=True)
@@ -121,7 +125,7 @@ def measure(
     """Average the selected records over seeds: one row per cell with labels, facts, `STATISTICS` and `higher`.
 
     `values` is the tidy frame of the selected records, where it is there already. `collapsed` says whether the codes of
-    any seed did.
+    any seed did, `code` what code made the seeds.
 
     Cells are sorted by protocol, metric (in the order asked for) and bits. A row measured without codes (bits 0) has a
     cell at every bit length of its protocol; a cell that nobody measured is absent. Raises UsageError when nothing is
@@ -146,6 +150,7 @@ def measure(
         sd=("value", _deviation),
         seeds=("value", "count"),
         collapsed=("collapsed", "any"),
+        code=("code", frozenset),
     )
     cells = _at_every_length(pd.DataFrame(averaged).reset_index())
     cells["higher"] = [known.direction(metric) for metric in cells["metric"]]
@@ -157,6 +162,12 @@ def measure(
     ranked = {metric: number for number, metric in enumerate(sorted(set(cells["metric"]), key=place))}
     order = cells.assign(metric=cells["metric"].map(ranked)).sort_values(["protocol", "metric", "bits"], kind="stable")
     return cells.loc[order.index].reset_index(drop=True)
+
+
+def _code(record: Record) -> str:
+    """Return the code that made a record: the core by its version, every plugin by version and sha256 of its files."""
+    made = {(i.distribution, i.version, "" if i.distribution == CORE else i.sha256) for i in record.plugins.values()}
+    return "; ".join(" ".join(filter(None, one)) for one in sorted(made))
 
 
 def _deviation(values: pd.Series[float]) -> float | None:

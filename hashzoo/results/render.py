@@ -26,6 +26,9 @@ from hashzoo.results.table import Board, family
 WIDTH = 160
 """Columns of a text that is not written to a terminal."""
 
+MARKS = ("floor", "database", "collapsed", "tied")
+"""What the other formats show by place and mark: floors, what was seen of the database, codes that collapsed, ties."""
+
 GAP = 2
 """Spaces between the columns of a text table."""
 
@@ -202,11 +205,14 @@ def _rich_table(content: Grid) -> Table:
 
 
 def long_frame(boards: Sequence[Board]) -> pd.DataFrame:
-    """Return boards with one row per cell: the row's labels, the column's labels, then its figures.
+    """Return boards with one row per cell: the row's labels, the column's labels, its figures, then its `MARKS`.
 
     A missing cell is a row whose figures are empty.
     """
-    parts = [board.cells[[*board.rows, *board.columns, *board.figures]] for board in boards]
+    parts = [
+        board.cells[[*board.rows, *board.columns, *board.figures, *(name for name in MARKS if name in board.cells)]]
+        for board in boards
+    ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -244,6 +250,8 @@ def _json_value(name: str, value: Any) -> Any:
         return value
     if pd.isna(value):
         return None
+    if name in ("floor", "collapsed", "tied"):
+        return bool(value)
     return int(value) if name == "bits" or family(name) == "seeds" else float(value)
 
 

@@ -138,6 +138,12 @@ def row_notes(cells: pd.DataFrame) -> tuple[str, ...]:
             f"{COLLAPSED} codes of at least one seed collapsed: half of the bits or more never change, or most items "
             "share one code."
         )
+    mixed = _of_mixed_code(cells) if "code" in cells else []
+    if mixed:
+        notes.append(
+            f"The cells of {', '.join(mixed)} were made by different versions or files of their plugins, and count as "
+            "one row all the same; their records name them."
+        )
     unsure = cells[(cells["judged"] == "most") & (cells["settings"] != "") & ~cells["floor"]]
     if len(unsure):
         names = ", ".join(sorted(set(unsure["method"])))
@@ -146,6 +152,12 @@ def row_notes(cells: pd.DataFrame) -> tuple[str, ...]:
             "from most of its records."
         )
     return tuple(notes)
+
+
+def _of_mixed_code(cells: pd.DataFrame) -> list[str]:
+    """Return the methods with a row whose cells were not all made by the same code."""
+    rows = cells.groupby(list(ROW_LEVELS))["code"].agg(lambda made: len(frozenset().union(*made)) > 1)
+    return sorted({str(row[0]) for row in rows.index[rows.astype(bool)]})
 
 
 def arranged(cells: pd.DataFrame) -> pd.DataFrame:

@@ -74,6 +74,8 @@ def _resolve_tuned(request: RunRequest, path: Path, registry: Registry) -> Plan:
     """
     _, protocol = _choose_data(request, registry.get("methods", request.method), registry)
     choice = read_choice(path, registry.listed("methods", request.method), protocol.id)
+    if registry.get("methods", request.method).training != "gradient":  # what trials of other methods shared
+        choice = replace(choice, options={k: v for k, v in choice.options.items() if not is_of_training(k)})
     for name in sorted(set(choice.options) & set(request.settings)):
         chosen_value, asked = choice.options[name], request.settings[name]
         if chosen_value != asked:

@@ -139,6 +139,10 @@ def parse_value(text: str) -> Any:
         raise UsageError(f"--set takes key=value, and {text[:40]!r}... is nested too deep; write it flatter.") from None
 
 
+OF_RECIPE = "recipe."
+"""May stand before an option of the recipe; settings are kept without it, so that each has one name."""
+
+
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
     """Read `--set` arguments `key=value`; a key given twice or without a value is refused."""
     settings: dict[str, Any] = {}
@@ -146,9 +150,10 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip() or not value.strip():
             raise UsageError(f"--set takes key=value, for example --set loss.gamma=20; got {assignment[:80]!r}.")
-        if key.strip() in settings:
-            raise UsageError(f"--set {key.strip()} is given twice; give it once.")
-        settings[key.strip()] = parse_value(value.strip())
+        name = key.strip().removeprefix(OF_RECIPE)
+        if name in settings:
+            raise UsageError(f"--set {name} is given twice; give it once.")
+        settings[name] = parse_value(value.strip())
     return settings
 
 
@@ -184,13 +189,13 @@ def listed(value: Any) -> Any:
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested tables into dotted keys: {"loss": {"gamma": 20}} into {"loss.gamma": 20}."""
+    """Turn nested tables into dotted keys: {"loss": {"gamma": 20}} into {"loss.gamma": 20}; "recipe.lr" is "lr"."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
+            flat[(prefix + key).removeprefix(OF_RECIPE)] = value
     return flat
 
 

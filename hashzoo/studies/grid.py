@@ -121,6 +121,9 @@ def _is_current(task: CellTask, plan: Plan, reg: Registry, hashes: dict[str, set
         return False
     if task.request.precision not in ("auto", record.config.precision):
         return False
+    cell = CellFolder(task.folder)
+    if not cell.file("encode").is_file() or cell.is_damaged("encode"):
+        return False
     for info in record.plugins.values():
         if info.distribution == "hashzoo":
             if info.version != __version__:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hashzoo.errors import WorkError
+from hashzoo.errors import UsageError, WorkError
 from hashzoo.evaluation.counting.parts import Part
 from hashzoo.evaluation.files import Whole
 from hashzoo.runner.parts import PartRequest, part_requests
@@ -88,6 +88,10 @@ def _require_same(requests: Sequence[PartRequest], parts: int, options: Mapping[
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} cannot be made, since a file is in its way; give a folder with -o FOLDER."
+        ) from None
     except OSError as error:
         raise WorkError(
             f"{folder} cannot be made: {error.strerror}; give another folder with -o FOLDER for the counts of parts."

@@ -87,6 +87,8 @@ def names_of(value: Any, what: str) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
         raise UsageError(f"A study's {what} is a name or a list of names; got {value!r}.")
+    if not parts:
+        raise UsageError(f"A study's {what} is an empty list; name one, or leave the line out.")
     names = tuple(part.strip() for part in parts)
     if not all(names) or len(set(names)) != len(names):
         raise UsageError(f"Name each {what} once, separated by commas; got {value!r}.")
@@ -162,13 +164,21 @@ def below_the_command_line(own: Mapping[str, Mapping[str, Any]], given: Mapping[
 
     >>> below_the_command_line({"dch": {"lr": 1, "epochs": 2}, "itq": {}}, {"method": "dch", "settings": {"lr": 3}})
     {'dch': {'epochs': 2}}
+    >>> below_the_command_line({"dch": {"lr": 1}}, {"method": "hashzoo-dch:dch", "settings": {}})
+    {'dch': {'lr': 1}}
     """
     methods = names_of(given.get("method"), "method")
     return {
         name: {key: value for key, value in flatten(settings).items() if key not in given["settings"]}
         for name, settings in own.items()
-        if not methods or methods == (ALL,) or name in methods
+        if not methods or methods == (ALL,) or any(_may_be_same(name, asked) for asked in methods)
     }
+
+
+def _may_be_same(name: str, other: str) -> bool:
+    """Whether two names may be of one method: alike, one of them perhaps with its distribution in front."""
+    bare = name.rpartition(":")[2] == other.rpartition(":")[2]
+    return name == other or (bare and not (":" in name and ":" in other))
 
 
 def without_absent_recipes(requests: Sequence[RunRequest], registry: Registry) -> tuple[list[RunRequest], str]:

@@ -94,10 +94,11 @@ def tune(
 ) -> Tuned:
     """Do the trials that a study lacks and write its file, with every trial and what was chosen for each method.
 
-    All requests are of one protocol. What is wrong with data, split, metric or a method's own setting is raised before
-    the first trial. A trial fails by its setting only (values that are not finite, a refused option); one that
-    failed by anything else stays open, its method draws no more, and the same command tries it again. Optuna's storage,
-    beside the file, holds the trials as they are drawn and measured.
+    All requests are of one protocol. Their settings are shared by all trials: what is given is not tried. What is wrong
+    with data, split, metric or a method's own setting is raised before the first trial. A trial fails by its setting
+    only (values that are not finite, a refused option); one that failed by anything else stays open, its method draws
+    no more, and the same command tries it again. Optuna's storage, beside the file, holds the trials as they are drawn
+    and measured.
     """
     reporter = reporter or Quiet()
     optuna = optuna_here()
@@ -107,7 +108,8 @@ def tune(
     shelf = Shelf()
     setups = [tried_setup(request, plan, registry, shelf) for request, plan in zip(requests, plans, strict=True)]
     shelf.clear()
-    about = _about(requests[0], plans[0], tuning, higher)
+    shared = {key: value for request in requests for key, value in request.settings.items()}
+    about = _about(replace(requests[0], settings=shared), plans[0], tuning, higher)
     stem = f"{plans[0].protocol.id}_{json_sha256(about)[:8]}"
     tuning.folder.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.JournalStorage(_journal(tuning.folder / f"{stem}.journal"))
@@ -116,7 +118,8 @@ def tune(
     with ExitStack() as held:
         methods = []
         for request, plan, setup in zip(requests, plans, setups, strict=True):
-            name, space = registry.listed("methods", request.method), space_of(plan)
+            name = registry.listed("methods", request.method)
+            space = {key: limits for key, limits in space_of(plan).items() if key not in request.settings}
             held.enter_context(_only_here(tuning.folder / f"{stem}.{name.replace(':', '_')}.lock", name))
             study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
             own = own_point(plan, space, registry)

@@ -118,6 +118,16 @@ def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
     runs = store(make_record("dhn", metrics=both), *floors[:1])
     assert "Floors not measured here: random, uncoded; hashzoo run --method random" in commands.show([runs])
     assert "--method random -p cifar10-5k-disjoint -b alexnet measures one" in commands.show([runs])  # on this board
+    own = make_record(
+        "dhn", metrics=both, protocol="imagefolder-validation", dataset="imagefolder",
+        config={"protocol": "imagefolder", "validation": 0.2, "dataset": {"name": "imagefolder", "options": {
+            "path": "my photos", "train_in_database": True}},
+            "backbones": {"image": {"name": "alexnet", "options": {"size": 64}}}},
+    )  # fmt: skip
+    where = "-p imagefolder --validation 0.2 -b alexnet"
+    settings = "--set 'data.path=my photos' --set data.train_in_database=true --set backbone.size=64"
+    said = " ".join(commands.show([store(own, folder="own")]).split())
+    assert f"--method lsh {where} {settings} measures one" in said
     all_codes = store(make_record("dhn", metrics=both), *floors, folder="more")
     assert "Floors not measured here: uncoded" in commands.show([all_codes])
     assert "Floors" not in commands.show([all_codes], metric="map@h2")  # features have no codes to look up

@@ -68,7 +68,9 @@ def test_csv_is_read_back_by_pandas_with_every_digit(some):
     frame = pd.read_csv(io.StringIO(render(some, "csv")), keep_default_na=True)
     assert list(frame.columns) == [
         "method", "backbone", "regime", "settings", "protocol", "metric", "bits", "measured", "sd", "seeds",
+        "floor", "database", "collapsed",
     ]  # fmt: skip
+    assert list(frame["floor"]) == [False] * 4 + [True] * 2
     cells = frame.set_index(["method", "bits"])
     assert cells.loc[("dch", 16), "measured"] == 0.6
     assert cells.loc[("dch", 16), "seeds"] == 3
@@ -84,9 +86,10 @@ def test_json_is_read_back(some):
     cells = {(cell["method"], cell["bits"]): cell for cell in board["cells"]}
     assert cells["dch", 32] == {
         "method": "dch", "backbone": "alexnet", "regime": "finetune", "settings": "", "protocol": P, "metric": "map",
-        "bits": 32, "measured": 0.25, "sd": 0.0, "seeds": 3,
+        "bits": 32, "measured": 0.25, "sd": 0.0, "seeds": 3, "floor": False, "database": "hidden", "collapsed": False,
     }  # fmt: skip
     assert isinstance(cells["dch", 32]["seeds"], int)
+    assert cells["lsh", 16]["floor"] is True
     assert cells["dhn", 32]["measured"] is None
     assert cells["lsh", 16]["sd"] is None
 
@@ -399,7 +402,11 @@ def test_a_figure_of_collapsed_codes_is_marked_in_every_format(make_record):
     assert "- ‡ codes of at least one seed collapsed" in shown
     assert r"\ddag{}" in render(marked, "latex")
     assert "0.5000 ± 0.0000 ‡" in tables_text(marked)
-    assert render(marked, "csv") == render(plain, "csv")  # figures are figures
+    lines = render(marked, "csv").splitlines()
+    assert [line.rpartition(",")[2] for line in lines] == ["collapsed", "True", "False"]
+    assert [line.rpartition(",")[0] for line in lines] == [
+        line.rpartition(",")[0] for line in render(plain, "csv").splitlines()
+    ], "figures are figures"
     for laid in (paper_boards(records, TABLE), comparison_boards(records, [TABLE])):
         assert "0.5000 ± 0.0000 ‡" in render(laid)
         assert "collapsed" in render(laid)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -216,3 +217,21 @@ def test_frame_types(make_record):
     assert frame.columns.names == ["protocol", "metric", "bits", "statistic"]
     assert frame.index.names == ["method", "backbone", "regime", "settings"]
     assert [str(dtype) for dtype in frame.dtypes] == ["float64", "float64", "Int64"]
+
+
+def test_a_row_of_cells_by_different_code_says_so(make_record):
+    """Seeds count as one row whatever made them; that they are of two versions of a plugin is said."""
+
+    def plugin(version: str, sha: str, distribution: str = "hashzoo-dch") -> dict[str, Any]:
+        return {"losses/dch": {"distribution": distribution, "version": version, "sha256": sha * 64}}
+
+    def made(*plugins: dict[str, Any]) -> tuple[str, ...]:
+        records = [make_record("dch", 16, seed, plugins=found) for seed, found in enumerate(plugins)]
+        (found,) = boards([*records, make_record("dhn", 16)])
+        return found.notes
+
+    assert made(plugin("1.0", "a"), plugin("1.0", "a")) == ()
+    assert made(plugin("1.0", "a", "hashzoo"), plugin("1.0", "b", "hashzoo")) == (), "the core: by its version"
+    for other in (plugin("1.0", "b"), plugin("1.1", "a")):
+        (note,) = made(plugin("1.0", "a"), other)
+        assert note.startswith("The cells of dch were made by different versions or files of their plugins")

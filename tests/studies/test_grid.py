@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from hashzoo.cli import main
 from hashzoo.errors import UsageError, WorkError
+from hashzoo.evaluation.codes import load_codes
 from hashzoo.plugins import registry
-from hashzoo.results.record import VOLATILE, Record, same_result
+from hashzoo.results.record import VOLATILE, Record, read_record, same_result
 from hashzoo.runner.devices import choose_device
 from hashzoo.runner.parts import PartRequest
 from hashzoo.runner.progress import Quiet
@@ -98,6 +100,22 @@ def test_a_second_time_nothing_is_left_to_do(tmp_path: Path) -> None:
     assert len(plan_study([RunRequest("itq", bits=(8,), out=tmp_path, overwrite="always")]).todo()) == 1
     (refused,) = plan_study([RunRequest("itq", bits=(8,), out=tmp_path, overwrite="never")]).refused
     assert "already holds" in refused[1]
+
+
+@pytest.mark.parametrize("how", ["lost", "replaced"])
+def test_a_cell_without_its_codes_is_not_done(tmp_path: Path, how: str) -> None:
+    asked = [RunRequest("itq", protocol="digits-1k", bits=(8,), out=tmp_path)]
+    (before,), _ = run_study(plan_study(asked), LocalEngine())
+    (codes,) = tmp_path.glob("*/*/*/codes.npz")
+    wanted = load_codes(codes)["query.image"].packed
+    codes.unlink()
+    if how == "replaced":
+        np.savez(codes, other=np.zeros(3))
+    assert len(plan_study(asked).todo()) == 1
+    (after,), _ = run_study(plan_study(asked), LocalEngine())
+    np.testing.assert_array_equal(load_codes(codes)["query.image"].packed, wanted)
+    assert after.metrics == before.metrics
+    assert plan_study(asked).todo() == []
 
 
 def vectors(path: Path, seed: int) -> Path:
@@ -484,6 +502,27 @@ def test_a_file_has_settings_of_one_method(tmp_path: Path) -> None:
     assert "so it has no epochs" in why
 
 
+def ended(*words: str) -> object:
+    """Return the exit code of a command line."""
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    return stop.value.code
+
+
+def test_an_option_of_the_recipe_has_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line wins over the file, however each spells option and method."""
+    file = tmp_path / "study.toml"
+    file.write_text('method = "dch"\nbits = 8\n[set]\nepochs = 2\n[set_for.dch]\nlr = 1e-4\n')
+    for method in ("dch", "hashzoo-dch:dch"):
+        told = ["--config", str(file), "-m", method, "--out", str(tmp_path / method[:4]), "--quiet"]
+        assert ended("run", *told, "--set", "recipe.epochs=1") == 0
+        (record,) = (read_record(path) for path in (tmp_path / method[:4]).glob("*/*/*/record.json"))
+        assert record.config.recipe is not None
+        assert (record.config.recipe.lr, record.config.recipe.epochs) == (1e-4, 1)
+    assert ended("run", "-m", "dch", "--set", "lr=1", "--set", "recipe.lr=2") == 2
+    assert "--set lr is given twice" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -495,6 +534,8 @@ def test_a_file_has_settings_of_one_method(tmp_path: Path) -> None:
         ("set_for = 3", "`set_for` in .* must be tables by method"),
         ("method = 3", "method is a name or a list of names; got 3"),
         ("protocol = [1]", "protocol is a name or a list of names"),
+        ("protocol = []", "protocol is an empty list; name one, or leave the line out"),
+        ("method = []", "method is an empty list"),
         ('seeds = "0-x"', "Seeds must be integers"),
         ("threads = 'two'", "threads must be an integer"),
         ("dataset = ['digits']", "dataset must be a text"),

@@ -201,7 +201,7 @@ def test_what_cannot_be_right_is_said_before_anything_is_started(options: dict[s
     with pytest.raises(UsageError, match=r"nowhere\.npy"):
         evaluate_in_parts(2, METRICS, {**options, "database": Path("nowhere.npy")}, Counting())
     Path("taken").touch()
-    with pytest.raises(WorkError, match=r"taken.*cannot be made"):
+    with pytest.raises(UsageError, match=r"taken.*cannot be made, since a file is in its way; give a folder with -o"):
         evaluate_in_parts(2, METRICS, {**options, "output": Path("taken")}, Counting())
 
 

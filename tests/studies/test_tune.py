@@ -21,6 +21,7 @@ from hashzoo.runner.request import RunRequest
 from hashzoo.runner.run import run
 from hashzoo.specs import Range
 from hashzoo.studies.local import LocalEngine
+from hashzoo.studies.request import study_of
 from hashzoo.studies.space import own_point, space_of
 from hashzoo.studies.task import Outcome
 from hashzoo.studies.tune import ROUND, Tuned, Tuning, tune
@@ -73,6 +74,46 @@ def test_every_method_gets_the_same_trials_and_a_run_uses_what_was_chosen(tmp_pa
     assert len(frame(records, Selection())) == 2
     assert own[0].config.config_hash != best[0].config.config_hash
     assert "tuned" not in own[0].config.upstream()
+
+
+def test_a_study_is_the_same_whichever_method_is_named_first(tmp_path: Path) -> None:
+    """A closed form has no epochs; what all trials share is not what the first method of the command has."""
+
+    def command(*methods: str, epochs: int) -> dict[str, object]:
+        requests, _ = study_of(
+            {"method": list(methods), "protocol": "digits-1k", "bits": (8,), "validation": 0.2,
+             "settings": {"epochs": epochs}},
+            registry(),
+        )  # fmt: skip
+        found = tune(requests, Tuning(1, "map", tmp_path), LocalEngine(), registry())
+        study = json.loads(found.path.read_text())
+        return {"file": found.path, "shared": study["options"]["settings"], **study["methods"]["dch"]["chosen"]}
+
+    first = command("itq", "dch", epochs=1)
+    assert first["shared"] == {"epochs": 1}
+    assert command("dch", "itq", epochs=1) == first
+    other = command("itq", "dch", epochs=3)
+    assert other["file"] != first["file"]
+    assert other["mean"] != first["mean"]
+    for method in ("itq", "dch"):
+        path = first["file"]
+        assert isinstance(path, Path)
+        config = resolve(RunRequest(method, protocol="digits-1k", tuned=path), registry()).config
+        assert (config.recipe.epochs if config.recipe else None) == {"itq": None, "dch": 1}[method]
+
+
+def test_what_is_given_is_shared_by_all_trials_and_not_tried(tmp_path: Path) -> None:
+    (request,) = asked("dch")
+    given = replace(request, settings={"epochs": 1, "lr": 0.02, "loss.gamma": 7.0})
+    found = tune([given], Tuning(3, "map", tmp_path), LocalEngine(), registry())
+    dch = json.loads(found.path.read_text())["methods"]["dch"]
+    assert not {"lr", "loss.gamma"} & set(dch["space"])
+    assert "weight_decay" in dch["space"]
+    assert all(not {"lr", "loss.gamma"} & set(trial["options"]) for trial in dch["trials"])
+    config = resolve(RunRequest("dch", protocol="digits-1k", tuned=found.path), registry()).config
+    assert config.recipe is not None
+    assert config.loss is not None
+    assert (config.recipe.lr, config.loss.options["gamma"]) == (0.02, 7.0)
 
 
 def test_what_is_chosen_depends_on_neither_workers_nor_interruptions(tmp_path: Path) -> None:
