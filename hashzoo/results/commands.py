@@ -20,7 +20,6 @@ from hashzoo.results.bibtex import bibtex
 from hashzoo.results.boards import REGISTERED, accept, check_boards, published_tables, write_boards
 from hashzoo.results.claims import Judged, as_json, claims_text, judge, markdown
 from hashzoo.results.collect import collect
-from hashzoo.results.config import RunConfig
 from hashzoo.results.evidence import RECORDS, Evidence, values_by_query
 from hashzoo.results.known import installed, read_known
 from hashzoo.results.layout import paper_boards, published_board
@@ -28,8 +27,10 @@ from hashzoo.results.measure import Selection
 from hashzoo.results.published import comparison, comparison_boards
 from hashzoo.results.record import Record
 from hashzoo.results.render import WIDTH, render
+from hashzoo.results.settings import setup_of
 from hashzoo.results.standings import tied_boards
 from hashzoo.results.table import Board, leaderboard
+from hashzoo.results.text import plain
 from hashzoo.specs import PaperTable
 
 RUNS = Path("runs")
@@ -112,22 +113,22 @@ def _naming_absent_floors(board: Board, records: Sequence[Record]) -> Board:
     absent = [name for name in floors if name not in measured and (methods[name].coded or not by_codes)]
     if not absent:
         return board
-    protocol = str(board.cells["protocol_id"].iloc[0])
-    config = next(r.config for r in records if r.protocol == protocol and r.backbone_name == board.backbone)
-    command = shlex.join(["hashzoo", "run", "--method", absent[0], *_where(config)])
+    place = (board.cells["protocol_id"].iloc[0], board.backbone)
+    record = next(r for r in records if (plain(r.protocol), plain(r.backbone_name)) == place)
+    command = plain(shlex.join(["hashzoo", "run", "--method", absent[0], *_where(record)]))
     note = f"Floors not measured here: {', '.join(absent)}; {command} measures one."
     return replace(board, notes=(*board.notes, note))
 
 
-def _where(config: RunConfig) -> list[str]:
-    """Return the options of `hashzoo run` for the data and the backbones of a configuration."""
+def _where(record: Record) -> list[str]:
+    """Return the options of `hashzoo run` for the data and the backbones of a record."""
+    config = record.config
     several = len(config.backbones) > 1
     options = ["-p", config.protocol, *(["--validation", str(config.validation)] if config.validation else [])]
-    settings = {f"data.{name}": value for name, value in config.dataset.options.items()}
     for modality, part in config.backbones.items():
         options += ["-b", f"{modality}={part.name}" if several else part.name]
-        begin = f"backbone.{modality}." if several else "backbone."
-        settings |= {f"{begin}{name}": value for name, value in part.options.items()}
+    settings = {f"data.{name}": value for name, value in config.dataset.options.items()}
+    settings |= {name: value for name, value in setup_of(record).items() if name.startswith("backbone.")}
     for name, value in settings.items():
         options += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     return options

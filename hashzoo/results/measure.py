@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from hashzoo.errors import UsageError, unknown_name
+from hashzoo.plugins.sources import CORE
 from hashzoo.results.known import Known
 from hashzoo.results.record import Record, protocol_key
 from hashzoo.results.settings import database_of, row_names
@@ -19,9 +20,6 @@ ROW_LEVELS = ("method", "backbone", "regime", "settings")
 COLUMN_LEVELS = ("protocol", "metric", "bits")
 STATISTICS = ("measured", "sd", "seeds")
 """Mean over seeds, sample standard deviation over seeds (empty for one seed), number of seeds."""
-
-CORE = "hashzoo"
-"""The distribution of the core."""
 
 ROW_FACTS = ("floor", "database", "judged")
 COLUMN_FACTS = ("dataset", "protocol_id")

@@ -11,6 +11,7 @@ from hashzoo.data.roots import data_root
 from hashzoo.errors import HashzooError, UsageError, WorkError
 from hashzoo.files import json_sha256
 from hashzoo.plugins import Registry, plugin_file_hash, registry
+from hashzoo.plugins.sources import CORE
 from hashzoo.results.config import RunConfig
 from hashzoo.results.record import Record, read_record
 from hashzoo.runner.cell import CellFolder, RunDirectory
@@ -125,7 +126,7 @@ def _is_current(task: CellTask, plan: Plan, reg: Registry, hashes: dict[str, set
     if not cell.file("encode").is_file() or cell.is_damaged("encode"):
         return False
     for info in record.plugins.values():
-        if info.distribution == "hashzoo":
+        if info.distribution == CORE:
             if info.version != __version__:
                 return False
             continue

@@ -128,6 +128,13 @@ def test_a_board_names_the_floors_that_nobody_measured(make_record, store):
     settings = "--set 'data.path=my photos' --set data.train_in_database=true --set backbone.size=64"
     said = " ".join(commands.show([store(own, folder="own")]).split())
     assert f"--method lsh {where} {settings} measures one" in said
+    odd = make_record(
+        "dhn", metrics=both, protocol="p\x1b[2J",
+        config={"protocol": "p\x1b[2J", "dataset": {"name": "d", "options": {"path": "a\x1b]0;b"}}},
+    )  # fmt: skip
+    said = commands.show([store(odd, folder="odd")])
+    assert "Floors not measured here: lsh" in said
+    assert "\x1b" not in said, "a record must not steer the terminal"
     all_codes = store(make_record("dhn", metrics=both), *floors, folder="more")
     assert "Floors not measured here: uncoded" in commands.show([all_codes])
     assert "Floors" not in commands.show([all_codes], metric="map@h2")  # features have no codes to look up
